@@ -1,0 +1,67 @@
+"""`python -m cisflow <command>`: finds the command's module and imports nothing else.
+
+Each command is a module of `cisflow.commands` with `arguments(parser)` and `run(args)`, so that a rule's conda
+environment holds only what its own command imports.
+"""
+
+import argparse
+import ast
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from cisflow import __version__
+from cisflow.errors import InputError
+
+COMMANDS = Path(__file__).parent / "commands"
+
+
+def command_names():
+    """Names of all commands, with dashes, sorted."""
+    return sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("*.py") if path.stem != "__init__")
+
+
+def summary(name):
+    """First line of a command's docstring, read without importing the module."""
+    source = (COMMANDS / f"{name.replace('-', '_')}.py").read_text()
+    return ast.get_docstring(ast.parse(source)).splitlines()[0]
+
+
+def usage():
+    names = command_names()
+    width = max(map(len, names))
+    lines = [f"  {name:<{width}}  {summary(name)}" for name in names]
+    return "usage: python -m cisflow <command> [options]\n\ncommands:\n" + "\n".join(lines)
+
+
+def main(argv=None):
+    """Run one command; returns the exit status (0 done, 1 bad input, 2 bad usage)."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    name = argv[0]
+    if name not in command_names():
+        print(f"cisflow: unknown command '{name}'\n\n{usage()}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
+    module.arguments(parser)
+    args = parser.parse_args(argv[1:])
+    try:
+        module.run(args)
+    except InputError as error:
+        print(f"cisflow {name}: error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away (`cisflow … | head`): nothing is wrong with the run.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

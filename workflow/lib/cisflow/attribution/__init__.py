@@ -1,0 +1,1 @@
+"""Which bases a model used: raw multipliers of every method, and the scores derived from them."""

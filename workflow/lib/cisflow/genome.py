@@ -1,0 +1,154 @@
+"""Reference sequence by coordinate, from a FASTA of whole chromosomes or of named fragments of them."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyfaidx
+
+from cisflow import dna
+from cisflow.errors import InputError, listing
+
+LOCUS = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[+-])\))?")
+
+
+class Locus(NamedTuple):
+    """A 0-based half-open interval; `strand` is '+', '-' or '.'."""
+
+    chrom: str
+    start: int
+    end: int
+    strand: str = "."
+
+
+def parse_locus(name):
+    """The locus at the start of a record name such as `chr3:100-300(-)`, or None where there is none."""
+    match = LOCUS.match(name)
+    if match is None or int(match["start"]) >= int(match["end"]):
+        return None
+    return Locus(match["chrom"], int(match["start"]), int(match["end"]), match["strand"] or ".")
+
+
+class Genome:
+    """Random access to base codes by chromosome coordinate (0-based, half-open).
+
+    A FASTA record named `chrom:start-end` is a fragment: its first base is `start` of `chrom`. Any other record is
+    a whole chromosome. The same code therefore serves a genome and a few megabases of one.
+
+    Parameters
+    ----------
+    path : FASTA file, uncompressed; an index `<path>.fai` is made beside it if there is none.
+
+    Raises
+    ------
+    InputError : the file is not a FASTA, or two fragments of one chromosome overlap.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        check_fasta(self.path)
+        try:
+            self._fasta = pyfaidx.Fasta(str(self.path), as_raw=True, rebuild=False)
+        except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
+            raise InputError(f"{self.path}: not a readable FASTA: {error}") from error
+        self._pieces = {}
+        for record in self._fasta.keys():
+            length = len(self._fasta[record])
+            locus = parse_locus(record)
+            if locus is None:
+                locus = Locus(record, 0, length)
+            elif locus.end - locus.start != length:
+                raise InputError(
+                    f"{self.path}: record '{record}' holds {length} bases, its name says {locus.end - locus.start}"
+                )
+            self._pieces.setdefault(locus.chrom, []).append((locus.start, locus.end, record))
+        for chrom, pieces in self._pieces.items():
+            pieces.sort()
+            for left, right in zip(pieces, pieces[1:], strict=False):
+                if right[0] < left[1]:
+                    raise InputError(f"{self.path}: records '{left[2]}' and '{right[2]}' of {chrom} overlap")
+
+    @property
+    def chromosomes(self):
+        return list(self._pieces)
+
+    def regions(self):
+        """All loci that the file covers, in file order of chromosomes."""
+        return [Locus(chrom, start, end) for chrom, pieces in self._pieces.items() for start, end, _ in pieces]
+
+    def problem(self, chrom, start, end):
+        """Why an interval cannot be read, as a sentence; None when it can."""
+        if start >= end:
+            return f"start {start} is not below end {end}"
+        if chrom not in self._pieces:
+            return f"chromosome '{chrom}' is not in {self.path} (it has {listing(self.chromosomes)})"
+        if not any(first <= start and end <= last for first, last, _ in self._pieces[chrom]):
+            spans = listing(f"{first}-{last}" for first, last, _ in self._pieces[chrom])
+            return f"{chrom}:{start}-{end} reaches past what {self.path} holds of {chrom} ({spans})"
+        return None
+
+    def fetch(self, chrom, start, end, strand="+", pad=False):
+        """Base codes (end - start,) uint8 of an interval; reverse-complemented where `strand` is '-'.
+
+        Parameters
+        ----------
+        pad : fill what lies outside the file's sequence with unknown bases instead of refusing it.
+
+        Raises
+        ------
+        InputError : chromosome unknown, start >= end, or (without `pad`) an interval that the file does not cover.
+        """
+        problem = self.problem(chrom, start, end)
+        if problem and not (pad and start < end and chrom in self._pieces):
+            raise InputError(problem)
+        codes = np.full(end - start, dna.UNKNOWN, dtype=np.uint8)
+        for first, last, record in self._pieces[chrom]:
+            left, right = max(start, first), min(end, last)
+            if left < right:
+                text = self._fasta[record][left - first : right - first]
+                codes[left - start : right - start] = dna.encode(text, f"{self.path}, record '{record}'")
+        return dna.reverse_complement(codes) if strand == "-" else codes
+
+
+def check_fasta(path):
+    """Refuse a file that does not start with a FASTA record (InputError)."""
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(200)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    first = head.lstrip()[:1]
+    if first != b">":
+        found = "an empty file" if not first else f"'{head.lstrip()[:20].decode('ascii', 'replace')}'"
+        raise InputError(f"{path}: not a FASTA: expected a line that starts with '>', found {found}")
+
+
+def read_fasta(path):
+    """All records of a small FASTA as [(name, base codes)], names up to the first space.
+
+    Raises
+    ------
+    InputError : not a FASTA, a character that is no base, an empty record, or a name that occurs twice.
+    """
+    check_fasta(path)
+    records, name, parts = {}, None, []
+
+    def close():
+        if name is not None:
+            if not parts:
+                raise InputError(f"{path}: record '{name}' has no sequence")
+            records[name] = dna.encode("".join(parts), f"{path}, record '{name}'")
+
+    with open(path) as handle:
+        for line in handle:
+            line = line.strip()
+            if line.startswith(">"):
+                close()
+                name, parts = (line[1:].split() or [""])[0], []
+                if name in records:
+                    raise InputError(f"{path}: record name '{name}' occurs more than once")
+            elif line:
+                parts.append(line)
+    close()
+    return list(records.items())

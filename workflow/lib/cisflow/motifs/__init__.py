@@ -1,0 +1,1 @@
+"""What attributions spell: motif discovery, names, hot spots."""
