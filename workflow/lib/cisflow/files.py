@@ -9,6 +9,7 @@ import resource
 import shutil
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,8 @@ def read_table(path, columns=(), text=("id",)):
         raise InputError(f"{path}: no such file") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a tab-separated table: {error}") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(f"{path}: not a tab-separated table: its rows have more fields than its header")
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise InputError(f"{path}: no column {listing(missing)}; found columns {listing(frame.columns, 12)}")
@@ -158,7 +161,7 @@ def read_arrays(path, names):
             return {name: archive[name] for name in names}
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a complete .npz archive: {error}") from error
 
 

@@ -42,27 +42,33 @@ class Genome:
 
     Raises
     ------
-    InputError : the file is not a FASTA, or two fragments of one chromosome overlap.
+    InputError : the file is not a FASTA, is newer than its index, or two fragments of one chromosome overlap.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         check_fasta(self.path)
+        index = Path(f"{self.path}.fai")
+        if index.exists() and index.stat().st_mtime < self.path.stat().st_mtime:
+            # The offsets of another file would be read as sequence without a word.
+            raise InputError(
+                f"{index}: older than its FASTA, expected an index of this file; remove it to have it remade"
+            )
         try:
             self._fasta = pyfaidx.Fasta(str(self.path), as_raw=True, rebuild=False)
         except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
             raise InputError(f"{self.path}: not a readable FASTA: {error}") from error
         self._pieces = {}
-        for record in self._fasta.keys():
-            length = len(self._fasta[record])
-            locus = parse_locus(record)
+        for name, sequence in self._fasta.items():
+            length = len(sequence)
+            locus = parse_locus(name)
             if locus is None:
-                locus = Locus(record, 0, length)
+                locus = Locus(name, 0, length)
             elif locus.end - locus.start != length:
                 raise InputError(
-                    f"{self.path}: record '{record}' holds {length} bases, its name says {locus.end - locus.start}"
+                    f"{self.path}: record '{name}' holds {length} bases, its name says {locus.end - locus.start}"
                 )
-            self._pieces.setdefault(locus.chrom, []).append((locus.start, locus.end, record))
+            self._pieces.setdefault(locus.chrom, []).append((locus.start, locus.end, name))
         for chrom, pieces in self._pieces.items():
             pieces.sort()
             for left, right in zip(pieces, pieces[1:], strict=False):
@@ -120,7 +126,7 @@ def check_fasta(path):
         raise InputError(f"{path}: {error.strerror}") from error
     first = head.lstrip()[:1]
     if first != b">":
-        found = "an empty file" if not first else f"'{head.lstrip()[:20].decode('ascii', 'replace')}'"
+        found = "an empty file" if not first else f"'{head.split()[0][:20].decode('ascii', 'replace')}'"
         raise InputError(f"{path}: not a FASTA: expected a line that starts with '>', found {found}")
 
 
@@ -140,7 +146,8 @@ def read_fasta(path):
                 raise InputError(f"{path}: record '{name}' has no sequence")
             records[name] = dna.encode("".join(parts), f"{path}, record '{name}'")
 
-    with open(path) as handle:
+    # A byte that is not text becomes a character that no base has, so that `encode` refuses it.
+    with open(path, encoding="utf-8", errors="replace") as handle:
         for line in handle:
             line = line.strip()
             if line.startswith(">"):

@@ -39,7 +39,9 @@ def transform(multipliers, codes, kind, baseline=0.25):
         raise InputError(f"unknown kind of score '{kind}'; expected one of {listing(KINDS, 9)}")
     multipliers = np.asarray(multipliers)
     if multipliers.shape[-2] != 4 or multipliers.shape[-1] != codes.shape[-1]:
-        raise InputError(f"multipliers {multipliers.shape} do not fit sequences {codes.shape}; expected (..., 4, length)")
+        raise InputError(
+            f"multipliers {multipliers.shape} do not fit sequences {codes.shape}; expected (..., 4, length)"
+        )
     dtype = multipliers.dtype
     if kind == "local":
         return multipliers

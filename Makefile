@@ -1,0 +1,42 @@
+# make demo | test | lint. `CORES=8` sets the cores of the demo, `PYTHON=python3.12` the Python that .venv is made with.
+PYTHON ?= python3
+CORES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+
+INSTALLED := .venv/.installed
+REPORT := results/report.html
+# Rules call `python`: it must be the one of .venv.
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m
+DEMO := $(RUN) snakemake --configfile config/demo.yaml
+
+.PHONY: demo test lint system
+
+demo: system $(INSTALLED)
+	$(DEMO) --cores $(CORES)
+	@if [ ! -e $(REPORT) ] || find results -newer $(REPORT) -name '*.svg' -o -newer $(REPORT) -name '*.tsv' | grep -q .; then \
+		$(DEMO) --report results/report.part.html && mv results/report.part.html $(REPORT); \
+	else \
+		echo '$(REPORT) is up to date'; \
+	fi
+	@echo
+	@echo 'figures  results/*/figures/'
+	@echo 'tables   results/metrics.tsv and results/*/evaluation/'
+	@echo 'report   $(REPORT)'
+
+test: system $(INSTALLED)
+	$(RUN) pytest -q --durations=10
+
+lint: $(INSTALLED)
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) snakefmt --check workflow
+	$(RUN) snakemake --lint
+
+system:
+	@.ci/system-packages
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'cisflow needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@

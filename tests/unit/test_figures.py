@@ -1,0 +1,829 @@
+"""Figures: what they say agrees with the tables, they are reproducible, and no text collides."""
+
+import io
+import itertools
+import re
+import warnings
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from cisflow import dna, files
+from cisflow.attribution import scores
+from cisflow.errors import InputError
+from cisflow.figures import logos, method_agreement, reading, style
+from matplotlib.text import Text
+from scipy.stats import norm, pearsonr, spearmanr
+
+REPORT = Path(__file__).parents[2] / "workflow" / "report"
+FIGURES = (
+    "attribution_logos",
+    "discovered_motifs",
+    "learning_curves",
+    "method_agreement",
+    "model_comparison",
+    "performance_curves",
+    "top_factors",
+)
+LONG = [f"BassetLike_with_attention_pooling_and_reverse_complement_average_{i}" for i in range(10)]
+MODELS = ["LR on TF", "LR on HM", "LR on ALL", "LightGBM on TF", "LightGBM on ALL", "FSei"]
+MODELS += ["BassetLike", "ConvNet", "AttentionConv", "DNABERT-2"]
+METHODS = ["integrated_gradients", "tism", "ism", "deeplift_shap", "gradient_x_input"]
+RUN = {"dataset": "demo", "model": "FSei", "split": "random", "seed": 1}
+
+
+def metric_table(path, models, splits=("random",), n_seeds=1, targets=("ir",), n=1200, n_positive=400):
+    """metrics.tsv with a row a seed and a mean with its interval; returns (path, frame)."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for (s, split), (m, model) in itertools.product(enumerate(splits), enumerate(models)):
+        base = {"auroc": 0.88 - 0.02 * m - 0.04 * s, "average_precision": 0.74 - 0.03 * m - 0.05 * s}
+        base |= {"accuracy": 0.81 - 0.012 * m - 0.02 * s, "brier": 0.14 + 0.007 * m + 0.01 * s}
+        for target, (metric, value) in itertools.product(targets, base.items()):
+            names = {"dataset": "demo", "split": split, "model": model, "fold": "test", "target": target}
+            counts = {"metric": metric, "n": n + 10 * s, "n_positive": n_positive}
+            noise = rng.normal(0, 0.008, n_seeds)
+            for seed in range(n_seeds):
+                one = value + noise[seed]
+                rows.append(
+                    names | counts | {"seed": str(seed + 1), "value": one, "lower": one - 0.03, "upper": one + 0.03}
+                )
+            mean = value + noise.mean()
+            interval = {"value": mean, "lower": mean - 0.021, "upper": mean + 0.019}
+            rows.append(names | counts | {"seed": "mean"} | interval)
+    frame = pd.DataFrame(rows)
+    files.write_table(path, frame)
+    return str(path), pd.read_csv(path, sep="\t", dtype={"seed": str})
+
+
+def curve_table(path, metrics, n_positive=400, n=1200):
+    """curves.tsv of binormal models that have the AUROC of the metrics."""
+    rows = []
+    means = metrics[(metrics["seed"] == "mean") & (metrics["metric"] == "auroc")]
+    for row in means.itertuples():
+        x = np.linspace(0, 1, 101)
+        shift = np.sqrt(2) * norm.ppf(row.value)
+        roc = norm.cdf(norm.ppf(x) + shift)
+        fpr = norm.cdf(norm.ppf(np.clip(x, 0.01, 1)) - shift)
+        hits = np.clip(x, 0.01, 1) * n_positive
+        pr = hits / (hits + fpr * (n - n_positive))
+        for curve, y in (("roc", roc), ("pr", pr)):
+            width = 0.03 * (1 - np.abs(2 * x - 1)) + (0.02 if curve == "pr" else 0)
+            part = pd.DataFrame({"x": x, "y": y, "lower": np.clip(y - width, 0, 1), "upper": np.clip(y + width, 0, 1)})
+            names = {"dataset": "demo", "split": row.split, "model": row.model, "fold": "test", "target": row.target}
+            rows.append(part.assign(curve=curve, **names))
+    files.write_table(path, pd.concat(rows))
+    return str(path)
+
+
+def history_tables(folder, models, splits=("random",), n_seeds=1):
+    """[{model, split, seed, path}] of runs that converge, then overfit."""
+    rng = np.random.default_rng(1)
+    sources = []
+    for model, split, seed in itertools.product(models, splits, range(1, n_seeds + 1)):
+        epochs = np.arange(1, int(rng.integers(12, 25)))
+        train = 0.3 + 0.4 * np.exp(-epochs / 5) + rng.normal(0, 0.004, len(epochs))
+        valid = train + 0.02 + 0.004 * np.maximum(epochs - 8, 0) + rng.normal(0, 0.008, len(epochs))
+        auroc = 0.86 - 0.25 * np.exp(-epochs / 4) + rng.normal(0, 0.005, len(epochs))
+        auroc[2] = np.nan
+        path = folder / f"{model}-{split}-{seed}.tsv"
+        frame = pd.DataFrame({"epoch": epochs, "learning_rate": 0.001, "train_loss": train, "valid_loss": valid})
+        files.write_table(path, frame.assign(valid_auroc=auroc, best=(epochs == epochs[valid.argmin()]).astype(int)))
+        sources.append({"model": model, "split": split, "seed": seed, "path": str(path)})
+    return sources
+
+
+CTCF = "TGGCCACCAGGGGGCGCTA"
+
+
+def attribution_files(folder, methods, n=24, length=200):
+    """npz files of methods that see a planted CTCF site, with method-wise noise; returns (sources, truth path)."""
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    starts = rng.integers(40, length - 60, n)
+    signal = 0.02 * rng.normal(size=(n, 4, length))
+    truth = []
+    for row, start in enumerate(starts):
+        codes[row, start : start + len(CTCF)] = dna.encode(CTCF)
+        weight = rng.uniform(0.3, 1, len(CTCF))
+        signal[row, codes[row, start : start + len(CTCF)], np.arange(start, start + len(CTCF))] += weight
+        truth.append((f"s{row:03d}", "ir", "MA0139.2", start, start + len(CTCF), "+"))
+    ids = np.array([row[0] for row in truth])
+    sources = []
+    for i, method in enumerate(methods):
+        noise = (0.02 + 0.04 * i) * rng.normal(size=signal.shape)
+        multipliers = (10.0 ** (1 - i) * (signal + noise)).astype(np.float32)
+        order = rng.permutation(n)[: n - i]
+        path = folder / f"{method}.npz"
+        files.write_arrays(
+            path,
+            multipliers=multipliers[order],
+            ids=ids[order],
+            target=np.full(len(order), "ir"),
+            fold=np.full(len(order), "test"),
+            probability=np.linspace(0.99, 0.5, n, dtype=np.float32)[order],
+            sequences=codes[order],
+            baseline=np.full(4, 0.25, dtype=np.float32),
+            method=np.array(method),
+        )
+        sources.append({"method": method, "path": str(path)})
+    path = folder / "truth.tsv"
+    files.write_table(path, pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"]))
+    return sources, str(path)
+
+
+DATABASE = {
+    "MA0139.2": ("CTCF", "TGGCCACCAGGGGGCGCTA"),
+    "MA0466.4": ("CEBPB", "ATTGCGCAAT"),
+    "MA1130.2": ("FOSL2::JUN", "GATGACTCATCA"),
+    "MA0512.2": ("Rxra", "CAAAGGTCAGAG"),
+    "MA0830.3": ("TCF4", "AGCACCTGCC"),
+    "MA1990.1": ("SMAD2::SMAD3::SMAD4", "CTGTCTGTC"),
+}
+
+
+def probabilities(consensus, strength=0.88):
+    matrix = np.full((4, len(consensus)), (1 - strength) / 3)
+    matrix[dna.encode(consensus), np.arange(len(consensus))] = strength
+    return matrix
+
+
+def database_file(path):
+    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+    for motif, (name, consensus) in DATABASE.items():
+        lines += [f"MOTIF {motif} {name}", f"letter-probability matrix: alength= 4 w= {len(consensus)} nsites= 20 E= 0"]
+        lines += [" ".join(f"{value:.6f}" for value in column) for column in probabilities(consensus).T] + [""]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
+    """Inputs of discovered_motifs: patterns that carry the database's motifs, every second one reverse-complemented."""
+    rng = np.random.default_rng(3)
+    inputs = {"runs": [], "database": database_file(folder / "jaspar.meme")}
+    for i, method in enumerate(methods):
+        paths = {key: str(folder / f"{method}.{key}") for key in ("modisco", "patterns", "summary", "recovery")}
+        n = 0 if i in empty else n_patterns
+        rows = []
+        with h5py.File(paths["modisco"], "w") as store:
+            for k, (motif, (name, consensus)) in enumerate(list(DATABASE.items())[:n]):
+                codes = rng.integers(0, 4, 30).astype(np.uint8)
+                site = dna.encode(consensus)
+                codes[6 : 6 + len(site)] = dna.reverse_complement(site) if k % 2 else site
+                sign = "neg" if k == n - 1 else "pos"
+                weights = dna.one_hot(codes) * 0.02
+                weights[:, 6 : 6 + len(site)] *= 10 * rng.uniform(0.5, 1, len(site))
+                pattern = f"{sign}_{k if sign == 'pos' else 0}"
+                group = store.create_group(f"{sign}_patterns/pattern_{pattern[4:]}")
+                group["contrib_scores"] = (-weights if sign == "neg" else weights).T
+                group["sequence"], group["hypothetical_contribs"] = dna.one_hot(codes).T, weights.T
+                missing = k == 3
+                q = np.nan if missing else 10.0 ** -(9 - 2 * k)
+                rows.append(
+                    ("attributions", pattern, 1400 // (k + 1), 30, consensus, "" if missing else motif, name, q)
+                )
+        rows.append(("control", "pos_0", 9999, 30, "A" * 30, "MA0139.2", "CTCF", 0.5))
+        columns = ["run", "pattern", "n_seqlets", "width", "consensus", "match_id", "match_name", "q_value"]
+        files.write_table(paths["patterns"], pd.DataFrame(rows, columns=columns).assign(p_value=0.001))
+        explanation = "" if n else "Only 12 seqlets were above the threshold; TF-MoDISco needs 20 to form a pattern."
+        files.write_json(
+            paths["summary"],
+            {"n_rows": 40, "n_patterns": n, "n_seqlets": 812, "control_n_patterns": 1, "explanation": explanation},
+        )
+        inputs["runs"].append({"method": method} | {key: paths[key] for key in ("modisco", "patterns", "summary")})
+        if recovery:
+            found = [
+                ("ir", motif, name, int(k < 4 - i), f"pos_{k}", motif, name, 1e-5, "name" if k else "family")
+                for k, (motif, (name, _)) in enumerate(DATABASE.items())
+            ]
+            columns = [
+                "target",
+                "matrix_id",
+                "matrix_name",
+                "found",
+                "pattern",
+                "match_id",
+                "match_name",
+                "q_value",
+                "how",
+            ]
+            files.write_table(paths["recovery"], pd.DataFrame(found, columns=columns))
+            inputs.setdefault("recovery", []).append({"method": method, "path": paths["recovery"]})
+    return inputs
+
+
+FACTORS = ["CTCF", "CTCFL", "SMAD2::SMAD3::SMAD4", "NFYA", "Ahr::Arnt", "ZNF610", "KLF15", "SP1", "E2F6", "Nrf1"]
+FACTORS += ["PPARG::RXRA", "TFAP2A", "EGR1", "ZBTB7A", "MAZ", "RREB1", "THAP1", "YY1", "REST", "HINFP", "GABPA", "ELK4"]
+
+
+def score_tables(folder, methods, empty=(), n_significant=(22, 22, 0, 5, 12)):
+    """[{method, path of motif_scores.tsv}]."""
+    rng = np.random.default_rng(4)
+    sources = []
+    for i, method in enumerate(methods):
+        p = np.sort(10 ** -rng.uniform(2, 14, len(FACTORS)))
+        q = np.where(np.arange(len(FACTORS)) < (0 if i in empty else n_significant[i]), 3 * p, 0.4)
+        background = rng.integers(10, 60, len(FACTORS))
+        hot = (background * rng.uniform(1.3, 8, len(FACTORS))).astype(int)
+        frame = pd.DataFrame({"motif_id": [f"MA{k:04d}.1" for k in range(len(FACTORS))], "motif_name": FACTORS})
+        frame = frame.assign(n_sequences=320, n_hot=hot, n_background=background, hot_only=hot, background_only=5)
+        frame = frame.assign(log2_ratio=np.log2(hot / background), p_value=p, q_value=q)
+        path = folder / f"{method}-scores.tsv"
+        files.write_table(path, frame)
+        sources.append({"method": method, "path": str(path)})
+    return sources
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Small bitmaps, for speed."""
+    monkeypatch.setitem(style.RC, "savefig.dpi", 80)
+
+
+def drawn(name, inputs, settings):
+    """The Figure, drawn in the project's style; matplotlib's complaints are errors."""
+    with style.applied(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return import_module(f"cisflow.figures.{name}").draw(inputs, settings)
+
+
+def saved(figure, folder, name="figure"):
+    """(bytes of the SVG, bytes of the PNG)."""
+    paths = folder / f"{name}.svg", folder / f"{name}.png"
+    with style.applied(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        style.save(figure, *paths)
+    return tuple(path.read_bytes() for path in paths)
+
+
+def svg(figure):
+    """The SVG."""
+    handle = io.StringIO()
+    with style.applied():
+        figure.savefig(handle, format="svg", metadata={"Date": None})
+    return handle.getvalue()
+
+
+def svg_text(figure):
+    """All text of the SVG, one line an element."""
+    elements = re.findall(r"<text[^>]*>.*?</text>", svg(figure), re.DOTALL)
+    return "\n".join(re.sub(r"<[^>]+>", "", element) for element in elements)
+
+
+def performance(folder, models, targets=("ir",), **keywords):
+    metrics, frame = metric_table(folder / "metrics.tsv", models, ("random", "chromosome"), 3, targets, **keywords)
+    return {"curves": curve_table(folder / "curves.tsv", frame), "metrics": metrics}
+
+
+def comparison(folder, models, splits, n_seeds):
+    return {"metrics": metric_table(folder / "metrics.tsv", models, splits, n_seeds)[0]}
+
+
+def logo_inputs(folder, n_methods, truth=True):
+    sources, path = attribution_files(folder, METHODS[:n_methods])
+    return {"attributions": sources} | ({"truth": path} if truth else {})
+
+
+def awkward_logos(folder):
+    """Crowded planted motifs, unknown bases, hot spots, the minus strand of a genome, a long id, zero attributions."""
+    rng = np.random.default_rng(5)
+    name = "ENST00000641515.2_intron_retention_candidate_chr1:65419-65433(-)_of_a_long_name"
+    codes = rng.integers(0, 5, (1, 60)).astype(np.uint8)
+    sources = []
+    for i, method in enumerate(("integrated_gradients", "ism")):
+        path = folder / f"{method}.npz"
+        multipliers = np.zeros((1, 4, 60), np.float32) if i else rng.normal(size=(1, 4, 60)).astype(np.float32)
+        row = {"ids": np.array([name]), "target": np.array(["ir"]), "fold": np.array(["test"])}
+        row |= {"probability": np.array([0.7], np.float32), "sequences": codes, "multipliers": multipliers}
+        files.write_arrays(path, **row, baseline=np.full(4, 0.25, np.float32), method=np.array(method))
+        sources.append({"method": method, "path": str(path)})
+    spans = pd.DataFrame({"id": name, "target": "ir", "start": [0, 8, 16, 24, 52], "end": [8, 16, 24, 32, 60]})
+    files.write_table(folder / "truth.tsv", spans.assign(matrix_id="MA0139.2", strand="-"))
+    files.write_table(folder / "hotspots.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
+    window = {"id": name, "chrom": "chr1", "start": 65400, "end": 65460, "strand": "-", "ir": 1}
+    files.write_table(folder / "windows.tsv", pd.DataFrame([window]))
+    hotspots = [{"method": "ism", "path": str(folder / "hotspots.tsv")}]
+    paths = {key: str(folder / f"{key}.tsv") for key in ("truth", "windows")}
+    return {"attributions": sources, "hotspots": hotspots} | paths
+
+
+DATASET = {"dataset": "demo"}
+SPLIT = {"dataset": "demo", "split": "random"}
+NOWHERE = {"dataset": "other", "split": "random"}
+
+# Name of the case: (figure, function of a folder -> inputs, settings).
+CASES = {
+    "performance of one model": ("performance_curves", lambda f: performance(f, ["FSei"]), SPLIT),
+    "performance of ten": ("performance_curves", lambda f: performance(f, MODELS), SPLIT),
+    "performance, long names": ("performance_curves", lambda f: performance(f, LONG), SPLIT),
+    "performance, many targets": (
+        "performance_curves",
+        lambda f: performance(f, MODELS[:3], ("a", "b", "mean")),
+        SPLIT,
+    ),
+    "performance of nothing": ("performance_curves", lambda f: performance(f, MODELS), NOWHERE),
+    "comparison of one model": ("model_comparison", lambda f: comparison(f, ["FSei"], ("random",), 1), DATASET),
+    "comparison of ten": ("model_comparison", lambda f: comparison(f, MODELS, ("random", "chromosome"), 5), DATASET),
+    "comparison, long names": ("model_comparison", lambda f: comparison(f, LONG, ("random",), 1), DATASET),
+    "comparison of nothing": ("model_comparison", lambda f: comparison(f, MODELS, ("random",), 1), NOWHERE),
+    "one network": ("learning_curves", lambda f: {"histories": history_tables(f, ["FSei"])}, DATASET),
+    "many networks": (
+        "learning_curves",
+        lambda f: {"histories": history_tables(f, MODELS[5:], ("random", "chromosome"), 2)},
+        DATASET,
+    ),
+    "networks, long names": ("learning_curves", lambda f: {"histories": history_tables(f, LONG[:3])}, DATASET),
+    "no network": ("learning_curves", lambda f: {"histories": []}, DATASET),
+    "logos of one method": ("attribution_logos", lambda f: logo_inputs(f, 1, truth=False), RUN),
+    "logos of five methods": ("attribution_logos", lambda f: logo_inputs(f, 5), RUN),
+    "awkward logos": ("attribution_logos", awkward_logos, RUN),
+    "no logos": ("attribution_logos", lambda f: {"attributions": []}, RUN),
+    "agreement of one method": ("method_agreement", lambda f: logo_inputs(f, 1), RUN),
+    "agreement of two": ("method_agreement", lambda f: logo_inputs(f, 2), RUN),
+    "agreement of five": ("method_agreement", lambda f: logo_inputs(f, 5), RUN),
+    "motifs of one method": ("discovered_motifs", lambda f: discovery(f, METHODS[:1]), RUN),
+    "motifs of five": ("discovered_motifs", lambda f: discovery(f, METHODS, empty=(2,), recovery=True), RUN),
+    "no motifs": ("discovered_motifs", lambda f: discovery(f, METHODS[:1], empty=(0,)), RUN),
+    "no discovery": ("discovered_motifs", lambda f: discovery(f, []), RUN),
+    "factors of one method": ("top_factors", lambda f: {"scores": score_tables(f, METHODS[:1])}, RUN),
+    "factors of five": ("top_factors", lambda f: {"scores": score_tables(f, METHODS)}, RUN),
+    "no factors": ("top_factors", lambda f: {"scores": score_tables(f, METHODS[:1], empty=(0,))}, RUN),
+    "no scores": ("top_factors", lambda f: {"scores": []}, RUN),
+}
+
+
+@pytest.fixture
+def case(request, tmp_path):
+    name, build, settings = CASES[request.param]
+    return name, build(tmp_path), settings
+
+
+@pytest.mark.parametrize("case", CASES, indirect=True)
+def test_fits_a_page_and_no_text_collides(case, monkeypatch):
+    figure = drawn(*case)
+    # By artist: a figure may be drawn twice, first to lay it out.
+    placed = {}
+    draw = Text.draw
+
+    def record(self, renderer):
+        draw(self, renderer)
+        if self.get_visible() and self.get_text().strip():
+            placed[id(self)] = self.get_text(), self.get_window_extent(renderer), self.get_fontsize()
+
+    monkeypatch.setattr(Text, "draw", record)
+    width, height = figure.get_size_inches() * 25.4
+    assert width <= 183.5 and height <= 247, "larger than a journal page"
+    with style.applied(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.draw_without_rendering()
+    texts, page = list(placed.values()), figure.bbox
+    assert texts
+    for text, box, size in texts:
+        assert size >= 7, text
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1, text
+    for (text, box, _), (other, second, _) in itertools.combinations(texts, 2):
+        width = min(box.x1, second.x1) - max(box.x0, second.x0)
+        height = min(box.y1, second.y1) - max(box.y0, second.y0)
+        assert width < 1 or height < 1, f"{text!r} and {other!r} overlap"
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["performance of one model", "one network", "logos of one method", "agreement of two", "motifs of one method"],
+    indirect=True,
+)
+def test_two_runs_give_the_same_bytes(case, tmp_path):
+    first, second = (saved(drawn(*case), tmp_path, name) for name in ("first", "second"))
+    assert first == second
+    assert b"tEXt" not in first[1] and b"tIME" not in first[1]
+    assert b"<dc:date>" not in first[0] and b"matplotlib v" not in first[0].lower()
+
+
+def test_the_users_matplotlib_settings_change_nothing(tmp_path, monkeypatch):
+    inputs = performance(tmp_path, ["FSei"])
+    plain = svg(drawn("performance_curves", inputs, SPLIT))
+    monkeypatch.setitem(style.matplotlib.rcParams, "lines.linewidth", 9)
+    monkeypatch.setitem(style.matplotlib.rcParams, "axes.grid", True)
+    assert svg(drawn("performance_curves", inputs, SPLIT)) == plain
+
+
+def test_a_failed_save_leaves_no_file(tmp_path):
+    with pytest.raises(AttributeError):
+        style.save(None, tmp_path / "a.svg", tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+# Performance curves
+
+
+def test_performance_says_the_numbers_of_the_table(tmp_path):
+    path, frame = metric_table(tmp_path / "metrics.tsv", MODELS, ("random", "chromosome"), 3)
+    inputs = {"curves": curve_table(tmp_path / "curves.tsv", frame), "metrics": path}
+    figure = drawn("performance_curves", inputs, {"dataset": "demo", "split": "chromosome"})
+    text = svg_text(figure)
+    means = frame[(frame["seed"] == "mean") & (frame["split"] == "chromosome")]
+    for row in means[means["metric"].isin(["auroc", "average_precision"])].itertuples():
+        assert f"{row.value:.3f} ({row.lower:.3f}\u2013{row.upper:.3f})" in text
+    assert "n = 1,210, 400 positive" in text and f"{400 / 1210:.3f}" in text
+    places = [text.index(model + "\n") for model in means[means["metric"] == "auroc"].sort_values("value")["model"]]
+    assert places == sorted(places, reverse=True)
+
+
+def test_performance_draws_the_curves_of_the_table(tmp_path):
+    path, frame = metric_table(tmp_path / "metrics.tsv", MODELS[:3])
+    curves = curve_table(tmp_path / "curves.tsv", frame)
+    figure = drawn("performance_curves", {"curves": curves, "metrics": path}, SPLIT)
+    table = pd.read_csv(curves, sep="\t")
+    for axes, curve in zip(figure.axes, ("roc", "pr"), strict=False):
+        lines = {line.get_label(): line for line in axes.lines if line.get_label() in MODELS}
+        assert set(lines) == set(MODELS[:3])
+        for model, line in lines.items():
+            rows = table[(table["model"] == model) & (table["curve"] == curve)]
+            np.testing.assert_allclose(line.get_xydata(), rows[["x", "y"]])
+        assert len(axes.collections) == 3
+    assert {line.get_drawstyle() for line in figure.axes[1].lines[:3]} == {"steps-pre"}
+
+
+def test_performance_of_many_targets_shows_their_mean(tmp_path):
+    figure = drawn("performance_curves", performance(tmp_path, ["FSei"], ("a", "b", "mean")), SPLIT)
+    assert len([line for line in figure.axes[0].lines if line.get_label() == "FSei"]) == 1
+    assert "2 targets, n = 1,200" in svg_text(figure)
+    inputs = performance(tmp_path, ["FSei"], ("a", "b"))
+    with pytest.raises(InputError, match="found targets a, b and no row for 'mean'"):
+        drawn("performance_curves", inputs, SPLIT)
+
+
+def test_performance_without_intervals_or_metrics(tmp_path):
+    path, frame = metric_table(tmp_path / "metrics.tsv", ["FSei", "LR"])
+    curves = curve_table(tmp_path / "curves.tsv", frame)
+    frame.loc[frame["model"] == "FSei", ["lower", "upper"]] = np.nan
+    value = frame.loc[(frame["model"] == "FSei") & (frame["metric"] == "auroc"), "value"].iloc[-1]
+    files.write_table(path, frame[(frame["model"] == "FSei") & (frame["metric"] == "auroc")].assign(n_positive=np.nan))
+    text = svg_text(drawn("performance_curves", {"curves": curves, "metrics": path}, SPLIT))
+    assert f"{value:.3f}\n" in text and "n/a" in text and "unknown positive" in text
+
+
+def test_a_model_keeps_its_look_on_every_split(tmp_path):
+    inputs = performance(tmp_path, MODELS[:4])
+    curves = files.read_table(inputs["curves"])
+    gone = (curves["model"] == MODELS[0]) & (curves["split"] == "chromosome")
+    files.write_table(inputs["curves"], curves[~gone])
+    colours = []
+    for split in ("random", "chromosome"):
+        axes = drawn("performance_curves", inputs, SPLIT | {"split": split}).axes[0]
+        colours.append({line.get_label(): line.get_color() for line in axes.lines if line.get_label() in MODELS})
+    assert len(colours[0]) == 4 and len(colours[1]) == 3
+    assert colours[1].items() <= colours[0].items()
+
+
+# Model comparison
+
+
+@pytest.mark.parametrize(("n_models", "splits", "n_seeds"), [(1, ["random"], 1), (10, ["random", "homology"], 5)])
+def test_comparison_has_a_point_for_each_model_and_seed(tmp_path, n_models, splits, n_seeds):
+    path, frame = metric_table(tmp_path / "metrics.tsv", MODELS[:n_models], splits, n_seeds)
+    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    for axes, metric in zip(figure.axes, ("auroc", "average_precision", "accuracy", "brier"), strict=True):
+        rows = frame[frame["metric"] == metric]
+        points = np.concatenate([line.get_xdata() for line in axes.lines if line.get_linestyle() == "None"])
+        np.testing.assert_allclose(np.sort(points), np.sort(rows["value"]))
+        assert len(points) == n_models * len(splits) * (n_seeds + 1)
+        intervals = np.concatenate([np.array(item.get_segments())[:, :, 0] for item in axes.collections])
+        np.testing.assert_allclose(np.sort(intervals[:, 0]), np.sort(rows.loc[rows["seed"] == "mean", "lower"]))
+
+
+def test_comparison_guides_are_what_no_skill_scores(tmp_path):
+    path, _ = metric_table(tmp_path / "metrics.tsv", ["FSei"], n=1000, n_positive=300)
+    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    labels = np.arange(1000) < 300
+    constant = np.full(1000, labels.mean())
+    expected = [0.5, labels.mean(), (labels == (constant >= 0.5)).mean(), ((labels - constant) ** 2).mean()]
+    guides = [[line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 2] for axes in figure.axes]
+    np.testing.assert_allclose(np.ravel(guides), expected)
+    assert "random (test fold: n = 1,000, 300 positive)" in svg_text(figure)
+
+
+def test_comparison_orders_models_by_auroc_and_bears_missing_values(tmp_path):
+    path, frame = metric_table(tmp_path / "metrics.tsv", ["a", "b", "c"], n_seeds=2)
+    frame.loc[(frame["model"] == "a") & (frame["metric"] == "auroc"), ["value", "lower", "upper"]] = np.nan
+    files.write_table(path, frame)
+    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["b", "c", "a"]
+
+
+def test_a_value_that_is_no_number_is_named(tmp_path):
+    path, frame = metric_table(tmp_path / "metrics.tsv", ["FSei"])
+    files.write_table(path, frame.assign(value=["0.5", "high", *frame["value"].iloc[2:].astype(str)]))
+    with pytest.raises(InputError, match=r"metrics.tsv: row 2: value is 'high', expected a number"):
+        drawn("model_comparison", {"metrics": path}, DATASET)
+
+
+# Learning curves
+
+
+def test_learning_curves_have_a_line_for_each_run(tmp_path):
+    sources = history_tables(tmp_path, ["FSei", "ConvNet"], ["random", "homology"], 3)
+    figure = drawn("learning_curves", {"histories": sources}, DATASET)
+    assert len(figure.axes) == 2 * 4
+    titles = [axes.get_title().split("\n") for axes in figure.axes[::2]]
+    for (model, split), upper, lower in zip(titles, figure.axes[::2], figure.axes[1::2], strict=True):
+        tables = [
+            pd.read_csv(source["path"], sep="\t")
+            for source in sources
+            if (source["model"], source["split"]) == (model, split)
+        ]
+        lines = [line.get_xydata() for line in upper.lines if line.get_marker() == "None"]
+        for table, train, valid in zip(tables, lines[::2], lines[1::2], strict=True):
+            np.testing.assert_allclose(train, table[["epoch", "train_loss"]])
+            np.testing.assert_allclose(valid, table[["epoch", "valid_loss"]])
+        marks = [line.get_xydata()[0] for line in lower.lines if line.get_marker() == "D"]
+        best = [table.loc[table["best"] == 1, ["epoch", "valid_auroc"]].to_numpy()[0] for table in tables]
+        np.testing.assert_allclose(marks, best)
+
+
+# Attribution logos
+
+
+def letters_of(axes):
+    """{(position, base)} of a logo, read from the colours of its glyphs."""
+    bases = {style.matplotlib.colors.to_rgba(colour): base for base, colour in style.BASE_COLOURS.items()}
+    glyphs = next(item for item in axes.collections if len(item.get_paths()))
+    places = [int(np.median(path.vertices[:, 0])) for path in glyphs.get_paths()]
+    return {(place, bases[tuple(colour)]) for place, colour in zip(places, glyphs.get_facecolors(), strict=True)}
+
+
+def test_logos_show_the_same_bases_under_every_method(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:4])
+    figure = drawn("attribution_logos", {"attributions": sources}, RUN | {"n_sequences": 2})
+    with np.load(sources[0]["path"]) as archive:
+        codes = dict(zip(archive["ids"], archive["sequences"], strict=True))
+    logo_axes = [axes for axes in figure.axes if axes.get_xlim() == (0, 72) and axes.collections and axes.axison]
+    assert len(logo_axes) == 2 * 4
+    for i, name in enumerate(("s000", "s001")):
+        of_sequence = logo_axes[4 * i : 4 * i + 4]
+        assert len({axes.get_ylim() for axes in of_sequence}) == 1
+        tick, label = of_sequence[-1].get_xticks()[0], of_sequence[-1].get_xticklabels()[0].get_text()
+        start = int(label) - round(tick - 0.475)
+        for axes in of_sequence:
+            shown = letters_of(axes)
+            assert len(shown) > 15
+            assert all(base == dna.BASES[codes[name][start + place]] for place, base in shown)
+
+
+def test_logos_choose_the_most_probable_planted_sequences_and_mark_them(tmp_path):
+    sources, truth = attribution_files(tmp_path, METHODS[:2])
+    table = files.read_table(truth)
+    files.write_table(truth, table[table["id"].isin(["s010", "s020"])])
+    figure = drawn("attribution_logos", {"attributions": sources, "truth": truth}, RUN)
+    text = svg_text(figure)
+    assert re.findall(r"s0\d\d", text) == ["s010", "s020", "s000"]
+    assert text.count("MA0139.2 +") == 2
+
+
+def test_logos_zoom_on_the_planted_site(tmp_path):
+    sources, truth = attribution_files(tmp_path, METHODS[:3])
+    module = import_module("cisflow.figures.attribution_logos")
+    table = files.read_table(truth).set_index("id")
+    for item in module.gather(reading.attributions(sources), {}, 9):
+        site = table.loc[item.key[0]]
+        assert item.start <= site["start"] and site["end"] <= item.end == item.start + 72
+
+
+def test_logos_use_the_hypothetical_score_of_the_base_present(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:1])
+    module = import_module("cisflow.figures.attribution_logos")
+    part = reading.attributions(sources)[0]
+    item = module.gather([part], {}, 1)[0]
+    row = part.ids.tolist().index(item.key[0])
+    centred = part.multipliers[row] - part.multipliers[row].mean(axis=0)
+    np.testing.assert_allclose(item.scores[0], centred[part.codes[row], np.arange(200)], rtol=1e-5)
+
+
+def test_logos_count_the_minus_strand_down(tmp_path):
+    figure = drawn("attribution_logos", awkward_logos(tmp_path), RUN)
+    axes = figure.axes[-1]
+    labels = {
+        round(tick - 0.475): label.get_text()
+        for tick, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    }
+    # Base 0 of the window is the last base of 65400-65460, number 65460 when counted from 1.
+    assert labels == {10 * i: f"{65460 - 10 * i:,}" for i in range(6)}
+    assert "Position on chr1, minus strand (bp, 1-based)" in svg_text(figure)
+
+
+def test_attributions_of_other_sequences_are_refused(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:2])
+    arrays = dict(np.load(sources[1]["path"]))
+    arrays["sequences"][3, 5] = (arrays["sequences"][3, 5] + 1) % 4
+    np.savez(sources[1]["path"], **arrays)
+    with pytest.raises(InputError, match=rf"tism.npz: id '{arrays['ids'][3]}' has another sequence than in .*npz"):
+        drawn("attribution_logos", {"attributions": sources}, RUN)
+
+
+def test_attributions_twice_or_not_finite_are_refused(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:1])
+    arrays = dict(np.load(sources[0]["path"]))
+    np.savez(sources[0]["path"], **arrays | {"ids": np.where(arrays["ids"] == "s001", "s002", arrays["ids"])})
+    with pytest.raises(InputError, match="id 's002', target 'ir' occurs more than once"):
+        reading.attributions(sources)
+    arrays["multipliers"][4, 0, 0] = np.nan
+    np.savez(sources[0]["path"], **arrays)
+    with pytest.raises(InputError, match=f"id '{arrays['ids'][4]}': multipliers are not finite in 1 of 24 rows"):
+        reading.attributions(sources)
+
+
+def test_a_window_of_another_length_is_refused(tmp_path):
+    inputs = awkward_logos(tmp_path)
+    windows = files.read_table(inputs["windows"])
+    files.write_table(inputs["windows"], windows.assign(end=65461))
+    with pytest.raises(InputError, match="windows.tsv: id 'ENST.*spans 61 bases, expected the 60"):
+        drawn("attribution_logos", inputs, RUN)
+
+
+# Agreement of methods
+
+
+def test_correlations_equal_those_of_scipy(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:3], n=6, length=150)
+    parts = reading.attributions(sources)
+    values = method_agreement.correlations(parts)
+    assert values.shape == (2, 2, 3, len(parts[0].ids))
+    for pair, (a, b) in enumerate(itertools.combinations(parts, 2)):
+        for row in range(3):
+            full = [scores.transform(part.multipliers[row], part.codes[row], "corrected") for part in (a, b)]
+            at_base = [score[part.codes[row], np.arange(150)] for score, part in zip(full, (a, b), strict=True)]
+            for which, vectors in enumerate(([score.ravel() for score in full], at_base)):
+                expected = pearsonr(*vectors)[0], spearmanr(*vectors)[0]
+                np.testing.assert_allclose(values[which, :, pair, row], expected, atol=1e-5)
+
+
+def test_agreement_says_medians_and_n_and_bears_constant_scores(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:3])
+    arrays = dict(np.load(sources[1]["path"]))
+    arrays["multipliers"][:] = 0
+    np.savez(sources[1]["path"], **arrays)
+    parts = reading.attributions(sources)
+    values = method_agreement.correlations(parts)
+    assert np.isnan(values[:, :, [0, 2]]).all() and np.isfinite(values[:, :, 1]).all()
+    text = svg_text(drawn("method_agreement", {"attributions": sources}, RUN))
+    assert f"n = {len(parts[0].ids)} sequence\u2013target pairs" in text
+    assert text.count("undefined: constant scores") == 8
+    for median in np.median(values[:, :, 1], axis=-1).ravel():
+        assert f"{median:.2f}\n" in text
+
+
+def test_methods_without_a_common_row_are_explained(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:2])
+    arrays = dict(np.load(sources[1]["path"]))
+    np.savez(sources[1]["path"], **arrays | {"target": np.full(len(arrays["target"]), "other")})
+    for figure in ("method_agreement", "attribution_logos"):
+        assert "share no sequence" in svg_text(drawn(figure, {"attributions": sources}, RUN))
+
+
+# Discovered motifs
+
+
+def test_motifs_say_names_q_values_and_the_control(tmp_path):
+    inputs = discovery(tmp_path, METHODS[:1], recovery=True)
+    text = svg_text(drawn("discovered_motifs", inputs, RUN | {"n_patterns": 3}))
+    for expected in (
+        "6 patterns; in shuffled attributions: 1",
+        "n = 1,400",
+        "CTCF",
+        "1.0\u00d710\u207b\u2079",
+        "FOSL2::JUN",
+    ):
+        assert expected in text
+    assert "pos_2\n" in text and "n = 350" not in text and "9,999" not in text
+    assert "Planted motifs found again by any method: 4 of 6" in text
+    assert "pos_0 (family)" in text and text.count("not found") == 2
+
+
+def test_contributions_are_trimmed_and_missing_patterns_named(tmp_path):
+    inputs = discovery(tmp_path, METHODS[:1])
+    module = import_module("cisflow.figures.discovered_motifs")
+    path = inputs["runs"][0]["modisco"]
+    weights = module.contributions(path, "pos_0")
+    assert weights.shape == (4, len(CTCF))
+    assert dna.decode(weights.argmax(axis=0).astype(np.uint8)) == CTCF
+    with pytest.raises(InputError, match=r"pattern 'pos_7' not found as pos_patterns/pattern_7"):
+        module.contributions(path, "pos_7")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("offset", [-3, 0, 4])
+def test_align_finds_where_a_motif_was_put(offset, reverse):
+    heights = logos.information_heights(probabilities(CTCF))
+    placed = heights[::-1, ::-1] if reverse else heights
+    pattern = np.zeros((4, 24))
+    left, right = max(0, offset), min(24, offset + len(CTCF))
+    pattern[:, left:right] = placed[:, left - offset : right - offset]
+    oriented, found, flipped = logos.align(pattern, heights)
+    assert (found, flipped) == (offset, reverse)
+    np.testing.assert_array_equal(oriented, placed)
+
+
+def test_information_heights_sum_to_the_information():
+    matrix = np.array([[1, 0.25, 0.5], [0, 0.25, 0.5], [0, 0.25, 0], [0, 0.25, 0]])
+    np.testing.assert_allclose(logos.information_heights(matrix).sum(axis=0), [2, 0, 1])
+
+
+def test_a_match_outside_the_database_is_refused(tmp_path):
+    inputs = discovery(tmp_path, METHODS[:1])
+    table = files.read_table(inputs["runs"][0]["patterns"])
+    files.write_table(inputs["runs"][0]["patterns"], table.assign(match_id="MA9999.1"))
+    with pytest.raises(InputError, match="match 'MA9999.1' is not in the motif database"):
+        drawn("discovered_motifs", inputs, RUN)
+
+
+# Top factors
+
+
+def test_factors_are_the_significant_ones_and_say_their_q_values(tmp_path):
+    sources = score_tables(tmp_path, METHODS[:2], n_significant=(22, 5))
+    figure = drawn("top_factors", {"scores": sources}, RUN | {"n": 8})
+    text = svg_text(figure)
+    for source, (ratio, count), n in zip(sources, (figure.axes[:2], figure.axes[2:]), (8, 5), strict=True):
+        table = pd.read_csv(source["path"], sep="\t").head(n)
+        np.testing.assert_allclose(ratio.lines[0].get_xdata(), table["log2_ratio"])
+        np.testing.assert_allclose(count.lines[0].get_xdata(), table["n_background"] / 320)
+        np.testing.assert_allclose(count.lines[1].get_xdata(), table["n_hot"] / 320)
+        assert [label.get_text()[:5] for label in ratio.get_yticklabels()] == [name[:5] for name in FACTORS[:n]]
+        for q in table["q_value"]:
+            assert style.small(q) in text
+    assert "22 of 22 factors with q \u2264 0.05" in text and "5 of 22 factors" in text
+
+
+def test_infinite_and_missing_ratios_are_drawn(tmp_path):
+    sources = score_tables(tmp_path, METHODS[:1])
+    table = files.read_table(sources[0]["path"])
+    table.loc[:2, "log2_ratio"] = [np.inf, -np.inf, np.nan]
+    table.to_csv(sources[0]["path"], sep="\t", index=False)
+    ratio = drawn("top_factors", {"scores": sources}, RUN).axes[0]
+    assert [len(line.get_xdata()) for line in ratio.lines[:3]] == [17, 1, 1]
+    assert np.isfinite(ratio.get_xlim()).all()
+
+
+# What all share
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_missing_inputs_and_settings_are_named(name):
+    with pytest.raises(InputError, match=f"figure {name}: inputs has no .*; expected .*, found nothing"):
+        drawn(name, {}, {})
+
+
+def test_missing_keys_of_a_source_are_named(tmp_path):
+    with pytest.raises(InputError, match="figure top_factors: inputs, scores has no path; expected method, path"):
+        drawn("top_factors", {"scores": [{"method": "ism"}]}, RUN)
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if "no " in f"{name} " or "nothing" in name], indirect=True)
+def test_empty_results_say_why(case, tmp_path):
+    text = svg_text(drawn(*case)).replace("\n", " ")
+    assert re.search(r"No |None of|Only 12 seqlets|at least two", text)
+
+
+@pytest.mark.parametrize("width", [5, 12, 40])
+@pytest.mark.parametrize("text", [*LONG[:1], "a-b_c.d/e f", "PPARG::RXRA", "x" * 30, ""])
+def test_wrap_keeps_every_letter_within_the_width(text, width):
+    lines = style.wrap(text, width).split("\n")
+    assert all(len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.04999, "0.050"), (0.001, "0.001"), (1.04e-12, "1.0\u00d710\u207b\u00b9\u00b2"), (0, "0")]
+)
+def test_small_numbers(value, text):
+    assert style.small(value) == text
+    assert style.small(np.nan) == style.number(np.nan) == "n/a"
+
+
+def test_thirty_five_models_look_different():
+    looks = style.looks([f"m{i}" for i in range(35)])
+    assert len({(look.colour, look.dashes) for look in looks.values()}) == 35
+
+
+# Captions
+
+
+class Wildcards(SimpleNamespace):
+    """Stands for Snakemake's."""
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "tables", "workflow"])
+def test_captions_are_valid_and_name_their_dataset(name):
+    jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    wildcards = {"dataset": "demo_data", "model": "FSei", "split": "random", "seed": "1", "method": "tism"}
+    for known in (wildcards, {"dataset": "demo_data"}):
+        snakemake = SimpleNamespace(wildcards=Wildcards(**known), config={"datasets": {"demo_data": {}}})
+        text = environment.from_string((REPORT / f"{name}.rst").read_text()).render(snakemake=snakemake)
+        assert "demo_data" in text
+        strict = {"halt_level": 2, "report_level": 2}
+        assert docutils.publish_parts(text, writer="html", settings_overrides=strict)["body"]

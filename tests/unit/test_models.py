@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import BSpline
+
+from cisflow import dna, models
+from cisflow.errors import InputError
+from cisflow.models.sei import SplineProjection, spline_basis
+
+
+def parameters(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "n_parameters", "n_tensors"),
+    [
+        ("Sei", {}, 889_979_983, 38),
+        ("Beluga", {}, 149_536_251, 16),
+        # The published layout has two outputs; batch normalisation adds its running statistics to the state.
+        ("BassetLike", {"n_outputs": 2}, 2_392_802, 24),
+    ],
+)
+def test_published_layouts_have_the_published_sizes(architecture, settings, n_parameters, n_tensors):
+    with torch.device("meta"):
+        model = models.build(architecture, **settings)
+    assert parameters(model) == n_parameters
+    assert len(model.state_dict()) == n_tensors
+
+
+def test_sei_tensors_have_the_published_names_and_shapes():
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in models.build("Sei").state_dict().items()}
+    assert shapes["lconv1.0.weight"] == (480, 4, 9)
+    assert shapes["lconv2.3.weight"] == (640, 640, 9)
+    assert shapes["conv3.3.weight"] == (960, 960, 9)
+    assert shapes["dconv5.1.weight"] == (960, 960, 5)
+    assert shapes["classifier.0.weight"] == (21907, 15360)
+
+
+def test_beluga_tensors_have_the_published_names_and_shapes():
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in models.build("Beluga").state_dict().items()}
+    assert shapes["model.0.14.weight"] == (640, 640, 1, 8)
+    assert shapes["model.1.2.1.weight"] == (2003, 67840)
+    assert shapes["model.1.4.1.bias"] == (2002,)
+
+
+@pytest.mark.parametrize("n", [16, 37, 150, 256])
+def test_spline_basis_equals_scipy(n):
+    inner = np.percentile(np.arange(n), 100 * np.linspace(0, 1, 14)[1:-1])
+    knots = np.concatenate([[0.0] * 4, inner, [n - 1.0] * 4])
+    expected = BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()
+    np.testing.assert_allclose(spline_basis(n, 16).numpy(), expected, atol=1e-12)
+
+
+def test_spline_made_in_inference_mode_still_takes_part_in_gradients():
+    projection = SplineProjection(16)
+    with torch.inference_mode():
+        projection(torch.rand(1, 2, 40))
+    x = torch.rand(1, 2, 40, requires_grad=True)
+    projection(x).sum().backward()
+    # The columns sum to one at every position.
+    torch.testing.assert_close(x.grad, torch.ones_like(x))
+
+
+def numpy_conv(x, weight, bias, dilation=1):
+    """Plain loops over 'same' convolution: x (c, l), weight (o, c, k)."""
+    width = weight.shape[-1]
+    pad = dilation * (width - 1) // 2
+    padded = np.pad(x, ((0, 0), (pad, pad)))
+    out = np.empty((len(weight), x.shape[1]))
+    for position in range(x.shape[1]):
+        taps = padded[:, position : position + dilation * (width - 1) + 1 : dilation]
+        out[:, position] = np.tensordot(weight, taps, axes=([1, 2], [0, 1])) + bias
+    return out
+
+
+def numpy_sei(state, x):
+    """Sei's forward pass on one sequence (4, length), written from the published description."""
+
+    def conv(name, y, dilation=1):
+        return numpy_conv(y, state[f"{name}.weight"], state[f"{name}.bias"], dilation)
+
+    def relu(y):
+        return np.maximum(y, 0)
+
+    def pool(y):
+        kept = y[:, : y.shape[1] // 4 * 4]
+        return kept.reshape(len(y), -1, 4).max(axis=2)
+
+    lout1 = conv("lconv1.1", conv("lconv1.0", x))
+    out1 = relu(conv("conv1.2", relu(conv("conv1.0", lout1))))
+    lout2 = conv("lconv2.3", conv("lconv2.2", pool(out1 + lout1)))
+    out2 = relu(conv("conv2.3", relu(conv("conv2.1", lout2))))
+    lout3 = conv("lconv3.3", conv("lconv3.2", pool(out2 + lout2)))
+    out3 = relu(conv("conv3.3", relu(conv("conv3.1", lout3))))
+    running = [out3, relu(conv("dconv1.1", out3 + lout3, 2))]
+    for number, dilation in ((2, 4), (3, 8), (4, 16), (5, 25)):
+        running.append(relu(conv(f"dconv{number}.1", sum(running), dilation)))
+    n = out3.shape[1]
+    inner = np.percentile(np.arange(n), 100 * np.linspace(0, 1, 14)[1:-1])
+    knots = np.concatenate([[0.0] * 4, inner, [n - 1.0] * 4])
+    basis = BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()
+    flat = (sum(running) @ basis).ravel()
+    hidden = relu(state["classifier.0.weight"] @ flat + state["classifier.0.bias"])
+    return 1 / (1 + np.exp(-(state["classifier.2.weight"] @ hidden + state["classifier.2.bias"])))
+
+
+@pytest.mark.parametrize("length", [256, 301])
+def test_narrow_sei_equals_a_plain_numpy_forward(length):
+    torch.manual_seed(0)
+    model = models.build("Sei", n_targets=7, channels=(5, 6, 8)).eval()
+    codes = np.random.default_rng(1).integers(0, 5, length).astype(np.uint8)
+    state = {name: tensor.numpy().astype(float) for name, tensor in model.state_dict().items()}
+    with torch.inference_mode():
+        found = model(models.one_hot(codes[None], "cpu"))[0].numpy()
+    np.testing.assert_allclose(found, numpy_sei(state, dna.one_hot(codes).astype(float)), atol=1e-5)
+
+
+def test_one_hot_in_torch_equals_one_hot_in_numpy():
+    codes = np.random.default_rng(0).integers(0, 5, (3, 20)).astype(np.uint8)
+    np.testing.assert_array_equal(models.one_hot(codes, "cpu").numpy(), dna.one_hot(codes))
+
+
+@pytest.mark.parametrize("length", [50, 200, 600, 601])
+def test_basset_takes_any_length_it_is_built_for(length):
+    model = models.build("BassetLike", length=length, n_outputs=3).eval()
+    assert model(torch.rand(1, 4, length)).shape == (1, 3)
+
+
+def test_motif_cnn_takes_every_length():
+    model = models.build("MotifCNN", n_outputs=5).eval()
+    assert [model(torch.rand(2, 4, length)).shape for length in (60, 200, 600)] == [(2, 5)] * 3
+
+
+@pytest.mark.parametrize("architecture", ["BassetLike", "MotifCNN", "Sei", "Beluga"])
+def test_non_linearities_are_modules_and_none_is_in_place(architecture):
+    with torch.device("meta"):
+        modules = list(models.build(architecture).modules())
+    rectifiers = [module for module in modules if isinstance(module, torch.nn.ReLU)]
+    assert rectifiers
+    assert not any(module.inplace for module in rectifiers)
+
+
+def test_saved_network_comes_back_with_its_header(tmp_path):
+    model = models.build("MotifCNN", n_outputs=2, channels=8, hidden=4).eval()
+    settings = {"n_outputs": 2, "channels": 8, "hidden": 4}
+    header = {"architecture": "MotifCNN", "settings": settings, "targets": ["a", "b"]}
+    models.save(tmp_path / "model.safetensors", model, header)
+    loaded, found = models.load(tmp_path / "model.safetensors")
+    x = torch.rand(2, 4, 80)
+    assert found == header
+    torch.testing.assert_close(loaded(x), model(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("wrap", ["", "module.", "model.", "module.model.", "state_dict"])
+def test_checkpoints_load_whatever_their_prefix(tmp_path, wrap):
+    settings = {"n_targets": 3, "channels": (4, 5, 6)}
+    model = models.build("Sei", **settings).eval()
+    state = {(wrap if wrap != "state_dict" else "module.") + name: value for name, value in model.state_dict().items()}
+    torch.save({"state_dict": state} if wrap == "state_dict" else state, tmp_path / "sei.pth")
+    loaded = models.load_pretrained("Sei", settings, tmp_path / "sei.pth")
+    x = torch.rand(2, 4, 256)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x), model(x), rtol=0, atol=0)
+
+
+def test_unknown_architecture_and_setting_are_named():
+    with pytest.raises(InputError, match="unknown architecture 'Bassett'; expected one of BassetLike"):
+        models.build("Bassett")
+    with pytest.raises(InputError, match="architecture MotifCNN: settings .*kernels"):
+        models.build("MotifCNN", kernels=3)

@@ -1,0 +1,98 @@
+"""Splits: every window in one fold, chromosomes apart, and no fold that cannot be used."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from cisflow import splits
+from cisflow.errors import InputError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CHROMOSOME = {"kind": "chromosome", "valid": ["chr5"], "test": ["chr3", "chr4"]}
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    n = 400
+    return pd.DataFrame(
+        {
+            "id": [f"w{i}" for i in range(n)],
+            "chrom": rng.choice(["chr1", "chr3", "chr4", "chr5", "chr22"], n),
+            "liver": rng.choice([0.0, 1.0, np.nan], n),
+            "lung": rng.choice([0, 1], n),
+        }
+    )
+
+
+def test_a_chromosome_lies_in_one_fold(frame):
+    folds = splits.assign(frame, ["liver", "lung"], CHROMOSOME)
+    assert folds["id"].tolist() == frame["id"].tolist()
+    expected = {"chr1": "train", "chr22": "train", "chr5": "valid", "chr3": "test", "chr4": "test"}
+    assert folds["fold"].tolist() == [expected[chrom] for chrom in frame["chrom"]]
+
+
+@given(n=st.integers(30, 300), valid=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4), seed=st.integers(0, 99))
+def test_a_random_split_has_the_sizes_asked_for(n, valid, test, seed):
+    frame = pd.DataFrame({"id": [str(i) for i in range(n)]})
+    settings = {"kind": "random", "valid": valid, "test": test, "seed": seed}
+    counts = splits.assign(frame, [], settings)["fold"].value_counts()
+    assert counts["valid"] == round(valid * n) and counts["test"] == round(test * n)
+    assert counts.sum() == n
+
+
+def test_a_random_split_depends_on_its_seed_alone(frame):
+    settings = {"kind": "random", "valid": 0.1, "test": 0.2, "seed": 1}
+    first = splits.assign(frame, ["lung"], settings)
+    assert first.equals(splits.assign(frame, ["lung"], settings))
+    assert not first.equals(splits.assign(frame, ["lung"], {**settings, "seed": 2}))
+    assert first["fold"].value_counts().to_dict() == {"train": 280, "test": 80, "valid": 40}
+
+
+def test_a_random_split_does_not_lean_on_the_order_of_rows():
+    """Over many seeds each row is held out about as often as any other."""
+    frame = pd.DataFrame({"id": [str(i) for i in range(20)]})
+    settings = {"kind": "random", "valid": 0.25, "test": 0.25}
+    held_out = sum(
+        (splits.assign(frame, [], {**settings, "seed": seed})["fold"] != "train").to_numpy() for seed in range(400)
+    )
+    # Binomial(400, 1/2): standard deviation 10.
+    assert held_out.min() > 150 and held_out.max() < 250
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"valid": ["chr7"]}, "valid names chromosome 'chr7', which no window has; expected one of chr1, chr22, chr3"),
+        ({"valid": ["5"]}, "valid names chromosome '5', which no window has"),
+        ({"valid": ["chr3"]}, "chromosome 'chr3' is named twice"),
+        ({"valid": ["chr5", "chr5"]}, "chromosome 'chr5' is named twice"),
+        ({"valid": []}, "fold 'valid' is empty"),
+        ({"test": ["chr1", "chr3", "chr4", "chr22"]}, "fold 'train' is empty"),
+        ({"kind": "gene"}, "kind is 'gene', expected one of chromosome, random"),
+        ({"kind": "random", "valid": 0.5, "test": 0.5}, "valid is 0.5 and test is 0.5, expected fractions above 0"),
+        ({"kind": "random", "valid": 0, "test": 0.5}, "valid is 0 and test is 0.5, expected fractions above 0"),
+        ({"kind": "random", "valid": 0.001, "test": 0.5}, "fold 'valid' is empty"),
+    ],
+)
+def test_a_split_that_cannot_be_used_is_refused(frame, settings, words):
+    with pytest.raises(InputError, match=f"^split 'by_chromosome': {words}"):
+        splits.assign(frame, ["liver", "lung"], {**CHROMOSOME, **settings}, "by_chromosome")
+
+
+def test_windows_without_chromosome_cannot_be_split_by_it(frame):
+    frame.loc[[3, 9], "chrom"] = ""
+    with pytest.raises(
+        InputError, match=r"split 's': 2 of 400 windows have no chromosome \(w3, w9\); .* kind 'random'"
+    ):
+        splits.assign(frame, ["lung"], CHROMOSOME, "s")
+
+
+@pytest.mark.parametrize(("value", "counts"), [(0, "0 positives and 3 negatives"), (1, "3 positives and 0 negatives")])
+def test_a_fold_without_one_of_the_classes_names_fold_target_and_counts(frame, value, counts):
+    rows = frame.index[frame["chrom"] == "chr5"]
+    frame.loc[rows, "liver"] = np.nan
+    frame.loc[rows[:3], "liver"] = value
+    words = f"split 's': fold 'valid' has {counts} of target 'liver' in {len(rows)} windows, expected at least one of"
+    with pytest.raises(InputError, match=words):
+        splits.assign(frame, ["lung", "liver"], CHROMOSOME, "s")

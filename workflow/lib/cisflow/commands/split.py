@@ -1,0 +1,17 @@
+"""Divide the windows of a data set into train, valid and test."""
+
+import json
+
+from cisflow import files, splits, windows
+
+
+def arguments(parser):
+    parser.add_argument("--windows", required=True, help="windows.tsv of the data set")
+    parser.add_argument("--name", required=True, help="name of the split")
+    parser.add_argument("--settings", required=True, type=json.loads, help="settings of the split, as JSON")
+    parser.add_argument("--output", required=True, help="table to write (id, fold)")
+
+
+def run(args):
+    frame, targets = windows.read(args.windows)
+    files.write_table(args.output, splits.assign(frame, targets, args.settings, args.name))

@@ -1,0 +1,48 @@
+"""Train a network on the sequences of a dataset."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from cisflow import datasets, device, files, models, training
+
+
+def arguments(parser):
+    parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
+    parser.add_argument("--split", required=True, help="table of id and fold")
+    parser.add_argument("--model", required=True, type=json.loads, help="JSON: architecture, settings, training")
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
+    parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--work", required=True, help="folder for checkpoints; removed on success")
+    parser.add_argument("--output", required=True, help="weights, .safetensors")
+    parser.add_argument("--history", required=True, help="table of losses, one row an epoch")
+    parser.add_argument("--manifest", required=True)
+
+
+def run(args):
+    dataset = datasets.read(args.dataset)
+    folds = datasets.read_folds(args.split, dataset.ids)
+    inputs = [Path(args.dataset, name) for name in ("windows.tsv", "sequences.npy", "targets.npy")] + [args.split]
+    job = {"architecture": args.model["architecture"], "settings": args.model.get("settings", {})}
+    recipe = args.model.get("training", {})
+    # Checkpoints of other data or another recipe must not be resumed.
+    job_inputs = [files.digest(path) for path in inputs]
+    with (
+        files.manifest(args.manifest, args.model, inputs, args.seed) as record,
+        device.acquire(args.device, args.gpus, args.threads) as where,
+    ):
+        network, header, history = training.train(
+            dataset, folds, **job, training=recipe, seed=args.seed, device=where, work=args.work, inputs=job_inputs
+        )
+        models.save(args.output, network, header)
+        files.write_table(args.history, pd.DataFrame(training.table(history)))
+        record |= {
+            "device": str(where),
+            "epochs": len(history),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        }
+    shutil.rmtree(args.work)

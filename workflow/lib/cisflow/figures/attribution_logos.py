@@ -1,0 +1,274 @@
+"""The same sequences under every attribution method, letter by letter."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cisflow import dna
+from cisflow.attribution import scores
+from cisflow.errors import InputError
+from cisflow.figures import logos, reading, style
+
+N_SEQUENCES = 3
+WINDOW = 72
+ID_WIDTH = 48
+METHOD_WIDTH = 21
+# Millimetres: margins, and the heights of a sequence's parts.
+LEFT, RIGHT = 36, 3
+TITLE, OVERVIEW, MARKS, AXIS = 7, 8, 7.5, 11
+INNER = style.DOUBLE - LEFT - RIGHT
+MINUS = {"-": "\u2212"}
+# Of the names of planted motifs: height of a line and width of a character, mm.
+NAME_LINE, NAME_CHARACTER = 2.9, 1.5
+
+
+class Span(NamedTuple):
+    """An interval of a window, 0-based half-open, and what is written over it."""
+
+    start: int
+    end: int
+    name: str = ""
+
+
+class Shown(NamedTuple):
+    """One sequence of the figure.
+
+    key : (id, target). codes : (length,) uint8. scores : (methods, length) at the base present, unscaled.
+    start, end : the part that is shown letter by letter. planted : [Span]. hotspots : [Span] per method.
+    coordinates : (length,) int or None. axis : label of the x axis.
+    """
+
+    key: tuple
+    probability: float
+    codes: np.ndarray
+    scores: np.ndarray
+    start: int
+    end: int
+    planted: list
+    hotspots: list
+    coordinates: np.ndarray
+    axis: str
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : attributions: [{method, path}, ...]. Optional: truth: path of truth.tsv; windows: path of windows.tsv, for
+        genome coordinates; hotspots: [{method, path}, ...].
+    settings : dataset, model, split, seed; n_sequences (3 if absent).
+    """
+    reading.demand("attribution_logos", "inputs", inputs, ("attributions",))
+    reading.demand("attribution_logos", "settings", settings, ("dataset", "model", "split", "seed"))
+    for name in ("attributions", "hotspots"):
+        for source in inputs.get(name, ()):
+            reading.demand("attribution_logos", f"inputs, {name}", source, ("method", "path"))
+    parts = reading.attributions(inputs["attributions"])
+    if not parts or not len(parts[0].ids):
+        return style.explained("No logo to draw: the attribution methods share no sequence.", width=style.DOUBLE)
+    shown = gather(parts, inputs, settings.get("n_sequences", N_SEQUENCES))
+    height = max(7.5, min(12.0, 44 / len(parts)))
+    marks = MARKS if "truth" in inputs else 1
+    block = TITLE + OVERVIEW + marks + height * len(parts) + AXIS
+    figure = style.figure(style.DOUBLE, block * len(shown), layout=None)
+    for i, (item, letter) in enumerate(zip(shown, style.letters(), strict=False)):
+        draw_sequence(figure, i * block, item, letter, [part.method for part in parts], marks, height)
+    return figure
+
+
+def draw_sequence(figure, top, item, letter, methods, marks, height):
+    """One sequence: title, overview, and a logo a method, each `height` mm, below `marks` mm for planted motifs."""
+    draw_title(figure, top + 4, item, letter)
+    draw_overview(style.place(figure, LEFT, top + TITLE, INNER, OVERVIEW - 3), item)
+    top += TITLE + OVERVIEW
+    total = marks + height * len(methods)
+    draw_planted(style.place(figure, LEFT, top, INNER, total), item, marks, total)
+    scales = peaks(item)
+    limits = y_limits(item, scales)
+    for j, (method, scale) in enumerate(zip(methods, scales, strict=True)):
+        axes = style.place(figure, LEFT, top + marks + (j + 0.06) * height, INNER, height * 0.88)
+        draw_logo(axes, item, j, limits, scale)
+        unit = f"(1 = {scale:.2g})" if np.any(item.scores[j, item.start : item.end]) else "(all 0)"
+        label = f"{style.wrap(style.method_label(method), METHOD_WIDTH)}\n{unit}"
+        axes.text(-0.028, 0.5, label, transform=axes.transAxes, ha="right", va="center", linespacing=1.1)
+    draw_positions(axes, item)
+
+
+def gather(parts, inputs, n_sequences):
+    """What is shown of the chosen rows."""
+    truth = read_spans(inputs["truth"], ("matrix_id", "strand")) if "truth" in inputs else None
+    hotspots = {source["method"]: read_spans(source["path"]) for source in inputs.get("hotspots", ())}
+    windows = reading.table(inputs["windows"], ("id", "chrom", "strand")) if "windows" in inputs else None
+    shown = []
+    for row in choose(parts[0], truth, n_sequences):
+        key, codes = (parts[0].ids[row], parts[0].targets[row]), parts[0].codes[row]
+        values = [
+            scores.observed(scores.transform(part.multipliers[row], codes, "hypothetical"), codes) for part in parts
+        ]
+        start, end = busiest(np.array(values))
+        shown.append(
+            Shown(
+                key,
+                float(parts[0].probability[row]),
+                codes,
+                np.array(values),
+                start,
+                end,
+                spans_of(truth, key),
+                [spans_of(hotspots.get(part.method), key) for part in parts],
+                *coordinates(windows, inputs.get("windows"), key[0], len(codes)),
+            )
+        )
+    return shown
+
+
+def read_spans(path, names=()):
+    """A table of intervals; `names` are the columns that make their label."""
+    frame = reading.table(path, ("id", "target", *names), ("start", "end"))
+    frame["name"] = ""
+    if names:
+        frame["name"] = [" ".join(MINUS.get(word, word) for word in words) for words in frame[list(names)].to_numpy()]
+    return frame
+
+
+def spans_of(frame, key):
+    """The Spans of one (id, target), left to right."""
+    if frame is None:
+        return []
+    rows = reading.matching(frame, id=key[0], target=key[1]).sort_values(["start", "end"])
+    return [Span(int(row.start), int(row.end), row.name) for row in rows.itertuples(index=False)]
+
+
+def choose(part, truth, n_sequences):
+    """Rows of the sequences with the highest probability, one an id; those with planted motifs first."""
+    planted = set() if truth is None else set(zip(truth["id"], truth["target"], strict=True))
+    keys = list(zip(part.ids.tolist(), part.targets.tolist(), strict=True))
+    order = sorted(range(len(keys)), key=lambda row: (keys[row] not in planted, -part.probability[row], keys[row]))
+    first = {}
+    for row in order:
+        first.setdefault(keys[row][0], row)
+    return list(first.values())[:n_sequences]
+
+
+def busiest(values):
+    """(start, end) of the WINDOW that has most of the |score|, each method (methods, length) counting the same.
+
+    Weights that fall towards the ends of the window put what counts into its middle.
+    """
+    weight = relative(values)
+    width = min(WINDOW, len(weight))
+    sums = np.convolve(weight, np.hanning(width + 2)[1:-1], mode="valid")
+    start = int(np.argmax(sums.round(9)))
+    return start, start + width
+
+
+def relative(values):
+    """|score| as a share of each method's sum over the sequence, mean over methods: (methods, length) -> (length,)."""
+    sizes = np.abs(values).astype(float)
+    return (sizes / np.maximum(sizes.sum(axis=1, keepdims=True), np.finfo(float).tiny)).mean(axis=0)
+
+
+def coordinates(windows, path, name, length):
+    """(coordinate of each base, label of the axis): on the genome where the table of windows gives a place."""
+    rows = [] if windows is None else list(reading.matching(windows, id=name).itertuples(index=False))
+    if not rows or not rows[0].chrom:
+        return np.arange(length), "Position in the window (bp, 0-based)"
+    row = rows[0]
+    start, end = int(row.start), int(row.end)
+    if end - start != length:
+        raise InputError(f"{path}: id '{name}': spans {end - start} bases, expected the {length} of its sequence")
+    if row.strand == "-":
+        return np.arange(end, start, -1), f"Position on {row.chrom}, minus strand (bp, 1-based)"
+    return np.arange(start + 1, end + 1), f"Position on {row.chrom} (bp, 1-based)"
+
+
+def peaks(item):
+    """Largest |score| of each method in the part shown; 1 where all are zero."""
+    largest = np.abs(item.scores[:, item.start : item.end]).max(axis=1)
+    return np.where(largest > 0, largest, 1.0)
+
+
+def y_limits(item, scale):
+    """One scale for all methods of a sequence, in units of each method's peak."""
+    values = item.scores[:, item.start : item.end] / scale[:, None]
+    return min(values.min() * 1.04, -0.12), max(values.max() * 1.04, 0.12)
+
+
+def draw_title(figure, baseline, item, letter):
+    name = item.key[0] if len(item.key[0]) <= ID_WIDTH else item.key[0][: ID_WIDTH - 1] + "\u2026"
+    style.write(figure, 1, baseline, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
+    title = f"{name}   target {item.key[1]}   predicted probability {item.probability:.2f}"
+    style.write(figure, LEFT, baseline, title, va="baseline")
+
+
+def draw_overview(axes, item):
+    """The whole sequence: mean |score| of the methods, the part shown below in grey, planted motifs as bars."""
+    weight = relative(item.scores)
+    axes.axvspan(item.start, item.end, color=style.GREY, alpha=0.25, linewidth=0)
+    axes.fill_between(np.arange(len(weight)) + 0.5, weight, color="black", linewidth=0.3, step="mid")
+    top = max(weight.max(), np.finfo(float).tiny)
+    for span in item.planted:
+        axes.plot([span.start, span.end], [1.15 * top] * 2, color=style.PURPLE, linewidth=2, solid_capstyle="butt")
+    axes.set(xlim=(0, len(weight)), ylim=(0, 1.3 * top), xticks=[], yticks=[])
+    axes.spines["left"].set_visible(False)
+    axes.text(-0.012, 0.5, f"All {len(weight):,} bp, mean |score|", transform=axes.transAxes, ha="right", va="center")
+
+
+def draw_planted(axes, item, top, total):
+    """Where motifs were planted: shading behind all logos from `top` to `total` mm, names above it."""
+    axes.set_axis_off()
+    axes.set(xlim=(item.start, item.end), ylim=(total, 0))
+    spans = [span for span in item.planted if span.start < item.end and span.end > item.start]
+    for span, level in zip(spans, name_levels(spans, item), strict=True):
+        left, right = max(span.start, item.start), min(span.end, item.end)
+        axes.fill_between([left, right], top, total, color=style.PURPLE, alpha=0.15, linewidth=0)
+        axes.plot([left + 0.1, right - 0.1], [top, top], color=style.PURPLE, linewidth=1.5, solid_capstyle="butt")
+        if level is not None:
+            axes.text(name_middle(span, item), top - 2 - level * NAME_LINE, span.name, ha="center", va="center")
+
+
+def name_middle(span, item):
+    """Where the name of a span is centred: over the part of it that is shown, within the axes."""
+    half = name_width(span, item) / 2
+    middle = (max(span.start, item.start) + min(span.end, item.end)) / 2
+    return min(max(middle, item.start + half), item.end - half)
+
+
+def name_width(span, item):
+    """Width of a span's name in bases."""
+    return (len(span.name) + 1) * NAME_CHARACTER * (item.end - item.start) / INNER
+
+
+def name_levels(spans, item):
+    """Line 0 or 1 for the name of each span, so that none overlaps; None where neither has room."""
+    reached, levels = [item.start, item.start], []
+    for span in spans:
+        left = name_middle(span, item) - name_width(span, item) / 2
+        level = next((level for level in (0, 1) if reached[level] <= left + 1e-9), None)
+        if level is not None:
+            reached[level] = left + name_width(span, item)
+        levels.append(level)
+    return levels
+
+
+def draw_logo(axes, item, j, limits, scale):
+    """One method: letters of the bases present, as high as their score, and its hot spots as bars below."""
+    shown = slice(item.start, item.end)
+    present = dna.one_hot(item.codes[shown]) * (item.codes[shown] < dna.UNKNOWN)
+    logos.logo(axes, present * (item.scores[j, shown] / scale), limits)
+    for span in item.hotspots[j]:
+        left, right = max(span.start, item.start) - item.start, min(span.end, item.end) - item.start
+        if left < right:
+            axes.plot([left, right], [limits[0]] * 2, color="black", linewidth=2, solid_capstyle="butt", clip_on=False)
+    axes.set(xticks=[], yticks=[0, 1] if limits[1] >= 1 else [0])
+    axes.patch.set_visible(False)
+
+
+def draw_positions(axes, item):
+    """Position axis below the last method: a tick every ten bases."""
+    values = item.coordinates[item.start : item.end]
+    ticks = np.flatnonzero(values % 10 == 0)
+    axes.set_xticks(ticks + 0.475, [f"{value:,}" for value in values[ticks]])
+    axes.tick_params(axis="x", pad=3)
+    axes.set_xlabel(item.axis)

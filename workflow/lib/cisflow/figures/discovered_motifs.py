@@ -1,0 +1,180 @@
+"""What TF-MoDISco found in the attributions of each method, beside the JASPAR motif that is most like it."""
+
+import h5py
+import numpy as np
+
+from cisflow import files
+from cisflow.errors import InputError
+from cisflow.figures import logos, reading, style
+from cisflow.motifs import jaspar
+
+N_PATTERNS = 5
+GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
+# As TF-MoDISco's own report trims: columns below this share of the highest one at both ends are left out.
+TRIM = 0.3
+# Millimetres.
+HEADER, ROW, EMPTY = 16, 10.2, 24
+BLOCK = 91.5
+COUNT, LOGO, NAME = 2, 18, 75
+LOGO_WIDTH = 26
+STRIP_TITLE, STRIP_ROW = 10, 4.2
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : runs: [{method, modisco, patterns, summary}, ...], paths; database: path of a MEME file. Optional:
+        recovery: [{method, path of recovery.tsv}, ...].
+    settings : dataset, model, split, seed; n_patterns (5 if absent).
+    """
+    reading.demand("discovered_motifs", "inputs", inputs, ("runs", "database"))
+    reading.demand("discovered_motifs", "settings", settings, ("dataset", "model", "split", "seed"))
+    for run in inputs["runs"]:
+        reading.demand("discovered_motifs", "inputs, runs", run, ("method", "modisco", "patterns", "summary"))
+    for source in inputs.get("recovery", ()):
+        reading.demand("discovered_motifs", "inputs, recovery", source, ("method", "path"))
+    if not inputs["runs"]:
+        return style.explained("No motif discovery was asked for: there is no pattern to show.")
+    motifs = {motif.id: motif for motif in jaspar.read_meme(inputs["database"])}
+    runs = [(run, *read_run(run, settings.get("n_patterns", N_PATTERNS))) for run in inputs["runs"]]
+    recovery = read_recovery(inputs.get("recovery", ()))
+
+    columns = min(2, len(runs))
+    heights = [HEADER + (ROW * len(patterns) if len(patterns) else EMPTY) for _, _, patterns in runs]
+    bands = [max(heights[i : i + columns]) for i in range(0, len(runs), columns)]
+    strip = 0 if recovery is None else STRIP_TITLE + STRIP_ROW * (len(recovery) + 1)
+    figure = style.figure(BLOCK * columns, sum(bands) + strip + 2, layout=None)
+    letters = style.letters()
+    for i, (run, summary, patterns) in enumerate(runs):
+        left, top = BLOCK * (i % columns), sum(bands[: i // columns])
+        draw_run(figure, left, top, next(letters), run, summary, patterns, motifs)
+    if recovery is not None:
+        draw_recovery(figure, sum(bands), next(letters), recovery, BLOCK * columns)
+    return figure
+
+
+def read_run(run, n_patterns):
+    """(summary, the first rows of the patterns found in the attributions)."""
+    summary = files.read_json(run["summary"])
+    reading.demand("discovered_motifs", run["summary"], summary, ("n_patterns", "control_n_patterns", "explanation"))
+    text = ("run", "pattern", "match_id", "match_name")
+    patterns = reading.table(run["patterns"], text, ("n_seqlets", "q_value"))
+    patterns = reading.matching(patterns, run="attributions").sort_values("n_seqlets", ascending=False, kind="stable")
+    return summary, patterns.head(n_patterns).reset_index(drop=True)
+
+
+def read_recovery(sources):
+    """Planted motifs by method: {(target, matrix name): {method: row}}, or None where nothing was planted."""
+    if not sources:
+        return None
+    found = {}
+    for source in sources:
+        text = ("target", "matrix_id", "matrix_name", "pattern", "match_name", "how")
+        for row in reading.table(source["path"], text, ("found",)).itertuples(index=False):
+            found.setdefault((row.target, row.matrix_name or row.matrix_id), {})[source["method"]] = row
+    return found
+
+
+def contributions(path, pattern):
+    """Mean contribution of each base (4, w) over the seqlets of a pattern such as `pos_0`, trimmed at both ends."""
+    group, _, number = pattern.partition("_")
+    name = f"{GROUPS.get(group)}/pattern_{number}/contrib_scores"
+    try:
+        with h5py.File(path) as store:
+            weights = store[name][:].T
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: pattern '{pattern}' not found as {name}: {error}") from error
+    sizes = np.abs(weights).sum(axis=0)
+    kept = np.flatnonzero(sizes >= TRIM * sizes.max())
+    return weights[:, kept[0] : kept[-1] + 1]
+
+
+def draw_run(figure, left, top, letter, run, summary, patterns, motifs):
+    """The block of one method."""
+    style.write(figure, left + COUNT, top + 6, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
+    title = style.method_label(run["method"])
+    style.write(figure, left + LOGO, top + 6, title, fontweight="bold", va="baseline")
+    style.write(figure, left + LOGO, top + 9.6, counted(summary), va="baseline")
+    if patterns.empty:
+        axes = style.place(figure, left + LOGO, top + HEADER - 3, BLOCK - LOGO - 4, EMPTY - 2)
+        style.explain(axes, summary["explanation"] or "No pattern was found.", width=44)
+        return
+    for x, text in ((LOGO, "Contribution"), (LOGO + LOGO_WIDTH + 2, "JASPAR (0\u20132 bits)"), (NAME, "Name, q")):
+        style.write(figure, left + x, top + HEADER - 1.6, text, color=style.GREY, va="baseline")
+    for i, row in enumerate(patterns.itertuples(index=False)):
+        draw_pattern(figure, left, top + HEADER + i * ROW, row, contributions(run["modisco"], row.pattern), motifs)
+
+
+def counted(summary):
+    """`7 patterns; shuffled attributions: 1`."""
+    found, control = summary["n_patterns"], summary["control_n_patterns"]
+    return f"{found} pattern{'' if found == 1 else 's'}; in shuffled attributions: {control}"
+
+
+def draw_pattern(figure, left, top, row, weights, motifs):
+    """One pattern: its name and seqlets, its contributions, the matching motif, name and q value."""
+    middle = top + ROW / 2
+    text = f"{row.pattern}\nn = {row.n_seqlets:,.0f}"
+    style.write(figure, left + COUNT, middle, text, va="center", linespacing=1.15)
+    if row.match_id and row.match_id not in motifs:
+        raise InputError(f"pattern '{row.pattern}': its match '{row.match_id}' is not in the motif database")
+    motif = motifs.get(row.match_id)
+    heights = None if motif is None else logos.information_heights(motif.matrix)
+    sign = -1.0 if row.pattern.startswith("neg") else 1.0
+    oriented, offset, reverse = (weights[:, :0], 0, False) if motif is None else logos.align(sign * weights, heights)
+    first, last = min(0, offset), max(weights.shape[1], offset + oriented.shape[1])
+    axes = style.place(figure, left + LOGO, top + 0.8, LOGO_WIDTH, ROW - 1.6)
+    draw_letters(axes, weights, -first, last - first, letter_limits(weights))
+    if motif is None:
+        style.write(figure, left + LOGO + LOGO_WIDTH + 2, middle, "no match", color=style.GREY, va="center")
+        return
+    axes = style.place(figure, left + LOGO + LOGO_WIDTH + 2, top + 0.8, LOGO_WIDTH, ROW - 1.6)
+    draw_letters(axes, oriented, offset - first, last - first, (0, 2))
+    name = style.wrap(f"{row.match_name}{' (rc)' if reverse else ''}", 11)
+    style.write(figure, left + NAME, middle, f"{name}\n{style.small(row.q_value)}", va="center", linespacing=1.05)
+
+
+def letter_limits(heights):
+    """Lowest and highest stack of letters, with zero."""
+    return np.minimum(heights, 0).sum(axis=0).min(), np.maximum(heights, 0).sum(axis=0).max()
+
+
+def draw_letters(axes, heights, offset, width, limits):
+    """Letters from column `offset` of a frame `width` columns wide, without axes."""
+    frame = np.zeros((4, width))
+    frame[:, offset : offset + heights.shape[1]] = heights
+    logos.logo(axes, frame, limits)
+    axes.set(xticks=[], yticks=[])
+    axes.spines["left"].set_visible(False)
+
+
+def draw_recovery(figure, top, letter, recovery, width):
+    """Which planted motifs were found again: a row a motif, a column a method."""
+    style.write(figure, COUNT, top + 6, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
+    n_found = sum(any(row.found == 1 for row in rows.values()) for rows in recovery.values())
+    title = f"Planted motifs found again by any method: {n_found} of {len(recovery)}"
+    style.write(figure, LOGO, top + 6, title, fontweight="bold", va="baseline")
+    methods = list(dict.fromkeys(method for rows in recovery.values() for method in rows))
+    label = 36
+    step = (width - label - 4) / max(len(methods), 1)
+    axes = style.place(figure, 0, top + STRIP_TITLE - 2, width, STRIP_ROW * (len(recovery) + 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, width), ylim=(len(recovery) + 0.5, -0.5))
+    for column, method in enumerate(methods):
+        axes.text(label + column * step, 0, style.method_label(method), va="center")
+    several = len({target for target, _ in recovery}) > 1
+    for place, ((target, name), rows) in enumerate(sorted(recovery.items()), start=1):
+        axes.text(COUNT, place, f"{name} ({target})" if several else name, va="center")
+        for column, method in enumerate(methods):
+            draw_cell(axes, label + column * step, place, rows.get(method))
+
+
+def draw_cell(axes, x, y, row):
+    """A filled dot and how a planted motif was found, or an open dot."""
+    found = row is not None and row.found == 1
+    face = style.GREEN if found else "white"
+    axes.plot([x + 1], [y], "o", markerfacecolor=face, markeredgecolor=style.GREEN if found else style.GREY)
+    text = f"{row.pattern} ({row.how})" if found else "not found"
+    axes.text(x + 3, y, text, va="center", color="black" if found else style.GREY)

@@ -1,0 +1,116 @@
+"""Metrics of all models side by side, with intervals, single seeds and what no skill would score."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from cisflow.figures import reading, style
+
+PANELS = (
+    ("auroc", "AUROC", "higher is better"),
+    ("average_precision", "Average precision", "higher is better"),
+    ("accuracy", "Accuracy", "higher is better"),
+    ("brier", "Brier score", "lower is better"),
+)
+FOLD = "test"
+# Guides of two splits that are closer than this are drawn as one.
+TOLERANCE = 0.01
+NAME_WIDTH = 26
+COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : metrics: path of the evaluation's table.
+    settings : dataset.
+    """
+    reading.demand("model_comparison", "inputs", inputs, ("metrics",))
+    reading.demand("model_comparison", "settings", settings, ("dataset",))
+    metrics = reading.metrics(inputs["metrics"])
+    metrics = reading.matching(metrics, dataset=settings["dataset"], fold=FOLD)
+    if not metrics["value"].notna().any():
+        return style.explained(
+            f"No metric to compare: no model of dataset '{settings['dataset']}' was evaluated on a {FOLD} fold.",
+            width=style.DOUBLE,
+        )
+    target = reading.headline_target(metrics, inputs["metrics"])
+    splits = sorted(set(metrics["split"]))
+    balances = [reading.balance(reading.matching(metrics, split=split)) for split in splits]
+    shown = reading.matching(metrics, target=target)
+    models = by_auroc(shown)
+
+    names = [style.wrap(model, NAME_WIDTH) for model in models]
+    spacing = max(3.6 * len(splits), 2 + 2.9 * max(name.count("\n") + 1 for name in names), 5)
+    figure = style.figure(style.DOUBLE, 24 + spacing * len(models) + 3.6 * ((len(splits) + 1) // 2 + 1))
+    figure.get_layout_engine().set(wspace=0.05)
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, letter, panel in zip(panels, style.letters(), PANELS, strict=False):
+        draw_panel(axes, letter, panel, shown, models, splits, balances)
+    panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
+    panels[0].set_ylim(len(models) - 0.5, -0.5)
+    draw_key(figure, splits, balances)
+    return figure
+
+
+def by_auroc(metrics):
+    """Models by mean AUROC over splits and seeds, highest first; names break ties."""
+    means = reading.matching(metrics, metric="auroc").groupby("model")["value"].mean().fillna(-1)
+    return sorted(set(metrics["model"]), key=lambda model: (-means.get(model, -1), model))
+
+
+def draw_panel(axes, letter, panel, metrics, models, splits, balances):
+    metric, title, direction = panel
+    rows = reading.matching(metrics, metric=metric)
+    for place in range(0, len(models), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color=style.PALE, linewidth=0, zorder=0)
+    guides = [reading.no_skill(metric, balance.rates) for balance in balances]
+    same = not max(guides) - min(guides) > TOLERANCE
+    for i, (split, guide) in enumerate(zip(splits, guides, strict=True)):
+        colour = COLOURS[i % len(COLOURS)]
+        if i == 0 or not same:
+            axes.axvline(
+                np.mean(guides) if same else guide,
+                color=style.GREY if same else colour,
+                linewidth=0.8,
+                dashes=(2, 2),
+                zorder=1,
+            )
+        offset = (i + 0.5) / len(splits) - 0.5
+        of_split = reading.matching(rows, split=split)
+        draw_split(axes, of_split, models, 0.84 * offset, 0.2 / len(splits), colour, style.MARKERS[i % 7])
+    axes.set_xlabel(direction)
+    axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
+    axes.margins(x=0.08)
+    axes.tick_params(axis="y", length=0)
+    style.panel(axes, letter, title)
+
+
+def draw_split(axes, rows, models, offset, gap, colour, marker):
+    """One marker and interval a model, and below it a small dot for each seed."""
+    place = {model: i + offset for i, model in enumerate(models)}
+    means = reading.matching(rows, seed="mean")
+    heights = means["model"].map(place).astype(float) - gap
+    seeds = rows[rows["seed"] != "mean"]
+    axes.hlines(heights, means["lower"], means["upper"], color=colour, linewidth=1.1, zorder=2)
+    axes.plot(means["value"], heights, marker, color=colour, markersize=4, zorder=3)
+    below = seeds["model"].map(place).astype(float) + gap
+    axes.plot(seeds["value"], below, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, zorder=2)
+
+
+def draw_key(figure, splits, balances):
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=COLOURS[i % len(COLOURS)],
+            marker=style.MARKERS[i % 7],
+            label=f"{split} ({FOLD} fold: {balance.text})",
+        )
+        for i, (split, balance) in enumerate(zip(splits, balances, strict=True))
+    ]
+    handles.append(Line2D([], [], color=style.GREY, marker="o", markersize=2.2, linestyle="none", label="One seed"))
+    handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, dashes=(2, 2), label="No skill"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)

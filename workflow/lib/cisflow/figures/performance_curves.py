@@ -1,0 +1,119 @@
+"""ROC and precision-recall curves of all models on one split, with bootstrap bands."""
+
+from cisflow.figures import reading, style
+
+NUMBERS = ("x", "y", "lower", "upper")
+PANELS = (
+    ("roc", "auroc", "ROC curve", "False positive rate", "True positive rate"),
+    ("pr", "average_precision", "Precision\u2013recall curve", "Recall", "Precision"),
+)
+NAME_WIDTH = 58
+ROW = 4.2
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : curves, metrics: paths of the evaluation's tables.
+    settings : dataset, split; fold ("test" if absent).
+    """
+    reading.demand("performance_curves", "inputs", inputs, ("curves", "metrics"))
+    reading.demand("performance_curves", "settings", settings, ("dataset", "split"))
+    dataset, split, fold = settings["dataset"], settings["split"], settings.get("fold", "test")
+    curves = reading.table(inputs["curves"], (*reading.CLASSES, "curve"), NUMBERS)
+    curves = reading.matching(curves, dataset=dataset, split=split, fold=fold)
+    if curves.empty:
+        return style.explained(
+            f"No curve to draw: the {fold} fold of split '{split}' of dataset '{dataset}' has none. "
+            "A curve needs sequences of both classes.",
+            width=style.DOUBLE,
+        )
+    target = reading.headline_target(curves, inputs["curves"])
+    curves = reading.matching(curves, target=target)
+    metrics = reading.metrics(inputs["metrics"])
+    looks = style.looks(reading.matching(metrics, dataset=dataset)["model"].tolist() + curves["model"].tolist())
+    metrics = reading.matching(metrics, dataset=dataset, split=split, fold=fold)
+    balance = reading.balance(metrics)
+    models = by_auroc(curves, reading.matching(metrics, target=target, seed="mean"))
+
+    lines = sum(style.wrap(model, NAME_WIDTH).count("\n") + 1 for model, _ in models) + 3
+    figure = style.figure(style.DOUBLE, 84 + ROW * lines)
+    grid = figure.add_gridspec(2, 2, height_ratios=[84, ROW * lines])
+    for column, letter in enumerate("ab"):
+        draw_panel(figure.add_subplot(grid[0, column]), letter, PANELS[column], curves, models, looks, balance.rates)
+    draw_key(
+        figure.add_subplot(grid[1, :]), models, looks, balance, f"{fold.capitalize()} fold of split '{split}'", lines
+    )
+    return figure
+
+
+def by_auroc(curves, metrics):
+    """[(model, {metric: (value, lower, upper)})] of the models with a curve, highest AUROC first."""
+    values = {
+        model: {row.metric: (row.value, row.lower, row.upper) for row in rows.itertuples()}
+        for model, rows in metrics.groupby("model")
+    }
+    found = [(model, values.get(model, {})) for model in sorted(set(curves["model"]))]
+    return sorted(found, key=lambda item: -max(item[1].get("auroc", (0.0,))[0], 0.0))
+
+
+def draw_panel(axes, letter, panel, curves, models, looks, rates):
+    kind, metric, title, x_label, y_label = panel
+    # Between two recalls precision is a step: a straight line would flatter it.
+    steps = kind == "pr"
+    for model, _ in models:
+        rows = reading.matching(curves, model=model, curve=kind).sort_values("x", kind="stable")
+        look = looks[model]
+        axes.fill_between(
+            rows["x"],
+            rows["lower"],
+            rows["upper"],
+            step="pre" if steps else None,
+            color=look.colour,
+            alpha=0.15 if len(models) <= 4 else 0.07,
+            linewidth=0,
+        )
+        axes.plot(
+            rows["x"],
+            rows["y"],
+            color=look.colour,
+            linestyle=look.dashes,
+            drawstyle="steps-pre" if steps else "default",
+            label=model,
+        )
+    chance = reading.no_skill(metric, rates)
+    axes.plot([0, 1], [chance, chance] if steps else [0, 1], color=style.GREY, linewidth=0.8, dashes=(2, 2), zorder=1)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=x_label, ylabel=y_label)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    style.panel(axes, letter, title)
+
+
+def draw_key(axes, models, looks, balance, fold, lines):
+    """The key as a table: line, model, AUROC and average precision with their intervals."""
+    axes.set_axis_off()
+    axes.set(xlim=(0, style.DOUBLE), ylim=(lines, 0))
+    left, first, second = 8, 112, 151
+    header = {"fontweight": "bold", "va": "center"}
+    axes.text(left + 12, 0.5, "Model", **header)
+    axes.text(first, 0.5, "AUROC (95% interval)", **header)
+    axes.text(second, 0.5, "AP (95% interval)", **header)
+    axes.plot([left, style.DOUBLE - 2], [1, 1], color="black", linewidth=0.6)
+    top = 1.15
+    for model, values in models:
+        name = style.wrap(model, NAME_WIDTH)
+        height = name.count("\n") + 1
+        middle = top + height / 2
+        axes.plot([left, left + 10], [middle, middle], color=looks[model].colour, linestyle=looks[model].dashes)
+        axes.text(left + 12, middle, name, va="center", linespacing=1.1)
+        for place, metric in ((first, "auroc"), (second, "average_precision")):
+            axes.text(place, middle, style.number(*values.get(metric, (float("nan"),))), va="center")
+        top += height
+    middle = top + 0.5
+    axes.plot([left, left + 10], [middle, middle], color=style.GREY, linewidth=0.8, dashes=(2, 2))
+    axes.text(left + 12, middle, "No skill: chance (ROC), base rate of positives (precision\u2013recall)", va="center")
+    for place, metric in ((first, "auroc"), (second, "average_precision")):
+        axes.text(place, middle, style.number(reading.no_skill(metric, balance.rates)), va="center")
+    axes.text(left + 12, middle + 1, f"{fold}: {balance.text}", va="center")

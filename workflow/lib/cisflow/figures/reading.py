@@ -1,0 +1,186 @@
+"""Reading what figures are drawn from: rows of tidy tables, and attribution files on their common rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cisflow import files
+from cisflow.errors import InputError, listing
+
+CLASSES = ("dataset", "split", "model", "fold", "target")
+METRICS = (*CLASSES, "seed", "metric")
+METRIC_NUMBERS = ("value", "lower", "upper", "n", "n_positive")
+
+
+class Attribution(NamedTuple):
+    """Attributions of one method on the rows that all methods share.
+
+    multipliers : (m, 4, length) float32, raw. codes : (m, length) uint8. ids, targets : (m,) str.
+    probability : (m,) float32.
+    """
+
+    method: str
+    multipliers: np.ndarray
+    codes: np.ndarray
+    ids: np.ndarray
+    targets: np.ndarray
+    probability: np.ndarray
+
+
+def demand(figure, what, given, keys):
+    """Refuse a mapping that lacks one of the keys a figure needs (InputError)."""
+    missing = [key for key in keys if key not in given]
+    if missing:
+        found = listing(given, 9) or "nothing"
+        raise InputError(
+            f"figure {figure}: {what} has no {listing(missing)}; expected {listing(keys, 9)}, found {found}"
+        )
+
+
+def table(path, text=(), numbers=()):
+    """Read a TSV whose columns `text` are strings and `numbers` floats.
+
+    Raises
+    ------
+    InputError : a column is missing, or a value of `numbers` is not a number.
+    """
+    frame = files.read_table(path, (*text, *numbers), text)
+    for name in numbers:
+        values = pd.to_numeric(frame[name], errors="coerce")
+        bad = np.flatnonzero(values.isna() & frame[name].notna())
+        if len(bad):
+            raise InputError(f"{path}: row {bad[0] + 1}: {name} is '{frame[name].iloc[bad[0]]}', expected a number")
+        frame[name] = values.astype(float)
+    return frame
+
+
+def matching(frame, **values):
+    """The rows whose columns have the given values."""
+    keep = np.ones(len(frame), dtype=bool)
+    for name, value in values.items():
+        keep &= (frame[name] == str(value)).to_numpy()
+    return frame[keep].reset_index(drop=True)
+
+
+def metrics(path):
+    """The table of metrics."""
+    return table(path, METRICS, METRIC_NUMBERS)
+
+
+def headline_target(frame, path):
+    """The target that a figure shows: the only one, or "mean" where there are several.
+
+    Raises
+    ------
+    InputError : several targets and no mean over them.
+    """
+    targets = sorted(set(frame["target"]))
+    named = [target for target in targets if target != "mean"]
+    if len(named) == 1:
+        return named[0]
+    if "mean" not in targets:
+        raise InputError(f"{path}: found targets {listing(named)} and no row for 'mean'; expected one target or 'mean'")
+    return "mean"
+
+
+class Balance(NamedTuple):
+    """How many sequences a fold holds.
+
+    text : the counts in words. rates : (t,) share of positives per target, NaN where unknown.
+    """
+
+    text: str
+    rates: np.ndarray
+
+
+def balance(frame):
+    """The Balance of the rows of one dataset, split and fold of the metrics."""
+    named = frame[frame["target"] != "mean"]
+    rows = (named if len(named) else frame).drop_duplicates(["target", "n", "n_positive"])
+    rows = rows[rows["n"] > 0]
+    rates = (rows["n_positive"] / rows["n"]).to_numpy()
+    n_targets = rows["target"].nunique()
+    if not len(rows):
+        return Balance("n not given", rates)
+    if n_targets > 1:
+        return Balance(f"{n_targets} targets, n = {_span(rows['n'])}", rates)
+    return Balance(f"n = {_span(rows['n'])}, {_span(rows['n_positive'])} positive", rates)
+
+
+def _span(counts):
+    """`1,234`, or `1,200-1,234` where counts differ."""
+    counts = counts.dropna()
+    if not len(counts):
+        return "unknown"
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,}\u2013{high:,}"
+
+
+def no_skill(metric, rates):
+    """What a prediction without skill scores, as a mean over targets with these shares of positives.
+
+    AUROC: 0.5. Average precision: the share of positives. Accuracy and Brier score: always predicting the more
+    frequent class, and always predicting the share.
+    """
+    rates = rates[np.isfinite(rates)]
+    if metric == "auroc":
+        return 0.5
+    if not len(rates):
+        return float("nan")
+    values = {"average_precision": rates, "accuracy": np.maximum(rates, 1 - rates), "brier": rates * (1 - rates)}
+    return float(values[metric].mean())
+
+
+def attributions(sources):
+    """Attribution files on the (id, target) rows that all of them hold, in the first file's order.
+
+    Parameters
+    ----------
+    sources : [{"method": str, "path": str}, ...].
+
+    Raises
+    ------
+    InputError : a file holds a row twice or a value that is not finite, or two files give one id other sequences.
+    """
+    parts = [_attribution(source["method"], source["path"]) for source in sources]
+    keys = [list(zip(part.ids.tolist(), part.targets.tolist(), strict=True)) for part in parts]
+    rows = [{key: row for row, key in enumerate(of_part)} for of_part in keys]
+    for source, of_part, unique in zip(sources, keys, rows, strict=True):
+        if len(unique) < len(of_part):
+            twice = next(key for row, key in enumerate(of_part) if unique[key] != row)
+            raise InputError(f"{source['path']}: id '{twice[0]}', target '{twice[1]}' occurs more than once")
+    common = [key for key in keys[0] if all(key in of_part for of_part in rows)] if parts else []
+    picked = [
+        part._replace(**{name: getattr(part, name)[[of_part[key] for key in common]] for name in part._fields[1:]})
+        for part, of_part in zip(parts, rows, strict=True)
+    ]
+    for source, part in zip(sources, picked, strict=True):
+        _check_same(source["path"], part, sources[0]["path"], picked[0])
+    return picked
+
+
+def _attribution(method, path):
+    names = ("multipliers", "sequences", "ids", "target", "probability")
+    multipliers, codes, ids, targets, probability = files.read_arrays(path, names).values()
+    if multipliers.shape != (len(ids), 4, codes.shape[-1]) or len(codes) != len(ids) or len(targets) != len(ids):
+        raise InputError(
+            f"{path}: multipliers {multipliers.shape}, sequences {codes.shape}, ids {ids.shape} and target "
+            f"{targets.shape} do not fit; expected (m, 4, length), (m, length), (m,) and (m,)"
+        )
+    bad = np.flatnonzero(~np.isfinite(multipliers).all(axis=(1, 2)))
+    if len(bad):
+        raise InputError(f"{path}: id '{ids[bad[0]]}': multipliers are not finite in {len(bad)} of {len(ids)} rows")
+    return Attribution(method, multipliers, codes, ids, targets, probability)
+
+
+def _check_same(path, part, first_path, first):
+    if len(first.ids) == 0:
+        return
+    if part.codes.shape != first.codes.shape:
+        raise InputError(
+            f"{path}: sequences are {part.codes.shape[1]} bases long, those of {first_path} {first.codes.shape[1]}"
+        )
+    bad = np.flatnonzero((part.codes != first.codes).any(axis=1))
+    if len(bad):
+        raise InputError(f"{path}: id '{part.ids[bad[0]]}' has another sequence than in {first_path}")

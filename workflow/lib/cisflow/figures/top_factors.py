@@ -1,0 +1,126 @@
+"""Factors whose motifs lie in the hot spots of the attributions more often than elsewhere in the same sequences."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from cisflow.figures import reading, style
+
+N_FACTORS = 20
+SIGNIFICANT = 0.05
+TEXT_COLUMNS = ("motif_id", "motif_name")
+NUMBERS = ("n_sequences", "n_hot", "n_background", "log2_ratio", "p_value", "q_value")
+HOT, BACKGROUND = style.VERMILLION, style.SKY
+NAME_WIDTH = 16
+# Millimetres: a block's width and parts from its left edge, and heights.
+BLOCK, RATIO, COUNTS, Q = 91.5, 31, 55, 75.5
+PLOT_WIDTH = 19
+HEADER, ROW, AXIS, EMPTY, KEY = 13, 3.4, 10, 18, 6
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : scores: [{method, path of motif_scores.tsv}, ...].
+    settings : dataset, model, split, seed; n (20 if absent).
+    """
+    reading.demand("top_factors", "inputs", inputs, ("scores",))
+    reading.demand("top_factors", "settings", settings, ("dataset", "model", "split", "seed"))
+    for source in inputs["scores"]:
+        reading.demand("top_factors", "inputs, scores", source, ("method", "path"))
+    if not inputs["scores"]:
+        return style.explained("No motif was scored: there is no attribution method to score hot spots of.")
+    tables = [reading.table(source["path"], TEXT_COLUMNS, NUMBERS) for source in inputs["scores"]]
+    tops = [significant(frame).head(settings.get("n", N_FACTORS)) for frame in tables]
+    columns = min(2, len(tables))
+    heights = [HEADER + (ROW * (len(top) + 0.4) + AXIS if len(top) else EMPTY) for top in tops]
+    bands = [max(heights[i : i + columns]) for i in range(0, len(tables), columns)]
+    figure = style.figure(BLOCK * columns, sum(bands) + KEY, layout=None)
+    for i, (source, letter) in enumerate(zip(inputs["scores"], style.letters(), strict=False)):
+        left, upper = BLOCK * (i % columns), sum(bands[: i // columns])
+        draw_method(figure, left, upper, letter, source["method"], tables[i], tops[i])
+    if any(len(top) for top in tops):
+        draw_key(figure)
+    return figure
+
+
+def significant(frame):
+    """Rows with a q value of at most SIGNIFICANT, most significant first."""
+    kept = frame[frame["q_value"] <= SIGNIFICANT]
+    return kept.sort_values(["p_value", "motif_id"], kind="stable").reset_index(drop=True)
+
+
+def draw_method(figure, left, upper, letter, method, table, top):
+    """The block of one method: log2 ratios, counts a sequence, q values; or why there is nothing to show."""
+    style.write(figure, left + 2, upper + 5, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
+    style.write(figure, left + 8, upper + 5, style.method_label(method), fontweight="bold", va="baseline")
+    if top.empty:
+        axes = style.place(figure, left + 8, upper + 7, BLOCK - 14, EMPTY)
+        style.explain(axes, why_empty(table), width=46)
+        return
+    n, n_significant = int(table["n_sequences"].max()), len(significant(table))
+    counted = f"n = {n:,} sequences; {n_significant} of {len(table)} factors with q \u2264 {SIGNIFICANT:g}"
+    style.write(figure, left + 8, upper + 8.6, counted, va="baseline")
+    style.write(figure, left + Q, upper + HEADER - 0.6, "q", va="baseline", style="italic")
+    height = ROW * (len(top) + 0.4)
+    ratio = style.place(figure, left + RATIO, upper + HEADER, PLOT_WIDTH, height)
+    count = style.place(figure, left + COUNTS, upper + HEADER, PLOT_WIDTH, height, sharey=ratio)
+    places = np.arange(len(top))
+    draw_ratios(ratio, places, top["log2_ratio"])
+    draw_counts(count, places, top)
+    names = top["motif_name"].where(top["motif_name"] != "", top["motif_id"])
+    ratio.set_yticks(places, [shortened(name) for name in names])
+    ratio.set_ylim(len(top) - 0.4, -0.8)
+    for axes in (ratio, count):
+        axes.tick_params(axis="y", length=0)
+    count.tick_params(axis="y", labelleft=False)
+    for place, q in zip(places, top["q_value"], strict=True):
+        style.write(figure, left + Q, upper + HEADER + ROW * (place + 0.8), style.small(q), va="center")
+
+
+def shortened(name):
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "\u2026"
+
+
+def why_empty(table):
+    if table.empty:
+        return "No motif occurs in the hot spots of this method, so that there is nothing to test."
+    lowest = table["q_value"].min()
+    known = "no q value is known" if lowest != lowest else f"the smallest q value is {style.small(lowest)}"
+    return f"None of {len(table)} factors is enriched or depleted at q \u2264 {SIGNIFICANT:g}: {known}."
+
+
+def draw_ratios(axes, places, ratios):
+    """Ratios as bars; an infinite one ends in an arrow at the edge."""
+    finite = ratios[np.isfinite(ratios)]
+    reach = 1.15 * max(finite.abs().max() if len(finite) else 0, 1)
+    ends = ratios.clip(-reach, reach)
+    axes.hlines(places, 0, ends, color=style.BLACK, linewidth=0.9)
+    axes.plot(finite, places[np.isfinite(ratios)], "o", color=style.BLACK, markersize=3.5)
+    for sign, marker in ((1, ">"), (-1, "<")):
+        endless = np.isinf(ratios) & (np.sign(ratios) == sign)
+        axes.plot(ends[endless], places[endless], marker, color=style.BLACK, markersize=4, clip_on=False)
+    axes.axvline(0, color=style.GREY, linewidth=0.6)
+    axes.set(xlim=(min(0, ends.min()) * 1.08, max(0, ends.max()) * 1.08), xlabel="log2 ratio")
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+def draw_counts(axes, places, top):
+    """Instances a sequence in hot spots and in the background."""
+    hot, background = top["n_hot"] / top["n_sequences"], top["n_background"] / top["n_sequences"]
+    axes.hlines(places, background, hot, color=style.GREY, linewidth=0.7)
+    axes.plot(background, places, "s", color=BACKGROUND, markersize=3.5)
+    axes.plot(hot, places, "o", color=HOT, markersize=3.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("Per sequence")
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+def draw_key(figure):
+    handles = [
+        Line2D([], [], color=HOT, marker="o", linestyle="none", markersize=3.5, label="Instances in hot spots"),
+        Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="In the background"),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=2)

@@ -1,0 +1,215 @@
+"""De novo motifs from attributions by TF-MoDISco, beside a control run on shuffled attributions."""
+
+import sys
+import traceback
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from modiscolite import io, tfmodisco
+
+from cisflow import dna, files
+from cisflow.attribution import scores
+from cisflow.errors import InputError, listing
+
+DEFAULTS = {
+    # Seqlets of each sign that take part; the cost grows with them, not with the sequences.
+    "max_seqlets": 20000,
+    "n_leiden_runs": 2,
+    "sliding_window_size": 20,
+    "flank_size": 5,
+    "target_seqlet_fdr": 0.05,
+    # A sign with no more seqlets than this is left out.
+    "min_seqlets": 100,
+}
+
+
+class Attributions(NamedTuple):
+    """Rows (sequence, target) of an attribution file.
+
+    ids, targets : (m,) str. codes : (m, length) uint8. hypothetical : (m, 4, length) float32, `m - mean_i m_i`.
+    """
+
+    ids: np.ndarray
+    targets: np.ndarray
+    codes: np.ndarray
+    hypothetical: np.ndarray
+
+
+class Patterns(NamedTuple):
+    """What TF-MoDISco found: lists of its SeqletSets by sign, and a sentence where both are empty."""
+
+    positive: list
+    negative: list
+    explanation: str
+
+    @property
+    def n_patterns(self):
+        return len(self.positive) + len(self.negative)
+
+    @property
+    def n_seqlets(self):
+        return sum(len(pattern.seqlets) for pattern in self.positive + self.negative)
+
+
+def read_attributions(path):
+    """The Attributions of an `.npz` that `cisflow attribute` wrote.
+
+    Raises
+    ------
+    InputError : an array is missing, the shapes do not fit, or a multiplier is not finite.
+    """
+    multipliers, ids, targets, codes = files.read_arrays(path, ("multipliers", "ids", "target", "sequences")).values()
+    expected = (len(ids), 4, codes.shape[-1])
+    if multipliers.shape != expected or codes.shape != (len(ids), codes.shape[-1]) or targets.shape != ids.shape:
+        raise InputError(
+            f"{path}: multipliers {multipliers.shape}, sequences {codes.shape}, ids {ids.shape} and target "
+            f"{targets.shape} do not fit; expected (m, 4, length), (m, length), (m,) and (m,)"
+        )
+    bad = np.flatnonzero(~np.isfinite(multipliers).all(axis=(1, 2)))
+    if len(bad):
+        raise InputError(
+            f"{path}: row {bad[0] + 1}, id '{ids[bad[0]]}': found a multiplier that is not finite "
+            f"({len(bad)} of {len(ids)} rows), expected numbers"
+        )
+    return Attributions(ids, targets, codes, scores.transform(multipliers, codes, "hypothetical"))
+
+
+def discover(attributions, settings, seed, output, control, summary):
+    """Run TF-MoDISco on attributions and on the same attributions shuffled.
+
+    Parameters
+    ----------
+    attributions : path of an `.npz`.
+    settings : overrides DEFAULTS.
+    seed : of the order in which rows offer their seqlets (`max_seqlets` takes the first) and of the shuffle.
+    output, control : paths of the two `.h5` files; without patterns they hold neither group.
+    summary : path of the JSON with the counts.
+    """
+    settings = checked(settings)
+    rows = read_attributions(attributions)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(rows.ids))
+    codes, hypothetical = rows.codes[order], rows.hypothetical[order]
+    found = logged_run("attributions", codes, hypothetical, settings)
+    write_patterns(output, found, order, codes.shape[1])
+    shuffled = logged_run("shuffled attributions", *shuffle_positions(codes, hypothetical, rng), settings)
+    write_patterns(control, shuffled, order, codes.shape[1])
+    files.write_json(
+        summary,
+        {
+            "n_rows": len(rows.ids),
+            "n_patterns": found.n_patterns,
+            "n_seqlets": found.n_seqlets,
+            "control_n_patterns": shuffled.n_patterns,
+            "explanation": found.explanation,
+            "settings": settings,
+        },
+    )
+
+
+def checked(settings):
+    """DEFAULTS overridden by `settings` (InputError: unknown key, or a value out of range)."""
+    unknown = sorted(set(settings) - set(DEFAULTS))
+    if unknown:
+        raise InputError(f"discover: unknown setting {listing(unknown)}; expected {listing(DEFAULTS, 9)}")
+    settings = DEFAULTS | settings
+    fdr = settings["target_seqlet_fdr"]
+    if isinstance(fdr, bool) or not isinstance(fdr, int | float) or not 0 < fdr < 1:
+        raise InputError(f"discover: target_seqlet_fdr is {fdr!r}, expected a number between 0 and 1")
+    for name in sorted(set(settings) - {"target_seqlet_fdr"}):
+        if type(settings[name]) is not int or settings[name] < 1:
+            raise InputError(f"discover: {name} is {settings[name]!r}, expected a whole number of at least 1")
+    return settings
+
+
+def logged_run(name, codes, hypothetical, settings):
+    """`find_patterns`, told on stderr."""
+    print(f"TF-MoDISco on {name}: {len(codes)} rows of {codes.shape[1]} bp", file=sys.stderr)
+    found = find_patterns(codes, hypothetical, settings)
+    outcome = f"{found.n_patterns} patterns of {found.n_seqlets} seqlets" if found.n_patterns else found.explanation
+    print(f"TF-MoDISco on {name}: {outcome}", file=sys.stderr)
+    return found
+
+
+def find_patterns(codes, hypothetical, settings):
+    """The Patterns of one TF-MoDISco run (Shrikumar et al. 2018, arXiv 1811.00416) over whole windows.
+
+    Parameters
+    ----------
+    codes : (m, length) uint8; an unknown base contributes nothing.
+    hypothetical : (m, 4, length) float32.
+    settings : complete, as `checked` returns them.
+    """
+    one_hot = np.eye(dna.UNKNOWN + 1, 4, dtype=np.float32)[codes]
+    hypothetical = np.ascontiguousarray(np.moveaxis(hypothetical, 1, 2), dtype=np.float32)
+    problem = why_impossible((one_hot * hypothetical).sum(axis=2), settings)
+    if problem:
+        return Patterns([], [], problem)
+    try:
+        positive, negative = tfmodisco.TFMoDISco(
+            one_hot,
+            hypothetical,
+            sliding_window_size=settings["sliding_window_size"],
+            flank_size=settings["flank_size"],
+            min_metacluster_size=settings["min_seqlets"],
+            max_seqlets_per_metacluster=settings["max_seqlets"],
+            target_seqlet_fdr=settings["target_seqlet_fdr"],
+            n_leiden_runs=settings["n_leiden_runs"],
+        )
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        # Its fit of a null distribution divides by counts that are zero when the windows are few or nearly all of
+        # one sign; no condition on the input foretells it.
+        traceback.print_exc()
+        problem = f"TF-MoDISco could not fit its null distribution to {len(codes)} rows ({error})."
+        return Patterns([], [], problem)
+    if positive is None and negative is None:
+        problem = (
+            f"No more than {settings['min_seqlets']} seqlets of either sign stand out in {len(codes)} rows, "
+            f"too few to be grouped into patterns."
+        )
+    elif not positive and not negative:
+        problem = f"No group of seqlets of {len(codes)} rows is large and specific enough to be a pattern."
+    return Patterns(positive or [], negative or [], problem)
+
+
+def why_impossible(contributions, settings):
+    """Why seqlets cannot be called on contributions (m, length), as a sentence; "" where they can."""
+    m, length = contributions.shape
+    width = settings["sliding_window_size"]
+    seqlet = width + 2 * settings["flank_size"]
+    if m == 0:
+        return "There are no rows with attributions."
+    if length < seqlet:
+        return f"The windows of {length} bp are shorter than a seqlet of {seqlet} bp."
+    total = np.cumsum(contributions, axis=1, dtype=np.float64)
+    total = np.hstack([np.zeros((m, 1)), total])
+    sums = total[:, width:] - total[:, :-width]
+    if not sums.min() < 0 < sums.max():
+        return (
+            f"The contributions of {m} rows summed over {width} bp lie between {sums.min():.3g} and {sums.max():.3g}; "
+            f"TF-MoDISco needs both signs for its null distribution."
+        )
+    return ""
+
+
+def shuffle_positions(codes, hypothetical, rng):
+    """Both arrays with the positions of each row permuted, base and scores together.
+
+    Every value is kept and only its place is lost: what TF-MoDISco finds in the result is found by chance.
+    """
+    order = rng.permuted(np.tile(np.arange(codes.shape[1]), (len(codes), 1)), axis=1)
+    return np.take_along_axis(codes, order, axis=1), np.take_along_axis(hypothetical, order[:, None], axis=2)
+
+
+def write_patterns(path, patterns, order, length):
+    """Write Patterns as modisco-lite's `.h5`; `order` gives the row of the attribution file of each example."""
+
+    def restore(name, item):
+        if name.rpartition("/")[2] == "example_idx":
+            item[...] = order[item[...]]
+
+    with files.atomic(path) as temporary:
+        io.save_hdf5(temporary, patterns.positive or None, patterns.negative or None, length)
+        with h5py.File(temporary, "r+") as store:
+            store.visititems(restore)

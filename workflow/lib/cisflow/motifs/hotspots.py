@@ -1,0 +1,213 @@
+"""Known motifs in the spots of high attribution, counted by sequence against windows of the same sequences."""
+
+import sys
+import warnings
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pandas as pd
+from memelite import fimo
+from scipy import stats
+from tangermeme.seqlet import recursive_seqlets
+from tqdm import tqdm
+
+from cisflow import dna, files
+from cisflow.attribution import scores
+from cisflow.errors import InputError, listing
+from cisflow.motifs import jaspar
+from cisflow.motifs.discovery import read_attributions
+
+DEFAULTS = {
+    # Share of false hot spots, estimated on shuffled attributions.
+    "target_fdr": 0.1,
+    "min_length": 4,
+    "max_length": 25,
+    # Bases added on either side of a hot spot before it is scanned: hot spots are narrower than binding sites.
+    "flank": 5,
+    # Of a motif hit, on each strand.
+    "p_value": 1e-4,
+}
+
+SPOT_COLUMNS = ("id", "target", "start", "end", "strand", "score", "p_value")
+SCORE_COLUMNS = (
+    *("motif_id", "motif_name", "n_sequences", "n_hot", "n_background", "hot_only", "background_only"),
+    *("log2_ratio", "p_value", "q_value"),
+)
+ROWS_AT_ONCE = 2000
+
+
+class Counts(NamedTuple):
+    """Rows by motif, each (motifs,) int: with a hit in hot windows, in background windows, in only one of them."""
+
+    hot: np.ndarray
+    background: np.ndarray
+    hot_only: np.ndarray
+    background_only: np.ndarray
+
+
+def scan_hotspots(attributions, database, settings, seed, threads, hotspots, output):
+    """Call hot spots, scan them and write both tables.
+
+    Parameters
+    ----------
+    attributions : `.npz` of raw multipliers. database : MEME file. settings : overrides DEFAULTS.
+    seed : of the shuffled control and of the background windows.
+    threads : at most as many as NUMBA_NUM_THREADS allows.
+    hotspots, output : paths of hotspots.tsv and motif_scores.tsv.
+    """
+    settings = checked(settings)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    motifs = jaspar.read_meme(database)
+    rows = read_attributions(attributions)
+    rng = np.random.default_rng(seed)
+    spots = call_hotspots(scores.observed(rows.hypothetical, rows.codes), settings, rng)
+    print(f"{len(spots)} hot spots in {spots['row'].nunique()} of {len(rows.ids)} rows", file=sys.stderr)
+    windows = draw_windows(spots, rows.codes.shape, settings["flank"], rng)
+    counts = count_rows(rows.codes, windows, motifs, settings["p_value"])
+    n_sequences = int((windows > 0).any(axis=1).sum())
+    named = spots.assign(id=rows.ids[spots["row"]], target=rows.targets[spots["row"]], strand="")
+    files.write_table(hotspots, named[list(SPOT_COLUMNS)])
+    files.write_table(output, enrichment(motifs, counts, n_sequences))
+
+
+def checked(settings):
+    """DEFAULTS overridden by `settings` (InputError: unknown key, or a value out of range)."""
+    unknown = sorted(set(settings) - set(DEFAULTS))
+    if unknown:
+        raise InputError(f"scan-hotspots: unknown setting {listing(unknown)}; expected {listing(DEFAULTS, 9)}")
+    settings = DEFAULTS | settings
+    for name in ("target_fdr", "p_value"):
+        value = settings[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+            raise InputError(f"scan-hotspots: {name} is {value!r}, expected a number between 0 and 1")
+    for name, least in (("flank", 0), ("min_length", 1), ("max_length", settings["min_length"])):
+        if type(settings[name]) is not int or settings[name] < least:
+            raise InputError(
+                f"scan-hotspots: {name} is {settings[name]!r}, expected a whole number of at least {least}"
+            )
+    return settings
+
+
+def call_hotspots(observed, settings, rng):
+    """Spans of positive attribution that are rare when the positions of each row are shuffled.
+
+    Parameters
+    ----------
+    observed : (m, length) float, signed attribution of the base present.
+    settings : complete, as `checked` returns them.
+
+    Returns
+    -------
+    frame with row, start, end (0-based, half-open), score (sum of attributions), p_value (ranks the spots, is no error
+    rate), by row and start.
+    """
+    columns = {"example_idx": "row", "start": "start", "end": "end", "attribution": "score", "p-value": "p_value"}
+    longest = min(settings["max_length"], observed.shape[1])
+    if observed.size == 0 or longest < settings["min_length"]:
+        return pd.DataFrame(columns=columns.values()).astype({"row": int, "start": int, "end": int})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spots = recursive_seqlets(
+            observed,
+            min_seqlet_len=settings["min_length"],
+            max_seqlet_len=longest,
+            X_control=rng.permuted(observed, axis=1),
+            target_fdr=settings["target_fdr"],
+        )
+    for warning in caught:
+        print(f"hot spots: {warning.message}", file=sys.stderr)
+    return spots.rename(columns=columns).sort_values(["row", "start"], ignore_index=True)
+
+
+def draw_windows(spots, shape, flank, rng):
+    """Hot windows and as many background windows of the same widths in the same rows.
+
+    A hot window is a hot spot with `flank` bases on either side, clipped to the sequence; those that meet are
+    joined. Its background window is drawn uniformly among the places that overlap no other window; a hot window for
+    which there is no such place is left out, so that both sets cover equally many bases of each row.
+
+    Returns
+    -------
+    (m, length) int32: 0 outside windows, k > 0 in the k-th hot window of the row, -k in its background window.
+    """
+    windows = np.zeros(shape, dtype=np.int32)
+    for row, group in spots.groupby("row", sort=True):
+        hot = joined(np.maximum(group["start"] - flank, 0), np.minimum(group["end"] + flank, shape[1]))
+        taken = np.zeros(shape[1], dtype=bool)
+        for start, end in hot:
+            taken[start:end] = True
+        # Wide ones first: they fit in the fewest places.
+        ranked = sorted(hot, key=lambda span: (span[0] - span[1], span[0]))
+        for number, (start, end) in enumerate(ranked, start=1):
+            free = free_starts(taken, end - start)
+            if len(free):
+                place = free[rng.integers(len(free))]
+                taken[place : place + end - start] = True
+                windows[row, start:end] = number
+                windows[row, place : place + end - start] = -number
+    return windows
+
+
+def joined(starts, ends):
+    """Disjoint spans [(start, end)] that cover the given ones, which are sorted by start."""
+    spans = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def free_starts(taken, width):
+    """Where an interval of `width` overlaps nothing of the mask `taken` (length,)."""
+    before = np.concatenate([[0], np.cumsum(taken)])
+    return np.flatnonzero(before[width:] == before[:-width])
+
+
+def count_rows(codes, windows, motifs, p_value):
+    """The Counts of rows with a motif hit that lies whole within a hot or a background window."""
+    totals = np.zeros((len(Counts._fields), len(motifs)), dtype=np.int64)
+    matrices = {motif.id: motif.matrix for motif in motifs}
+    used = np.flatnonzero(windows.any(axis=1))
+    chunks = [used[start : start + ROWS_AT_ONCE] for start in range(0, len(used), ROWS_AT_ONCE)]
+    for chunk in tqdm(chunks, desc="scan", unit="chunk"):
+        one_hot = np.ascontiguousarray(np.moveaxis(np.eye(dna.UNKNOWN + 1, 4, dtype=np.int8)[codes[chunk]], 1, 2))
+        for index, hits in enumerate(fimo(matrices, one_hot, threshold=p_value)):
+            if len(hits):
+                totals[:, index] += _count(windows[chunk], *hits[["sequence_name", "start", "end"]].to_numpy().T)
+    return Counts(*totals)
+
+
+def _count(windows, rows, starts, ends):
+    first, last = windows[rows, starts], windows[rows, ends - 1]
+    inside = first == last
+    hot, background = np.zeros((2, len(windows)), dtype=bool)
+    hot[rows[inside & (first > 0)]] = True
+    background[rows[inside & (first < 0)]] = True
+    return hot.sum(), background.sum(), (hot & ~background).sum(), (background & ~hot).sum()
+
+
+def enrichment(motifs, counts, n_sequences):
+    """The table of motifs with a hit in any window: exact two-sided McNemar test over rows, q-values over motifs.
+
+    Under the null hypothesis a row with a hit in one set of windows only is as likely to have it in the other
+    (McNemar 1947, doi 10.1007/BF02295996): the p-value is binomial in the discordant rows. A row counts once,
+    however many hits it holds. `log2_ratio` adds one half to both counts.
+    """
+    rows = []
+    for motif, hot, background, hot_only, background_only in zip(motifs, *counts, strict=True):
+        if hot + background:
+            ratio = np.log2((hot + 0.5) / (background + 0.5))
+            row = (motif.id, motif.name, n_sequences, hot, background, hot_only, background_only, ratio)
+            rows.append((*row, mcnemar(hot_only, background_only)))
+    table = pd.DataFrame(rows, columns=SCORE_COLUMNS[:-1])
+    table["q_value"] = stats.false_discovery_control(table["p_value"]) if rows else None
+    return table.sort_values(["p_value", "motif_id"], ignore_index=True)
+
+
+def mcnemar(first_only, second_only):
+    """Exact two-sided p-value of McNemar's test from the two counts of discordant pairs; 1 where there are none."""
+    n = int(first_only + second_only)
+    return stats.binomtest(int(first_only), n).pvalue if n else 1.0

@@ -1,0 +1,71 @@
+"""Windows around the labelled intervals of a BED file with a header line."""
+
+import numpy as np
+
+from cisflow.errors import InputError
+from cisflow.genome import Genome, Locus
+from cisflow.windows import Windows, centred, fetch, read_labels, read_rows, refuse_duplicates, resource, table
+
+REQUIRED = ("chrom", "start", "end")
+
+
+def collect(source, length, inputs, seed):
+    """Windows of `length` bp around the middle of each interval, read on its strand, in the order of the file.
+
+    The first line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
+    strand where there are any, and the label columns with 0, 1 or nothing = missing. A window's id is its name, or
+    its own locus where it has none.
+
+    Parameters
+    ----------
+    source : kind, bed, genome, and target or targets (label columns; "label").
+    inputs : resource name -> file.
+    seed : not used.
+
+    Raises
+    ------
+    InputError : a column that is absent, a row with another number of columns, coordinates that are not integers,
+        are empty or leave the chromosome, a strand or label of another kind, an id that occurs twice, or no row.
+    """
+    path = resource(inputs, source["bed"])
+    targets = list(source.get("targets", [source.get("target", "label")]))
+    rows, columns = read_rows(path, [*REQUIRED, *targets])
+    genome = Genome(resource(inputs, source["genome"]))
+    records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
+    loci = [window(path, row, record, length, genome) for row, record in zip(rows, records, strict=True)]
+    ids = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
+    refuse_duplicates(path, ids, rows)
+    labels = [read_labels(path, target, columns[target], rows) for target in targets]
+    frame = table(ids, loci)
+    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {})
+
+
+def window(path, row, record, length, genome):
+    """The locus of the window around one record's interval."""
+    where = f"{path}: row {row}"
+    start, end = (_integer(where, name, record[name]) for name in ("start", "end"))
+    if start >= end:
+        raise InputError(f"{where}: start is {start} and end is {end}, expected start < end")
+    strand = record.get("strand") or "."
+    if strand not in ("+", "-", "."):
+        raise InputError(f"{where}: strand is '{strand}', expected +, - or .")
+    chrom = record["chrom"]
+    first = centred(start, end, length)
+    problem = genome.problem(chrom, first, first + length)
+    if problem:
+        raise InputError(f"{where}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
+    return Locus(chrom, first, first + length, strand)
+
+
+def name_of(record, locus):
+    """The record's name; its window's locus where the name is absent, empty or `.`."""
+    name = record.get("name", "").strip()
+    if name not in ("", "."):
+        return name
+    return f"{locus.chrom}:{locus.start}-{locus.end}" + (f"({locus.strand})" if locus.strand != "." else "")
+
+
+def _integer(where, name, text):
+    if not text.strip().isdecimal():
+        raise InputError(f"{where}: {name} is '{text}', expected an integer of 0 or more")
+    return int(text)

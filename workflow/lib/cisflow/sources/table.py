@@ -1,0 +1,44 @@
+"""Labelled sequences from a table (CSV or TSV) with the columns header, sequence and label."""
+
+from cisflow import dna
+from cisflow.errors import InputError
+from cisflow.windows import Windows, locate, read_labels, read_rows, refuse_duplicates, resource
+
+
+def collect(source, length, inputs, seed):
+    """Windows of a table, in its order. The ids are its headers; coordinates come from headers that hold a locus.
+
+    Parameters
+    ----------
+    source : kind, table, target (name to give to the label; "label").
+    length : bases that each sequence must have.
+    inputs : resource name -> file.
+    seed : not used.
+
+    Raises
+    ------
+    InputError : a column that is absent, a sequence of another length or with a character that is no base, a label
+        other than 0, 1 and empty, a header that is empty or occurs twice, or no row.
+    """
+    path = resource(inputs, source["table"])
+    rows, columns = read_rows(path, ["header", "sequence", "label"])
+    refuse_duplicates(path, columns["header"], rows)
+    codes = encode_rows(path, columns["sequence"], rows, length)
+    labels = read_labels(path, "label", columns["label"], rows)
+    frame = locate(path, columns["header"], [f"row {row}" for row in rows], length)
+    return Windows(frame, codes, labels[:, None], [source.get("target", "label")], {})
+
+
+def encode_rows(path, sequences, rows, length):
+    """Base codes (n, length) of strings of that length, encoded in one go."""
+    for row, sequence in zip(rows, sequences, strict=True):
+        if len(sequence) != length:
+            raise InputError(
+                f"{path}: row {row}: the sequence has {len(sequence)} bases, expected {length} (the window)"
+            )
+    try:
+        return dna.encode("".join(sequences)).reshape(len(sequences), length)
+    except InputError:
+        for row, sequence in zip(rows, sequences, strict=True):
+            dna.encode(sequence, f"{path}: row {row}")
+        raise

@@ -1,0 +1,464 @@
+# Every helper function of the workflow. Standard library and Snakemake only: a dry run needs no torch and no network.
+import ast
+import hashlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+LIB = Path(workflow.basedir) / "lib"
+NETWORK_KEYS = ("architecture", "settings", "training")
+
+
+# --- Configuration ---------------------------------------------------------------------------------------------------
+
+
+def fail(message):
+    raise WorkflowError(f"config: {message}")
+
+
+def check_schema():
+    """Validate the config and fill in defaults; one line says where and what."""
+    try:
+        validate(config, schema="../schemas/config.schema.yaml")
+    except WorkflowError as error:
+        cause = error.__context__
+        if not hasattr(cause, "json_path"):
+            raise
+        message = cause.message
+        if cause.validator == "additionalProperties":
+            message = f"{message}; expected keys: {', '.join(cause.schema.get('properties', {}))}"
+        raise WorkflowError(f"config: {cause.json_path.removeprefix('$.')}: {message}") from None
+
+
+def expect(name, known, where):
+    """Fail unless `name` is one of `known`, the names that the config defines under `where`'s other end."""
+    if name not in known:
+        fail(f"{where}: '{name}' is not defined; expected one of {', '.join(map(str, known)) or '(none)'}")
+
+
+def is_network(model):
+    return "architecture" in config["models"][model]
+
+
+def check_references():
+    """Every name that one part of the config uses is defined by another."""
+    resources, models, datasets = config["resources"], config["models"], config["datasets"]
+    for name, model in models.items():
+        if "weights" in model:
+            expect(model["weights"], resources, f"models.{name}.weights")
+        if "classifier" in model:
+            expect(model["features"], config["features"], f"models.{name}.features")
+    for name, extractor in config["features"].items():
+        where = f"features.{name}"
+        expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
+        for key in ("genome", "names"):
+            if key in extractor:
+                expect(extractor[key], resources, f"{where}.{key}")
+        if extractor["context"] == "genome" and "genome" not in extractor:
+            fail(f"{where}: context: genome needs the key genome, a resource")
+        if "weights" not in models[extractor["model"]]:
+            if "trained_on" not in extractor:
+                fail(f"{where}: model '{extractor['model']}' has no published weights, so the key trained_on is needed")
+            check_training(extractor["model"], extractor["trained_on"], f"{where}.trained_on")
+    for name, dataset in datasets.items():
+        where = f"datasets.{name}"
+        for resource in get_source_resources(dataset["source"]):
+            expect(resource, resources, f"{where}.source")
+        for model in dataset["models"]:
+            expect(model, models, f"{where}.models")
+            if "weights" in models[model]:
+                fail(f"{where}.models: '{model}' has published weights and is not trained; use it in features")
+        for number, job in enumerate(dataset["explain"]):
+            where = f"datasets.{name}.explain[{number}]"
+            expect(job["model"], [model for model in dataset["models"] if is_network(model)], f"{where}.model")
+            expect(job["split"], dataset["splits"], f"{where}.split")
+            for method in job["methods"]:
+                expect(method, config["attribution"], f"{where}.methods")
+            for seed in job["seeds"]:
+                expect(seed, models[job["model"]]["seeds"], f"{where}.seeds")
+    if "database" in config["motifs"]:
+        expect(config["motifs"]["database"], resources, "motifs.database")
+
+
+def check_training(model, training, where):
+    expect(training["dataset"], config["datasets"], f"{where}.dataset")
+    dataset = config["datasets"][training["dataset"]]
+    expect(model, dataset["models"], f"{where}.dataset ({training['dataset']}): models")
+    expect(training["split"], dataset["splits"], f"{where}.split")
+    expect(training["seed"], config["models"][model]["seeds"], f"{where}.seed")
+
+
+def get_source_resources(source):
+    """Names of the resources that a dataset's source reads."""
+    keys = ("positives", "negatives", "bed", "table", "annotation", "genome", "motifs")
+    names = [source[key] for key in keys if key in source]
+    return names + ([source["background"]["genome"]] if "background" in source else [])
+
+
+check_schema()
+check_references()
+
+
+# --- Code and environment of a job -----------------------------------------------------------------------------------
+
+# Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
+# cache, and cannot even be imported where it finds no writable one.
+shell.prefix(
+    "set -euo pipefail; "
+    f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
+    'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}"; '
+)
+
+
+def imported_modules(path):
+    """Files of the package that one file imports, at any depth of its body."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    for name in names:
+        if name.split(".")[0] == "cisflow":
+            base = LIB / name.replace(".", "/")
+            yield from (file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file())
+
+
+def code_files(*modules):
+    """The named modules of the package (`commands/train`) and all that they import, directly or not."""
+    waiting = [LIB / "cisflow" / f"{module}.py" for module in modules]
+    found = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting.extend(imported_modules(file))
+    return sorted(found)
+
+
+_digests = {}
+
+
+def code_digest(*modules):
+    """Digest of the code a job runs: by content, so that touching, moving or checking out files reruns nothing."""
+    if modules not in _digests:
+        state = hashlib.sha256()
+        for file in code_files(*modules):
+            state.update(file.relative_to(LIB).as_posix().encode())
+            state.update(file.read_bytes())
+        _digests[modules] = state.hexdigest()[:16]
+    return _digests[modules]
+
+
+def architecture_module(model):
+    """Module of a network's architecture, which the registry imports by name."""
+    registry = ast.parse((LIB / "cisflow/models/__init__.py").read_text())
+    for node in registry.body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "ARCHITECTURES":
+            return f"models/{ast.literal_eval(node.value)[config['models'][model]['architecture']]}"
+
+
+def network_code(command):
+    """Digest function for a rule that builds the network of its wildcard `model`."""
+    return lambda wildcards: code_digest(f"commands/{command}", architecture_module(wildcards.model))
+
+
+def any_of(names):
+    """A regular expression that matches the given names and no other; nothing when there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def to_json(content):
+    return json.dumps(content, sort_keys=True)
+
+
+# --- Resources and windows -------------------------------------------------------------------------------------------
+
+
+def get_resource_arguments(wildcards):
+    """Checksums and archive member of a download, as options."""
+    entry = config["resources"][wildcards.name]
+    options = [("--sha256", entry.get("sha256")), ("--md5", entry.get("md5")), ("--member", entry.get("member"))]
+    return " ".join(f"{option} {shlex.quote(value)}" for option, value in options if value)
+
+
+def get_resource_file(wildcards):
+    """A resource that is a path is an input, so that changing it reruns what reads it."""
+    url = config["resources"][wildcards.name]["url"]
+    return [] if "://" in url else [url]
+
+
+def get_source_files(wildcards):
+    """Resources of a dataset's source, with the index of each genome."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    genomes = [entry["genome"] for entry in (source, source.get("background", {})) if "genome" in entry]
+    return [f"resources/{name}" for name in get_source_resources(source)] + [
+        f"resources/{name}.fai" for name in genomes
+    ]
+
+
+def get_source_arguments(wildcards):
+    """NAME=PATH of each resource of a dataset's source."""
+    names = sorted(set(get_source_resources(config["datasets"][wildcards.dataset]["source"])))
+    return [f"{name}=resources/{name}" for name in names]
+
+
+def is_planted(dataset):
+    return config["datasets"][dataset]["source"]["kind"] == "planted"
+
+
+def datasets_of_kind(planted):
+    """Wildcard constraint: the datasets with, or without, a planted truth."""
+    return any_of(dataset for dataset in config["datasets"] if is_planted(dataset) == planted)
+
+
+def source_code(wildcards):
+    kind = config["datasets"][wildcards.dataset]["source"]["kind"]
+    return code_digest("commands/windows", f"sources/{kind}")
+
+
+def get_truth(wildcards):
+    """The planted truth of a dataset, where it has one."""
+    return [f"results/{wildcards.dataset}/truth.tsv"] if is_planted(wildcards.dataset) else []
+
+
+# --- Features --------------------------------------------------------------------------------------------------------
+
+
+def get_extractor(wildcards):
+    """Settings of a feature extractor, with the layout of its network where the checkpoint does not hold it."""
+    extractor = dict(config["features"][wildcards.extractor])
+    model = config["models"][extractor["model"]]
+    if "weights" in model:
+        extractor |= {"architecture": model["architecture"], "settings": model["settings"]}
+    return {key: value for key, value in extractor.items() if key not in ("trained_on", "genome", "names")}
+
+
+def extractor_code(wildcards):
+    return code_digest("commands/features", architecture_module(config["features"][wildcards.extractor]["model"]))
+
+
+def get_extractor_weights(wildcards):
+    extractor = config["features"][wildcards.extractor]
+    model = config["models"][extractor["model"]]
+    if "weights" in model:
+        return f"resources/{model['weights']}"
+    trained = extractor["trained_on"]
+    return f"results/{trained['dataset']}/models/{extractor['model']}/{trained['split']}/seed{trained['seed']}/model.safetensors"
+
+
+def get_extractor_genome(wildcards):
+    extractor = config["features"][wildcards.extractor]
+    if extractor["context"] != "genome":
+        return []
+    return [f"resources/{extractor['genome']}", f"resources/{extractor['genome']}.fai"]
+
+
+def get_extractor_names(wildcards):
+    extractor = config["features"][wildcards.extractor]
+    return [f"resources/{extractor['names']}"] if "names" in extractor else []
+
+
+def get_feature_arrays():
+    """Feature arrays that some model of some dataset reads."""
+    return [
+        f"results/{dataset}/features/{config['models'][model]['features']}/features.npy"
+        for dataset, entry in config["datasets"].items()
+        for model in entry["models"]
+        if not is_network(model)
+    ]
+
+
+# --- Models and evaluation -------------------------------------------------------------------------------------------
+
+
+def get_model(wildcards):
+    """What makes a model: the keys that its command reads."""
+    model = config["models"][wildcards.model]
+    keys = NETWORK_KEYS if is_network(wildcards.model) else ("classifier", "groups", "settings")
+    return {key: model[key] for key in keys if key in model}
+
+
+def get_classifier_features(wildcards):
+    extractor = config["models"][wildcards.model]["features"]
+    folder = f"results/{wildcards.dataset}/features/{extractor}"
+    return {"features": f"{folder}/features.npy", "names": f"{folder}/targets.tsv", "ids": f"{folder}/ids.tsv"}
+
+
+def get_runs(dataset):
+    """Every trained model of a dataset: split, model, seed and the path of its predictions."""
+    entry = config["datasets"][dataset]
+    return [
+        {
+            "split": split,
+            "model": model,
+            "seed": seed,
+            "predictions": f"results/{dataset}/models/{model}/{split}/seed{seed}/predictions.tsv",
+        }
+        for split in entry["splits"]
+        for model in entry["models"]
+        for seed in config["models"][model]["seeds"]
+    ]
+
+
+def models_of_kind(network):
+    """Wildcard constraint: the networks that are trained here, or the classifiers."""
+    return any_of(model for model in config["models"] if is_network(model) == network)
+
+
+def get_metric_tables():
+    return [f"results/{dataset}/evaluation/metrics.tsv" for dataset in evaluated_datasets()]
+
+
+def evaluated_datasets():
+    return [dataset for dataset, entry in config["datasets"].items() if entry["models"]]
+
+
+def get_histories(wildcards):
+    """Training histories of a dataset's networks: model, split, seed and path."""
+    return [
+        {key: run[key] for key in ("model", "split", "seed")}
+        | {"path": run["predictions"].replace("predictions.tsv", "history.tsv")}
+        for run in get_runs(wildcards.dataset)
+        if is_network(run["model"])
+    ]
+
+
+# --- Explanations ----------------------------------------------------------------------------------------------------
+
+
+def get_explanations():
+    """Every (dataset, model, split, seed) to explain, with its entry of the config."""
+    return [
+        (dataset, job["model"], job["split"], seed, job)
+        for dataset, entry in config["datasets"].items()
+        for job in entry["explain"]
+        for seed in job["seeds"]
+    ]
+
+
+def get_explanation(wildcards):
+    """The entry of the config that a job's wildcards name."""
+    for dataset, model, split, seed, job in get_explanations():
+        if (dataset, model, split, str(seed)) == (
+            wildcards.dataset,
+            wildcards.model,
+            wildcards.split,
+            str(wildcards.seed),
+        ):
+            return job
+    fail(f"datasets.{wildcards.dataset}.explain: no entry for {wildcards.model}, {wildcards.split}, {wildcards.seed}")
+
+
+def get_selection(wildcards):
+    job = get_explanation(wildcards)
+    return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target")}
+
+
+def get_method(wildcards):
+    """Settings of an attribution method; `steps` belongs to integrated gradients alone."""
+    method = config["attribution"][wildcards.method]
+    return {key: value for key, value in method.items() if key != "steps" or method["method"] == "integrated_gradients"}
+
+
+def get_attributions():
+    return [
+        f"results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz"
+        for dataset, model, split, seed, job in get_explanations()
+        for method in job["methods"]
+    ]
+
+
+def get_method_files(pattern):
+    """Input function: `pattern` for every method that explains the network of a rule's wildcards."""
+    return lambda wildcards: [
+        pattern.format(**dict(wildcards.items()), method=method) for method in get_explanation(wildcards)["methods"]
+    ]
+
+
+def get_recovery_files(wildcards):
+    """Recovery tables of every method, for a dataset with planted truth."""
+    pattern = "results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/recovery.tsv"
+    return get_method_files(pattern)(wildcards) if is_planted(wildcards.dataset) else []
+
+
+def get_motif_database():
+    return f"resources/{config['motifs'].get('database', 'none')}"
+
+
+def get_motif_results():
+    """Tables and reports of every motif search."""
+    if "database" not in config["motifs"]:
+        return []
+    results = []
+    for dataset, model, split, seed, job in get_explanations():
+        names = ["patterns.tsv", "report", "motif_scores.tsv"] + (["recovery.tsv"] if is_planted(dataset) else [])
+        for method in job["methods"]:
+            folder = f"results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}"
+            results += [f"{folder}/{name}" for name in names]
+    return results
+
+
+# --- Figures ---------------------------------------------------------------------------------------------------------
+
+
+def get_figures():
+    """Every figure that the config's jobs allow."""
+    figures = []
+    for dataset in evaluated_datasets():
+        folder = f"results/{dataset}/figures"
+        figures.append(f"{folder}/model_comparison.svg")
+        figures += [f"{folder}/performance_curves.{split}.svg" for split in config["datasets"][dataset]["splits"]]
+        if any(is_network(model) for model in config["datasets"][dataset]["models"]):
+            figures.append(f"{folder}/learning_curves.svg")
+    for dataset, model, split, seed, job in get_explanations():
+        names = ["attribution_logos"]
+        names += ["method_agreement"] if len(job["methods"]) > 1 else []
+        names += ["discovered_motifs", "top_factors"] if "database" in config["motifs"] else []
+        figures += [f"results/{dataset}/figures/{name}.{model}.{split}.seed{seed}.svg" for name in names]
+    return figures
+
+
+def figure_settings(wildcards, **settings):
+    """Settings of a figure: the job it shows, and what the config says of it."""
+    return to_json(dict(wildcards.items()) | settings)
+
+
+def per_method(wildcards, **paths):
+    """One dict a method: its name and one path of each kind, given as lists in the order of the methods."""
+    methods = get_explanation(wildcards)["methods"]
+    return [
+        {"method": method} | {kind: files[number] for kind, files in paths.items()}
+        for number, method in enumerate(methods)
+    ]
+
+
+def logo_inputs(wildcards, input):
+    inputs = {"attributions": per_method(wildcards, path=input.attributions)}
+    return inputs | ({"truth": input.truth[0]} if input.truth else {})
+
+
+def motif_inputs(wildcards, input):
+    runs = per_method(wildcards, modisco=input.modisco, patterns=input.patterns, summary=input.summary)
+    inputs = {"runs": runs, "database": input.database}
+    return inputs | ({"recovery": per_method(wildcards, path=input.recovery)} if input.recovery else {})
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_-]+",
+    model="[A-Za-z0-9_-]+",
+    split="[A-Za-z0-9_-]+",
+    seed=r"\d+",
+    extractor="[A-Za-z0-9_-]+",
+    method="[A-Za-z0-9_-]+",
+    # An index `<name>.fai` is not a resource.
+    name=any_of(config["resources"]),
+
+
+scattergather:
+    shard=config["shards"],

@@ -1,0 +1,200 @@
+rule figure_performance_curves:
+    input:
+        curves="results/{dataset}/evaluation/curves.tsv",
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/performance_curves.{split}.svg",
+            caption="../report/performance_curves.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "ROC and PR", "split": "{split}"},
+        ),
+        png="results/{dataset}/figures/performance_curves.{split}.png",
+    log:
+        "logs/{dataset}/performance_curves.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/performance_curves"),
+        inputs=lambda wildcards, input: to_json({"curves": input.curves, "metrics": input.metrics}),
+        settings=lambda wildcards: figure_settings(wildcards, fold="test"),
+    shell:
+        "python -m cisflow figure performance_curves --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_model_comparison:
+    input:
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/model_comparison.svg",
+            caption="../report/model_comparison.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "models side by side", "split": "all"},
+        ),
+        png="results/{dataset}/figures/model_comparison.png",
+    log:
+        "logs/{dataset}/model_comparison.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/model_comparison"),
+        inputs=lambda wildcards, input: to_json({"metrics": input.metrics}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure model_comparison --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_learning_curves:
+    input:
+        lambda wildcards: [run["path"] for run in get_histories(wildcards)],
+    output:
+        svg=report(
+            "results/{dataset}/figures/learning_curves.svg",
+            caption="../report/learning_curves.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "learning curves", "split": "all"},
+        ),
+        png="results/{dataset}/figures/learning_curves.png",
+    log:
+        "logs/{dataset}/learning_curves.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/learning_curves"),
+        inputs=lambda wildcards: to_json({"histories": get_histories(wildcards)}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure learning_curves --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_attribution_logos:
+    input:
+        attributions=get_method_files("results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz"),
+        truth=get_truth,
+    output:
+        svg=report(
+            "results/{dataset}/figures/attribution_logos.{model}.{split}.seed{seed}.svg",
+            caption="../report/attribution_logos.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "logos", "split": "{model}, {split}, seed {seed}"},
+        ),
+        png="results/{dataset}/figures/attribution_logos.{model}.{split}.seed{seed}.png",
+    log:
+        "logs/{dataset}/attribution_logos.{model}.{split}.seed{seed}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/attribution_logos"),
+        inputs=lambda wildcards, input: to_json(logo_inputs(wildcards, input)),
+        settings=lambda wildcards: figure_settings(wildcards, n_sequences=config["figures"]["n_sequences"]),
+    shell:
+        "python -m cisflow figure attribution_logos --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_method_agreement:
+    input:
+        attributions=get_method_files("results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz"),
+    output:
+        svg=report(
+            "results/{dataset}/figures/method_agreement.{model}.{split}.seed{seed}.svg",
+            caption="../report/method_agreement.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "agreement of methods", "split": "{model}, {split}, seed {seed}"},
+        ),
+        png="results/{dataset}/figures/method_agreement.{model}.{split}.seed{seed}.png",
+    log:
+        "logs/{dataset}/method_agreement.{model}.{split}.seed{seed}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/method_agreement"),
+        inputs=lambda wildcards, input: to_json({"attributions": per_method(wildcards, path=input.attributions)}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure method_agreement --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_discovered_motifs:
+    input:
+        modisco=get_method_files("results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/modisco.h5"),
+        summary=get_method_files("results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/discovery.json"),
+        patterns=get_method_files("results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/patterns.tsv"),
+        recovery=get_recovery_files,
+        database=get_motif_database(),
+    output:
+        svg=report(
+            "results/{dataset}/figures/discovered_motifs.{model}.{split}.seed{seed}.svg",
+            caption="../report/discovered_motifs.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "discovered motifs", "split": "{model}, {split}, seed {seed}"},
+        ),
+        png="results/{dataset}/figures/discovered_motifs.{model}.{split}.seed{seed}.png",
+    log:
+        "logs/{dataset}/discovered_motifs.{model}.{split}.seed{seed}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/discovered_motifs"),
+        inputs=lambda wildcards, input: to_json(motif_inputs(wildcards, input)),
+        settings=lambda wildcards: figure_settings(wildcards, n_patterns=config["figures"]["n_patterns"]),
+    shell:
+        "python -m cisflow figure discovered_motifs --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_top_factors:
+    input:
+        scores=get_method_files("results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/motif_scores.tsv"),
+    output:
+        svg=report(
+            "results/{dataset}/figures/top_factors.{model}.{split}.seed{seed}.svg",
+            caption="../report/top_factors.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "top factors", "split": "{model}, {split}, seed {seed}"},
+        ),
+        png="results/{dataset}/figures/top_factors.{model}.{split}.seed{seed}.png",
+    log:
+        "logs/{dataset}/top_factors.{model}.{split}.seed{seed}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/top_factors"),
+        inputs=lambda wildcards, input: to_json({"scores": per_method(wildcards, path=input.scores)}),
+        settings=lambda wildcards: figure_settings(wildcards, n=config["figures"]["n_factors"]),
+    shell:
+        "python -m cisflow figure top_factors --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
