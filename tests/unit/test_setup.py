@@ -1,6 +1,5 @@
 """What the two commands of the README rest on: pins, make targets, system packages, shipped data, citation."""
 
-import ast
 import os
 import re
 import shutil
@@ -12,13 +11,10 @@ import cisflow
 import pytest
 import yaml
 from cisflow import files
+from distributions import LIB, distribution, imported
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / ".ci" / "system-packages"
-
-# Distribution of each third-party module whose name differs.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "modiscolite": "modisco-lite", "yaml": "pyyaml"}
-
 
 # `make test` hands its own flags and variables to a make that runs below it.
 OUTSIDE = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON")}
@@ -47,15 +43,9 @@ def test_requirements_are_pinned_once_and_torch_is_first():
 
 def test_requirements_cover_every_import_of_the_package():
     pinned = {line.split("==")[0] for line in requirements()}
-    imported = set()
-    for path in (ROOT / "workflow" / "lib").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported.update(alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(node.module.split(".")[0])
+    imports = set().union(*(imported(path) for path in LIB.rglob("*.py")))
     known = sys.stdlib_module_names | {"cisflow"}
-    assert {DISTRIBUTIONS.get(name, name) for name in imported - known} <= pinned
+    assert {distribution(name) for name in {name.split(".")[0] for name in imports} - known} <= pinned
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint"])

@@ -95,6 +95,19 @@ def test_finished_training_is_not_trained_further(tmp_path):
     assert torch.equal(weights(first[0]), weights(again[0]))
 
 
+def test_shifted_rows_keep_their_bases_in_order():
+    torch.manual_seed(0)
+    codes = torch.randint(0, 4, (200, 30), dtype=torch.uint8)
+    moved = training.shifted(codes, 4)
+    offsets = []
+    for before, after in zip(codes.tolist(), moved.tolist(), strict=True):
+        found = [d for d in range(-4, 5) if after == ([4] * 4 + before + [4] * 4)[4 + d : 34 + d]]
+        assert len(found) == 1
+        offsets += found
+    assert set(offsets) == set(range(-4, 5))
+    assert training.shifted(codes, 0) is codes
+
+
 def test_missing_labels_carry_no_loss():
     logits = torch.tensor([[0.3, -1.0], [2.0, 0.5]])
     labels = torch.tensor([[1.0, float("nan")], [float("nan"), 0.0]])

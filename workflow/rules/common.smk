@@ -28,10 +28,25 @@ def check_schema():
         cause = error.__context__
         if not hasattr(cause, "json_path"):
             raise
-        message = cause.message
-        if cause.validator == "additionalProperties":
-            message = f"{message}; expected keys: {', '.join(cause.schema.get('properties', {}))}"
-        raise WorkflowError(f"config: {cause.json_path.removeprefix('$.')}: {message}") from None
+        where = cause.json_path.removeprefix("$").removeprefix(".")
+        raise WorkflowError(": ".join(filter(None, ["config", where, complaint(cause)]))) from None
+
+
+def complaint(error):
+    """What was found and what was expected, of an error of jsonschema, whose own words on keys say too little."""
+    found = error.instance
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = [key for key in found if key not in known]
+        return f"unknown key '{unknown[0]}'; expected keys: {', '.join(known)}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in found]
+        return f"no key '{missing[0]}'; found keys: {', '.join(map(str, found)) or '(none)'}"
+    if error.validator == "oneOf":
+        keys = [key for choice in error.validator_value for key in choice["required"]]
+        present = [key for key in keys if key in found]
+        return f"found {' and '.join(present) or 'neither'}; expected exactly one of the keys {', '.join(keys)}"
+    return error.message
 
 
 def expect(name, known, where):
@@ -72,6 +87,9 @@ def check_references():
             expect(model, models, f"{where}.models")
             if "weights" in models[model]:
                 fail(f"{where}.models: '{model}' has published weights and is not trained; use it in features")
+            if not is_network(model) and count_targets(dataset["source"]) > 1:
+                fail(f"{where}.models: '{model}' is a classifier, which expects one target; the source has several")
+        explained = set()
         for number, job in enumerate(dataset["explain"]):
             where = f"datasets.{name}.explain[{number}]"
             expect(job["model"], [model for model in dataset["models"] if is_network(model)], f"{where}.model")
@@ -80,6 +98,9 @@ def check_references():
                 expect(method, config["attribution"], f"{where}.methods")
             for seed in job["seeds"]:
                 expect(seed, models[job["model"]]["seeds"], f"{where}.seeds")
+                if (job["model"], job["split"], seed) in explained:
+                    fail(f"{where}: seed {seed} of this model and split is in an entry above; expected one entry")
+                explained.add((job["model"], job["split"], seed))
     if "database" in config["motifs"]:
         expect(config["motifs"]["database"], resources, "motifs.database")
 
@@ -90,6 +111,11 @@ def check_training(model, training, where):
     expect(model, dataset["models"], f"{where}.dataset ({training['dataset']}): models")
     expect(training["split"], dataset["splits"], f"{where}.split")
     expect(training["seed"], config["models"][model]["seeds"], f"{where}.seed")
+
+
+def count_targets(source):
+    """Number of label columns that a dataset's source gives."""
+    return len(source.get("matrices") or source.get("targets") or ["label"])
 
 
 def get_source_resources(source):
@@ -438,8 +464,15 @@ def per_method(wildcards, **paths):
     ]
 
 
+def get_hotspot_files(wildcards):
+    """Hot spots of every method, where motifs are sought."""
+    pattern = "results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/hotspots.tsv"
+    return get_method_files(pattern)(wildcards) if "database" in config["motifs"] else []
+
+
 def logo_inputs(wildcards, input):
-    inputs = {"attributions": per_method(wildcards, path=input.attributions)}
+    inputs = {"attributions": per_method(wildcards, path=input.attributions), "windows": input.windows}
+    inputs |= {"hotspots": per_method(wildcards, path=input.hotspots)} if input.hotspots else {}
     return inputs | ({"truth": input.truth[0]} if input.truth else {})
 
 

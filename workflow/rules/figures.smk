@@ -86,6 +86,8 @@ rule figure_learning_curves:
 rule figure_attribution_logos:
     input:
         attributions=get_method_files("results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz"),
+        windows="results/{dataset}/windows.tsv",
+        hotspots=get_hotspot_files,
         truth=get_truth,
     output:
         svg=report(

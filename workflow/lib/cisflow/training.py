@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
-from cisflow import files, models
+from cisflow import dna, files, models
 from cisflow.errors import InputError
 
 DEFAULTS = {
@@ -22,6 +22,7 @@ DEFAULTS = {
     "weight_decay": 0.01,
     "patience": 5,
     "reverse_complement": True,
+    "shift": 0,
     "precision": "32-true",
 }
 
@@ -89,7 +90,7 @@ class Classification(L.LightningModule):
 
     def training_step(self, batch, _):
         codes, labels = batch
-        x = models.one_hot(codes, self.device)
+        x = models.one_hot(shifted(codes, self.settings["shift"]), self.device)
         if self.settings["reverse_complement"]:
             flipped = torch.rand(len(x), device=x.device) < 0.5
             x = torch.where(flipped[:, None, None], x.flip(1, 2), x)
@@ -131,6 +132,16 @@ class Classification(L.LightningModule):
                 "valid_auroc": float(metrics["valid_auroc"]),
             }
         )
+
+
+def shifted(codes, most):
+    """Each row of codes (n, length) moved by its own random -most … most positions; unknown bases fill the gap."""
+    if most == 0:
+        return codes
+    n, length = codes.shape
+    padded = functional.pad(codes, (most, most), value=dna.UNKNOWN)
+    start = torch.randint(0, 2 * most + 1, (n, 1), device=codes.device)
+    return padded.gather(1, start + torch.arange(length, device=codes.device))
 
 
 class _Mean:

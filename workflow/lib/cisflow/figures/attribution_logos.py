@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
     key : (id, target). codes : (length,) uint8. scores : (methods, length) at the base present, unscaled.
     start, end : the part that is shown letter by letter. planted : [Span]. hotspots : [Span] per method.
-    coordinates : (length,) int or None. axis : label of the x axis.
+    coordinates : (length,) int. axis : label of the x axis.
     """
 
     key: tuple
@@ -57,10 +57,9 @@ def draw(inputs, settings):
     ----------
     inputs : attributions: [{method, path}, ...]. Optional: truth: path of truth.tsv; windows: path of windows.tsv, for
         genome coordinates; hotspots: [{method, path}, ...].
-    settings : dataset, model, split, seed; n_sequences (3 if absent).
+    settings : n_sequences (3 if absent).
     """
     reading.demand("attribution_logos", "inputs", inputs, ("attributions",))
-    reading.demand("attribution_logos", "settings", settings, ("dataset", "model", "split", "seed"))
     for name in ("attributions", "hotspots"):
         for source in inputs.get(name, ()):
             reading.demand("attribution_logos", f"inputs, {name}", source, ("method", "path"))
@@ -68,7 +67,7 @@ def draw(inputs, settings):
     if not parts or not len(parts[0].ids):
         return style.explained("No logo to draw: the attribution methods share no sequence.", width=style.DOUBLE)
     shown = gather(parts, inputs, settings.get("n_sequences", N_SEQUENCES))
-    height = max(7.5, min(12.0, 44 / len(parts)))
+    height = max(8.5, min(12.0, 44 / len(parts)))
     marks = MARKS if "truth" in inputs else 1
     block = TITLE + OVERVIEW + marks + height * len(parts) + AXIS
     figure = style.figure(style.DOUBLE, block * len(shown), layout=None)
@@ -99,7 +98,9 @@ def gather(parts, inputs, n_sequences):
     """What is shown of the chosen rows."""
     truth = read_spans(inputs["truth"], ("matrix_id", "strand")) if "truth" in inputs else None
     hotspots = {source["method"]: read_spans(source["path"]) for source in inputs.get("hotspots", ())}
-    windows = reading.table(inputs["windows"], ("id", "chrom", "strand")) if "windows" in inputs else None
+    windows = None
+    if "windows" in inputs:
+        windows = reading.table(inputs["windows"], ("id", "chrom", "strand"), ("start", "end"))
     shown = []
     for row in choose(parts[0], truth, n_sequences):
         key, codes = (parts[0].ids[row], parts[0].targets[row]), parts[0].codes[row]
@@ -261,7 +262,7 @@ def draw_logo(axes, item, j, limits, scale):
         left, right = max(span.start, item.start) - item.start, min(span.end, item.end) - item.start
         if left < right:
             axes.plot([left, right], [limits[0]] * 2, color="black", linewidth=2, solid_capstyle="butt", clip_on=False)
-    axes.set(xticks=[], yticks=[0, 1] if limits[1] >= 1 else [0])
+    axes.set(xticks=[], yticks=[tick for tick in (-1, 0, 1) if limits[0] <= tick <= limits[1]])
     axes.patch.set_visible(False)
 
 

@@ -10,8 +10,11 @@ from cisflow.motifs import jaspar
 
 N_PATTERNS = 5
 GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
-# As TF-MoDISco's own report trims: columns below this share of the highest one at both ends are left out.
-TRIM = 0.3
+# As the patterns were trimmed before they were named: columns below this share of the highest one are cut from both
+# ends, but for FLANK columns.
+TRIM, FLANK = 0.3, 1
+# A match with a larger q value is printed in grey.
+SIGNIFICANT = 0.05
 # Millimetres.
 HEADER, ROW, EMPTY = 16, 10.2, 24
 BLOCK = 91.5
@@ -27,10 +30,9 @@ def draw(inputs, settings):
     ----------
     inputs : runs: [{method, modisco, patterns, summary}, ...], paths; database: path of a MEME file. Optional:
         recovery: [{method, path of recovery.tsv}, ...].
-    settings : dataset, model, split, seed; n_patterns (5 if absent).
+    settings : n_patterns (5 if absent).
     """
     reading.demand("discovered_motifs", "inputs", inputs, ("runs", "database"))
-    reading.demand("discovered_motifs", "settings", settings, ("dataset", "model", "split", "seed"))
     for run in inputs["runs"]:
         reading.demand("discovered_motifs", "inputs, runs", run, ("method", "modisco", "patterns", "summary"))
     for source in inputs.get("recovery", ()):
@@ -88,7 +90,7 @@ def contributions(path, pattern):
         raise InputError(f"{path}: pattern '{pattern}' not found as {name}: {error}") from error
     sizes = np.abs(weights).sum(axis=0)
     kept = np.flatnonzero(sizes >= TRIM * sizes.max())
-    return weights[:, kept[0] : kept[-1] + 1]
+    return weights[:, max(kept[0] - FLANK, 0) : kept[-1] + 1 + FLANK]
 
 
 def draw_run(figure, left, top, letter, run, summary, patterns, motifs):
@@ -133,7 +135,9 @@ def draw_pattern(figure, left, top, row, weights, motifs):
     axes = style.place(figure, left + LOGO + LOGO_WIDTH + 2, top + 0.8, LOGO_WIDTH, ROW - 1.6)
     draw_letters(axes, oriented, offset - first, last - first, (0, 2))
     name = style.wrap(f"{row.match_name}{' (rc)' if reverse else ''}", 11)
-    style.write(figure, left + NAME, middle, f"{name}\n{style.small(row.q_value)}", va="center", linespacing=1.05)
+    text = f"{name}\n{style.small(row.q_value)}"
+    colour = "black" if row.q_value <= SIGNIFICANT else style.GREY
+    style.write(figure, left + NAME, middle, text, va="center", linespacing=1.05, color=colour)
 
 
 def letter_limits(heights):

@@ -22,10 +22,9 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : attributions: [{method, path}, ...].
-    settings : dataset, model, split, seed.
+    settings : none is used.
     """
     reading.demand("method_agreement", "inputs", inputs, ("attributions",))
-    reading.demand("method_agreement", "settings", settings, ("dataset", "model", "split", "seed"))
     for source in inputs["attributions"]:
         reading.demand("method_agreement", "inputs, attributions", source, ("method", "path"))
     if len(inputs["attributions"]) < 2:

@@ -75,9 +75,11 @@ def draw_panel(axes, letter, panel, curves, models, looks, rates):
             alpha=0.15 if len(models) <= 4 else 0.07,
             linewidth=0,
         )
+        # The table starts where the ROC curve has left the axis; it comes from (0, 0).
+        start = [] if steps else [0.0]
         axes.plot(
-            rows["x"],
-            rows["y"],
+            [*start, *rows["x"]],
+            [*start, *rows["y"]],
             color=look.colour,
             linestyle=look.dashes,
             drawstyle="steps-pre" if steps else "default",

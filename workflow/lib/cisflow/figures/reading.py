@@ -103,9 +103,8 @@ def balance(frame):
     n_targets = rows["target"].nunique()
     if not len(rows):
         return Balance("n not given", rates)
-    if n_targets > 1:
-        return Balance(f"{n_targets} targets, n = {_span(rows['n'])}", rates)
-    return Balance(f"n = {_span(rows['n'])}, {_span(rows['n_positive'])} positive", rates)
+    text = f"n = {_span(rows['n'])}, {_span(rows['n_positive'])} positive"
+    return Balance(f"mean of {n_targets} targets, {text}" if n_targets > 1 else text, rates)
 
 
 def _span(counts):

@@ -19,15 +19,14 @@ DPI = 400
 TEXT = 7
 LETTER = 9
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/).
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/) without its yellow: a thin yellow line is lost on white.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY, PALE = "#767676", "#F0F0F0"
 
 BASE_COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 
-# Yellow is left out: a thin yellow line cannot be seen on white. Five and seven are coprime, so that 35 models
-# differ in the pair of colour and dashes, and neighbours differ in both.
+# Five and seven are coprime: 35 models differ in the pair of colour and dashes, and neighbours differ in both.
 COLOURS = (BLUE, VERMILLION, GREEN, BLACK, ORANGE, PURPLE, SKY)
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.2, 1, 1.2)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

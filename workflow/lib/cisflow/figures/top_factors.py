@@ -1,4 +1,4 @@
-"""Factors whose motifs lie in the hot spots of the attributions more often than elsewhere in the same sequences."""
+"""Factors whose motifs lie in the hot spots of more sequences than in windows elsewhere in them."""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -13,7 +13,7 @@ NUMBERS = ("n_sequences", "n_hot", "n_background", "log2_ratio", "p_value", "q_v
 HOT, BACKGROUND = style.VERMILLION, style.SKY
 NAME_WIDTH = 16
 # Millimetres: a block's width and parts from its left edge, and heights.
-BLOCK, RATIO, COUNTS, Q = 91.5, 31, 55, 75.5
+BLOCK, RATIO, SHARES, Q = 91.5, 31, 55, 75.5
 PLOT_WIDTH = 19
 HEADER, ROW, AXIS, EMPTY, KEY = 13, 3.4, 10, 18, 6
 
@@ -24,10 +24,9 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : scores: [{method, path of motif_scores.tsv}, ...].
-    settings : dataset, model, split, seed; n (20 if absent).
+    settings : n (20 if absent).
     """
     reading.demand("top_factors", "inputs", inputs, ("scores",))
-    reading.demand("top_factors", "settings", settings, ("dataset", "model", "split", "seed"))
     for source in inputs["scores"]:
         reading.demand("top_factors", "inputs, scores", source, ("method", "path"))
     if not inputs["scores"]:
@@ -53,7 +52,7 @@ def significant(frame):
 
 
 def draw_method(figure, left, upper, letter, method, table, top):
-    """The block of one method: log2 ratios, counts a sequence, q values; or why there is nothing to show."""
+    """The block of one method: log2 ratios, shares of sequences, q values; or why there is nothing to show."""
     style.write(figure, left + 2, upper + 5, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
     style.write(figure, left + 8, upper + 5, style.method_label(method), fontweight="bold", va="baseline")
     if top.empty:
@@ -66,16 +65,16 @@ def draw_method(figure, left, upper, letter, method, table, top):
     style.write(figure, left + Q, upper + HEADER - 0.6, "q", va="baseline", style="italic")
     height = ROW * (len(top) + 0.4)
     ratio = style.place(figure, left + RATIO, upper + HEADER, PLOT_WIDTH, height)
-    count = style.place(figure, left + COUNTS, upper + HEADER, PLOT_WIDTH, height, sharey=ratio)
+    share = style.place(figure, left + SHARES, upper + HEADER, PLOT_WIDTH, height, sharey=ratio)
     places = np.arange(len(top))
     draw_ratios(ratio, places, top["log2_ratio"])
-    draw_counts(count, places, top)
+    draw_shares(share, places, top)
     names = top["motif_name"].where(top["motif_name"] != "", top["motif_id"])
     ratio.set_yticks(places, [shortened(name) for name in names])
     ratio.set_ylim(len(top) - 0.4, -0.8)
-    for axes in (ratio, count):
+    for axes in (ratio, share):
         axes.tick_params(axis="y", length=0)
-    count.tick_params(axis="y", labelleft=False)
+    share.tick_params(axis="y", labelleft=False)
     for place, q in zip(places, top["q_value"], strict=True):
         style.write(figure, left + Q, upper + HEADER + ROW * (place + 0.8), style.small(q), va="center")
 
@@ -93,34 +92,27 @@ def why_empty(table):
 
 
 def draw_ratios(axes, places, ratios):
-    """Ratios as bars; an infinite one ends in an arrow at the edge."""
-    finite = ratios[np.isfinite(ratios)]
-    reach = 1.15 * max(finite.abs().max() if len(finite) else 0, 1)
-    ends = ratios.clip(-reach, reach)
-    axes.hlines(places, 0, ends, color=style.BLACK, linewidth=0.9)
-    axes.plot(finite, places[np.isfinite(ratios)], "o", color=style.BLACK, markersize=3.5)
-    for sign, marker in ((1, ">"), (-1, "<")):
-        endless = np.isinf(ratios) & (np.sign(ratios) == sign)
-        axes.plot(ends[endless], places[endless], marker, color=style.BLACK, markersize=4, clip_on=False)
+    axes.hlines(places, 0, ratios, color=style.BLACK, linewidth=0.9)
+    axes.plot(ratios, places, "o", color=style.BLACK, markersize=3.5)
     axes.axvline(0, color=style.GREY, linewidth=0.6)
-    axes.set(xlim=(min(0, ends.min()) * 1.08, max(0, ends.max()) * 1.08), xlabel="log2 ratio")
+    axes.set(xlabel="log2 ratio")
     axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
-def draw_counts(axes, places, top):
-    """Instances a sequence in hot spots and in the background."""
+def draw_shares(axes, places, top):
+    """Shares of the sequences with a hit in hot spots and in the background."""
     hot, background = top["n_hot"] / top["n_sequences"], top["n_background"] / top["n_sequences"]
     axes.hlines(places, background, hot, color=style.GREY, linewidth=0.7)
     axes.plot(background, places, "s", color=BACKGROUND, markersize=3.5)
     axes.plot(hot, places, "o", color=HOT, markersize=3.5)
     axes.set_xlim(left=0)
-    axes.set_xlabel("Per sequence")
+    axes.set_xlabel("Share of sequences")
     axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def draw_key(figure):
     handles = [
-        Line2D([], [], color=HOT, marker="o", linestyle="none", markersize=3.5, label="Instances in hot spots"),
-        Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="In the background"),
+        Line2D([], [], color=HOT, marker="o", linestyle="none", markersize=3.5, label="Motif in a hot spot"),
+        Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="Motif in the background"),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2)

@@ -22,6 +22,9 @@ DEFAULTS = {
     # A sign with no more seqlets than this is left out.
     "min_seqlets": 100,
 }
+# Bits that the best six adjacent columns of a pattern must hold. The library's default of 0.6 is what twenty random
+# sequences hold, so that it lets pass what it finds in shuffled attributions; known motifs hold more than 4.
+MIN_INFORMATION = 2.0
 
 
 class Attributions(NamedTuple):
@@ -156,6 +159,7 @@ def find_patterns(codes, hypothetical, settings):
             max_seqlets_per_metacluster=settings["max_seqlets"],
             target_seqlet_fdr=settings["target_seqlet_fdr"],
             n_leiden_runs=settings["n_leiden_runs"],
+            min_ic_in_window=MIN_INFORMATION,
         )
     except (IndexError, ValueError, ZeroDivisionError) as error:
         # Its fit of a null distribution divides by counts that are zero when the windows are few or nearly all of

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pandas as pd
 from memelite import tomtom
-from scipy import stats
+from scipy import special, stats
 
 from cisflow import dna, files
 from cisflow.errors import InputError
@@ -22,6 +22,12 @@ GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
 # the same rule as modisco-lite's report with one flanking column, which separates similar motifs better.
 TRIM = 0.3
 FLANK = 1
+# What a match must share with its query: bits, and the fraction of the information of the poorer of the two.
+# TOMTOM's null distribution takes the columns of a target as independent, and a run of uninformative columns as
+# all but impossible; without this floor, what TF-MoDISco makes of noise is a long motif with a flat middle
+# (CTCF MA1929.2) at a q-value of 1e-9.
+SHARED_BITS = 4
+SHARED_FRACTION = 0.6
 
 
 class Pattern(NamedTuple):
@@ -45,7 +51,7 @@ class Pattern(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """TOMTOM's p-values (n, t) of n queries against t targets, and their q-values over each query's targets."""
+    """P-values (n, t) of n queries against t targets, 1 where they share too little, and q-values over the targets."""
 
     p: np.ndarray
     q: np.ndarray
@@ -94,7 +100,8 @@ def compare(matrices, motifs, threads=None):
     """The Comparison of probability matrices, each (4, w), with motifs of a database, on both strands.
 
     P-values by TOMTOM (Gupta et al. 2007, doi 10.1186/gb-2007-8-2-r24); q-values by Benjamini and Hochberg over the
-    database, for each query on its own.
+    database, for each query on its own. A target that shares less than SHARED_BITS, or than SHARED_FRACTION of the
+    information of the poorer of the two, is no match whatever its p-value.
 
     Parameters
     ----------
@@ -103,12 +110,54 @@ def compare(matrices, motifs, threads=None):
     limit = numba.config.NUMBA_NUM_THREADS
     targets = [motif.matrix for motif in motifs]
     p = np.clip(tomtom(list(matrices), targets, n_jobs=min(threads or limit, limit))[0], 0, 1)
+    held = np.array([column_information(matrix).sum() for matrix in targets])
+    for row, query in zip(p, matrices, strict=True):
+        least = np.maximum(SHARED_BITS, SHARED_FRACTION * np.minimum(held, column_information(query).sum()))
+        row[shared_information(query, targets) < least] = 1
     return Comparison(p, stats.false_discovery_control(p, axis=1))
 
 
+def column_information(matrix):
+    """Information (w,) of each column of a (4, w) probability matrix in bits, against uniform bases."""
+    return 2 + special.xlogy(matrix, matrix).sum(axis=0) / np.log(2)
+
+
+def shared_information(query, targets):
+    """Bits that a matrix (4, w) shares with each of the targets, as they lie best on either strand.
+
+    Two columns share the smaller of their information contents times the cosine of the angle between their
+    deviations from uniform bases, or nothing where it is negative; an alignment shares the sum over its columns.
+    """
+    best = np.zeros(len(targets))
+    ends = np.cumsum([target.shape[1] for target in targets])[:-1]
+    for strand in (targets, [target[::-1, ::-1] for target in targets]):
+        columns = np.split(_shared_columns(query, np.hstack(strand)), ends, axis=1)
+        best = np.maximum(best, [_diagonal_sums(part).max() for part in columns])
+    return best
+
+
+def _shared_columns(first, second):
+    """Bits (w, v) that each column of (4, w) shares with each of (4, v)."""
+    units = []
+    for matrix in (first, second):
+        deviation = matrix - matrix.mean(axis=0)
+        size = np.linalg.norm(deviation, axis=0)
+        units.append(np.divide(deviation, size, out=np.zeros_like(deviation), where=size > 0))
+    smaller = np.minimum(column_information(first)[:, None], column_information(second))
+    return np.maximum(units[0].T @ units[1], 0) * smaller
+
+
+def _diagonal_sums(values):
+    """Sums (w + v - 1,) of the diagonals of (w, v)."""
+    height, width = values.shape
+    diagonal = np.arange(width) - np.arange(height)[:, None] + height - 1
+    return np.bincount(diagonal.ravel(), values.ravel())
+
+
 def nearest(p, motifs, n):
-    """Indices of the `n` motifs with the smallest p-values (t,); ties by id."""
-    return np.lexsort(([motif.id for motif in motifs], p))[:n]
+    """Indices of the motifs that match, by p-value (t,), at most `n`; ties by id."""
+    ranked = np.lexsort(([motif.id for motif in motifs], p))[:n]
+    return ranked[p[ranked] < 1]
 
 
 def name_patterns(modisco, control, database, threads=None):
@@ -122,7 +171,7 @@ def name_patterns(modisco, control, database, threads=None):
     Returns
     -------
     frame with COLUMNS: the run `attributions` first, then `control`, most seqlets first; `width` and `consensus` are
-    those of the trimmed pattern.
+    those of the trimmed pattern. Without a match the last four columns are empty.
     """
     runs = {"attributions": read_patterns(modisco), "control": read_patterns(control)}
     listed = [(run, pattern.trimmed()) for run, patterns in runs.items() for pattern in patterns]
@@ -132,9 +181,10 @@ def name_patterns(modisco, control, database, threads=None):
     compared = compare([pattern.sequence for _, pattern in listed], motifs, threads)
     rows = []
     for (run, pattern), p, q in zip(listed, *compared, strict=True):
-        best = nearest(p, motifs, 1)[0]
-        shape = (pattern.sequence.shape[1], consensus(pattern.sequence))
-        rows.append((run, pattern.name, pattern.n_seqlets, *shape, *motifs[best][:2], p[best], q[best]))
+        row = (run, pattern.name, pattern.n_seqlets, pattern.sequence.shape[1], consensus(pattern.sequence))
+        best = nearest(p, motifs, 1)
+        match = (*motifs[best[0]][:2], p[best[0]], q[best[0]]) if len(best) else ("", "", None, None)
+        rows.append(row + match)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -24,12 +24,18 @@ def write_recovery(patterns, truth, database, output):
     )
     planted = files.read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
     motifs = {motif.id: motif for motif in jaspar.read_meme(database)}
-    for path, table, column in ((truth, planted, "matrix_id"), (patterns, named, "match_id")):
-        unknown = table.index[~table[column].isin(motifs)]
-        if len(unknown):
-            found = table[column][unknown[0]]
-            raise InputError(f"{path}: row {unknown[0] + 2}: {column} is '{found}', expected a motif of {database}")
+    check_ids(truth, planted["matrix_id"], motifs, database)
+    check_ids(patterns, named["match_id"], {*motifs, ""}, database)
     files.write_table(output, recovered(named, planted, motifs))
+
+
+def check_ids(path, ids, known, database):
+    """Refuse a table that names a motif which the database does not hold (InputError)."""
+    unknown = ids.index[~ids.isin(list(known))]
+    if len(unknown):
+        raise InputError(
+            f"{path}: row {unknown[0] + 2}: {ids.name} is '{ids[unknown[0]]}', expected a motif of {database}"
+        )
 
 
 def recovered(patterns, truth, motifs):
@@ -40,7 +46,7 @@ def recovered(patterns, truth, motifs):
 
     Parameters
     ----------
-    patterns : frame of patterns.tsv, all with a match; the control run is left out.
+    patterns : frame of patterns.tsv; the control run is left out.
     truth : frame with target and matrix_id, one row an instance.
     motifs : dict of id -> Motif.
 

@@ -40,8 +40,8 @@ th, td {{ border-bottom: 1px solid #ccc; padding: 4px 10px; text-align: left; }}
 def write_report(modisco, summary, database, output):
     """Write the folder `output`: motifs.html and `logos/`.
 
-    Each pattern shows its mean contributions on both strands and the motifs of the database that TOMTOM finds most
-    similar, with the q-values of `cisflow name-motifs`. Without patterns the page says why.
+    Each pattern shows its mean contributions on both strands and the motifs of the database that match it best, with
+    the q-values of `cisflow name-motifs`. Without patterns the page says why.
 
     Parameters
     ----------
@@ -80,22 +80,23 @@ def paragraph(counts, any_pattern):
 def table(patterns, motifs, folder):
     """The HTML table of Patterns; draws the logos that it shows into `folder`."""
     compared = naming.compare([pattern.trimmed().sequence for pattern in patterns], motifs)
-    n_matches = min(N_MATCHES, len(motifs))
     header = ["Pattern", "Seqlets", "Contributions", "Reverse complement"]
-    header += [title for rank in range(1, n_matches + 1) for title in (f"Match {rank}", "q", "Logo")]
+    header += [title for rank in range(1, N_MATCHES + 1) for title in (f"Match {rank}", "q", "Logo")]
     rows, drawn = [], {}
     for pattern, p, q in zip(tqdm(patterns, desc="logos", unit="pattern"), *compared, strict=True):
         weights = pattern.trimmed(CONTEXT).contributions
         forward = draw_logo(weights, folder, f"{pattern.name}.png")
         reverse = draw_logo(weights[::-1, ::-1], folder, f"{pattern.name}_reverse.png")
         cells = [pattern.name, str(pattern.n_seqlets), image(forward), image(reverse)]
-        for index in naming.nearest(p, motifs, n_matches):
+        for index in naming.nearest(p, motifs, N_MATCHES):
+            matrix = motifs[index].matrix
             if index not in drawn:
                 # Ids may hold characters that no file name or URL should.
-                drawn[index] = draw_logo(information_heights(motifs[index].matrix), folder, f"motif_{index + 1}.png")
+                heights = matrix * naming.column_information(matrix)
+                drawn[index] = draw_logo(heights, folder, f"motif_{index + 1}.png")
             name = html.escape(f"{motifs[index].name} ({motifs[index].id})")
             cells += [name, f"{q[index]:.2g}", image(drawn[index])]
-        rows.append(cells)
+        rows.append(cells + [""] * (len(header) - len(cells)))
     lines = [row_of("th", header), *(row_of("td", cells) for cells in rows)]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
@@ -120,9 +121,3 @@ def draw_logo(heights, folder, name):
     path = Path("logos") / name
     figure.savefig(folder / path)
     return path.as_posix()
-
-
-def information_heights(matrix):
-    """Letter heights in bits of a (4, w) probability matrix, against uniform bases."""
-    logarithms = np.log2(matrix, out=np.zeros_like(matrix), where=matrix > 0)
-    return matrix * (2 + (matrix * logarithms).sum(axis=0))

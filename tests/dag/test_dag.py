@@ -1,0 +1,290 @@
+"""What Snakemake plans: derived from the configs by other means, offline, and without the libraries of the jobs."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pipeline
+import pytest
+import yaml
+from distributions import LIB
+
+HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "tangermeme", "modiscolite", "matplotlib", "numba")
+TARGETS = {"all", "features_only", "evaluation_only", "attributions_only"}
+ORDER = ("resources", "windows", "features", "models", "evaluation", "attribution", "motifs", "figures")
+
+# Rule -> the rules whose files it reads, of both configs together.
+READS = {
+    "index_genome": {"fetch"},
+    "windows": {"fetch", "index_genome"},
+    "planted_windows": {"fetch", "index_genome"},
+    "split": {"windows", "planted_windows"},
+    "train": {"windows", "planted_windows", "split"},
+    "predict": {"windows", "planted_windows", "split", "train"},
+    "features_shard": {"windows", "train", "fetch", "index_genome"},
+    "features": {"windows", "train", "fetch", "features_shard"},
+    "fit": {"windows", "split", "features"},
+    "evaluate": {"predict", "fit"},
+    "stack_metrics": {"evaluate"},
+    "attribute": {"windows", "planted_windows", "train", "predict"},
+    "discover_motifs": {"attribute"},
+    "name_motifs": {"discover_motifs", "fetch"},
+    "motif_report": {"discover_motifs", "fetch"},
+    "scan_hotspots": {"attribute", "fetch"},
+    "recovery": {"name_motifs", "planted_windows", "fetch"},
+    "figure_performance_curves": {"evaluate"},
+    "figure_model_comparison": {"evaluate"},
+    "figure_learning_curves": {"train"},
+    "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
+    "figure_method_agreement": {"attribute"},
+    "figure_discovered_motifs": {"discover_motifs", "name_motifs", "recovery", "fetch"},
+    "figure_top_factors": {"scan_hotspots"},
+    "all": {
+        *("stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery"),
+        *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
+        *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
+    },
+}
+
+
+def examples():
+    """The complete configs that the README shows."""
+    text = (pipeline.ROOT / "config" / "README.md").read_text()
+    return dict(enumerate(re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A copy of the workflow with the configs that are planned; nothing in it may change."""
+    folder = pipeline.copy(tmp_path_factory.mktemp("dag"))
+    seeded = read(folder, "config/demo.yaml")
+    seeded["models"]["basset"]["seeds"].append(99)
+    (folder / "seeded.yaml").write_text(yaml.safe_dump(seeded))
+    for number, text in examples().items():
+        (folder / f"example{number}.yaml").write_text(text)
+        for entry in yaml.safe_load(text)["resources"].values():
+            if "://" not in entry["url"]:
+                (folder / entry["url"]).parent.mkdir(exist_ok=True)
+                (folder / entry["url"]).touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def planned(folder, tmp_path_factory):
+    """All calls, on a machine without a network, with libraries that cannot be imported and with a stand-in conda."""
+    outputs = tmp_path_factory.mktemp("plans")
+    for name in HEAVY:
+        (outputs / f"{name}.py").write_text(f"raise RuntimeError('{name} was imported')\n")
+    dead = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    variables = dead | pipeline.fake_conda(tmp_path_factory.mktemp("conda") / "base") | {"PYTHONPATH": str(outputs)}
+    calls = {
+        "demo": [*pipeline.DEMO, "--d3dag"],
+        "study": ["--d3dag"],
+        "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
+        "default": ["-n", "--cores", "2", *pipeline.DEMO],
+        "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
+        "slurm": ["-n", "--workflow-profile", "workflow/profiles/slurm"],
+        "lint": ["--lint"],
+        "lint_demo": ["--lint", *pipeline.DEMO],
+    }
+    calls |= {f"example{number}": ["--configfile", f"example{number}.yaml", "--d3dag"] for number in examples()}
+    before = listing(folder)
+    results = pipeline.plans(folder, outputs, calls, **variables)
+    results["changed"] = {path for path in listing(folder) ^ before if not path.startswith(".snakemake/")}
+    return results
+
+
+@pytest.fixture(scope="session")
+def rules(folder):
+    return pipeline.rules(folder, "config/demo.yaml")
+
+
+def listing(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def read(folder, name):
+    return yaml.safe_load((folder / name).read_text())
+
+
+def graph(call):
+    """(rule of each job, set of (rule, rule that it reads)) of a `--d3dag`."""
+    assert call.status == 0, call.err
+    found = json.loads(call.out)
+    names = {node["id"]: node["value"]["rule"] for node in found["nodes"]}
+    return list(names.values()), {(names[edge["v"]], names[edge["u"]]) for edge in found["edges"]}
+
+
+def jobs(text):
+    """(rule, what the dry run says of the job) of each job of a dry run."""
+    parts = re.split(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def expected_counts(config):
+    """Jobs of each rule, counted from the config alone."""
+    counts = Counter(all=1, stack_metrics=1)
+    read, genomes, extracted = set(), set(), set()
+    networks = {name for name, model in config["models"].items() if "architecture" in model}
+    database = config.get("motifs", {}).get("database")
+    for name, dataset in config["datasets"].items():
+        source, splits = dataset["source"], len(dataset["splits"])
+        planted = source["kind"] == "planted"
+        counts["planted_windows" if planted else "windows"] += 1
+        counts["split"] += splits
+        background = source.get("background", {})
+        genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
+        files = {"positives", "negatives", "bed", "table", "annotation", "motifs"} & set(source)
+        read |= {source[key] for key in files}
+        for model in dataset["models"]:
+            runs = splits * len(config["models"][model].get("seeds", [1]))
+            counts["train" if model in networks else "fit"] += runs
+            counts["predict"] += runs if model in networks else 0
+            extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
+        counts["evaluate"] += 1
+        counts["figure_model_comparison"] += 1
+        counts["figure_performance_curves"] += splits
+        counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
+        for entry in dataset.get("explain", []):
+            seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
+            counts["attribute"] += seeds * methods
+            counts["figure_attribution_logos"] += seeds
+            counts["figure_method_agreement"] += seeds if methods > 1 else 0
+            if database:
+                for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_hotspots"):
+                    counts[rule] += seeds * methods
+                counts["recovery"] += seeds * methods if planted else 0
+                counts["figure_discovered_motifs"] += seeds
+                counts["figure_top_factors"] += seeds
+                read.add(database)
+    for _, extractor in extracted:
+        entry = config["features"][extractor]
+        counts["features"] += 1
+        counts["features_shard"] += config.get("shards", 2)
+        genomes |= {entry["genome"]} if entry.get("context") == "genome" else set()
+        read |= {entry.get("names"), config["models"][entry["model"]].get("weights")}
+    counts["fetch"] = len((read | genomes) - {None})
+    counts["index_genome"] = len(genomes)
+    return +counts
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("demo", "config/demo.yaml"), ("study", "config/config.yaml"), ("seeded", "seeded.yaml")]
+)
+def test_jobs_are_the_product_of_what_the_config_names(planned, folder, name, config):
+    assert Counter(graph(planned[name])[0]) == expected_counts(read(folder, config))
+
+
+def test_one_more_seed_adds_its_trainings_and_predictions_alone(planned, folder):
+    demo, seeded = (Counter(graph(planned[name])[0]) for name in ("demo", "seeded"))
+    datasets = read(folder, "config/demo.yaml")["datasets"].values()
+    splits = sum(len(dataset["splits"]) for dataset in datasets if "basset" in dataset["models"])
+    assert seeded - demo == Counter(train=splits, predict=splits)
+    assert not demo - seeded
+
+
+@pytest.mark.parametrize("name", ["demo", "study"])
+def test_rules_read_from_the_rules_that_they_should(planned, name):
+    present, edges = graph(planned[name])
+    for rule, source in edges:
+        assert source in READS[rule], f"{rule} reads from {source}"
+    assert {rule for rule, _ in edges} | {source for _, source in edges} == set(present)
+
+
+def test_every_edge_occurs_in_one_config_or_the_other(planned):
+    edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
+    assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}
+
+
+def test_nothing_flows_back(planned, folder):
+    """No rule reads from a stage below its own, but features, which may come from a network that was trained here."""
+    stage = {}
+    for path in (folder / "workflow" / "rules").glob("*.smk"):
+        for rule in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", path.read_text(), re.MULTILINE):
+            stage[rule] = ORDER.index(path.stem)
+    edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
+    back = {(rule, source) for rule, source in edges if rule != "all" and stage[rule] < stage[source]}
+    assert back == {("features_shard", "train"), ("features", "train")}
+
+
+def test_planning_leaves_no_file_behind(planned):
+    assert planned["changed"] == set()
+
+
+@pytest.mark.parametrize("number", examples())
+def test_examples_of_the_readme_can_be_planned(planned, number):
+    counts = Counter(graph(planned[f"example{number}"])[0])
+    assert counts == expected_counts(yaml.safe_load(examples()[number]))
+
+
+def test_readme_counts_the_trainings_of_its_second_example(planned):
+    assert graph(planned["example1"])[0].count("train") == 6
+
+
+@pytest.mark.parametrize("profile", ["default", "demo", "slurm"])
+def test_a_dry_run_with_each_profile(planned, profile):
+    call = planned[profile if profile != "demo" else "demo_profile"]
+    assert call.status == 0, call.err
+    assert f"workflow/profiles/{profile} for setting default command line arguments" in call.err
+    assert {rule for rule, _ in jobs(call.out)} >= {"train", "evaluate", "attribute"}
+
+
+def test_slurm_sends_network_jobs_to_the_gpu_partition(planned, rules):
+    for rule, text in jobs(planned["slurm"].out):
+        if rule in TARGETS:
+            continue
+        partition = "gpu" if rules[rule]["gpu"] else "cpu"
+        resources = re.search(r"resources: (.*)", text)[1]
+        assert f"slurm_partition={partition}" in resources, f"{rule}: {resources}"
+        assert re.search(r"mem_mb=\d", resources) and re.search(r"runtime=\d", resources), f"{rule}: {resources}"
+        assert ("cpus_per_gpu" in resources) == (partition == "gpu"), f"{rule}: {resources}"
+
+
+def test_the_default_profile_counts_one_gpu(folder):
+    assert read(folder, "workflow/profiles/default/profile.yaml")["resources"] == {"gpu": 1}
+    assert "resources" not in read(folder, "workflow/profiles/slurm/profile.yaml")
+
+
+@pytest.mark.parametrize("profile", ["demo", "slurm"])
+def test_profiles_set_rules_that_exist(folder, rules, profile):
+    settings = read(folder, f"workflow/profiles/{profile}/profile.yaml")
+    for key in ("set-threads", "set-resources"):
+        assert set(settings.get(key, {})) <= set(rules)
+
+
+def test_every_rule_has_a_log_and_an_environment(rules):
+    assert {name for name, rule in rules.items() if rule["shell"] is None} == TARGETS
+    for name in set(rules) - TARGETS:
+        assert rules[name]["log"], f"rule {name}: no log"
+        assert rules[name]["shell"].endswith("> {log} 2>&1"), f"rule {name}: its output does not go to the log"
+        assert Path(rules[name]["env"] or "").is_file(), f"rule {name}: no environment {rules[name]['env']}"
+
+
+def takes_device(command):
+    """Whether a command of the package has the option --device, read from its source."""
+    source = ast.parse((LIB / "cisflow" / "commands" / f"{command.replace('-', '_')}.py").read_text())
+    return any(isinstance(node, ast.Constant) and node.value == "--device" for node in ast.walk(source))
+
+
+def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
+    asking = {name for name, rule in rules.items() if rule["gpu"]}
+    assert asking == {"train", "predict", "features_shard", "attribute"}
+    for name in set(rules) - TARGETS:
+        command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
+        assert takes_device(command) == (name in asking), f"rule {name}: --device and gpu do not go together"
+        assert ("--gpus {resources.gpu}" in rules[name]["shell"]) == (name in asking), f"rule {name}: --gpus"
+
+
+@pytest.mark.parametrize("name", ["lint", "lint_demo"])
+def test_the_linter_finds_nothing(planned, name):
+    assert planned[name].status == 0, planned[name].err
+
+
+def test_rules_are_formatted():
+    command = [sys.executable, "-m", "snakefmt", "--check", "workflow"]
+    done = subprocess.run(command, cwd=pipeline.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,123 @@
+"""The conda environments: pinned as requirements.txt is, and each holds what its rules' commands import."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pipeline
+import pytest
+import yaml
+from distributions import LIB, closure, distribution
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
+# Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
+CONDA_ONLY = {"python", "pip", "bedtools"}
+# Rooms of the package whose modules a command loads by name.
+CHOSEN = {"windows": ["sources"], **dict.fromkeys(("train", "predict", "features", "attribute"), ["models"])}
+
+
+def dependencies(path):
+    """(conda name -> version, pip name -> version) of an environment; every one is pinned."""
+    conda, pip = {}, {}
+    for entry in yaml.safe_load(path.read_text())["dependencies"]:
+        if isinstance(entry, dict):
+            assert list(entry) == ["pip"], f"{path.name}: {entry}, expected pip"
+            for line in entry["pip"]:
+                name, _, pip[name] = line.partition("==")
+                assert re.fullmatch(r"\d+(\.\d+)+", pip[name]), f"{path.name}: pip: '{line}' is not pinned"
+        elif entry != "pip":
+            match = re.fullmatch(r"([a-z0-9-]+) =(\d+(?:\.\d+)+)", entry)
+            assert match, f"{path.name}: '{entry}' is not pinned as 'name =version'"
+            conda[match[1]] = match[2]
+    return conda, pip
+
+
+def required(name):
+    """Names of all distributions that an installed one needs, itself included."""
+    found, waiting = set(), [canonicalize_name(name)]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for line in importlib.metadata.requires(name) or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(canonicalize_name(requirement.name))
+    return found
+
+
+def modules(command):
+    """Modules of the package that `cisflow <command>` may run."""
+    name, *arguments = command.split()
+    found = [f"cisflow.commands.{name.replace('-', '_')}"]
+    for room in CHOSEN.get(name, ()):
+        found += [f"cisflow.{room}.{path.stem}" for path in (LIB / "cisflow" / room).glob("*.py")]
+    if name == "figure":
+        found.append(f"cisflow.figures.{arguments[0]}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory):
+    """(command with its first argument, environment) of each rule."""
+    rules = pipeline.rules(pipeline.copy(tmp_path_factory.mktemp("rules")), "config/demo.yaml")
+    shells = {name: rule for name, rule in rules.items() if rule["shell"]}
+    return {
+        name: (re.match(r"python -m cisflow (\S+ \S+)", rule["shell"])[1], Path(rule["env"]).name)
+        for name, rule in shells.items()
+    }
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
+def test_channels_stand_in_the_order_that_bioconda_asks_for(path):
+    content = yaml.safe_load(path.read_text())
+    assert set(content) == {"channels", "dependencies"}
+    assert content["channels"] == ["conda-forge", "bioconda", "nodefaults"]
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
+def test_versions_are_those_of_requirements_txt(path):
+    text = (pipeline.ROOT / "requirements.txt").read_text()
+    pinned = dict(re.findall(r"^([A-Za-z0-9-]+)==([0-9.]+)", text, re.MULTILINE))
+    conda, pip = dependencies(path)
+    assert "python" in conda and ("pip" in yaml.safe_load(path.read_text())["dependencies"]) == bool(pip)
+    for name, version in (conda | pip).items():
+        if name not in CONDA_ONLY:
+            assert pinned.get(name) == version, f"{path.name}: {name} {version}, requirements.txt: {pinned.get(name)}"
+
+
+def test_every_environment_is_used(commands):
+    assert {env for _, env in commands.values()} == {path.name for path in ENVS}
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
+def test_environment_holds_what_its_commands_import(path, commands):
+    conda, pip = dependencies(path)
+    held = set(conda).union(*(required(name) for name in pip))
+    for rule, (command, env) in commands.items():
+        if env == path.name:
+            imports = {name.split(".")[0] for name in closure(*modules(command))}
+            needed = {distribution(name) for name in imports - sys.stdlib_module_names - {"cisflow"}}
+            assert needed <= held, f"{path.name} lacks {sorted(needed - held)}, which rule {rule} imports"
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
+def test_environment_holds_nothing_that_no_command_imports(path, commands):
+    conda, pip = dependencies(path)
+    used = set()
+    for command, env in commands.values():
+        used |= {name.split(".")[0] for name in closure(*modules(command))} if env == path.name else set()
+    needed = {distribution(name) for name in used}
+    # What pins a requirement of another package (torch of tangermeme) is there for its version.
+    pins = set().union(*(required(name) - {name} for name in {*conda, *pip} - CONDA_ONLY))
+    assert set(conda) | set(pip) <= needed | pins | CONDA_ONLY
+
+
+def test_bedtools_is_where_windows_are_made(commands):
+    for command, env in commands.values():
+        if command.startswith("windows "):
+            assert "bedtools" in dependencies(pipeline.ROOT / "envs" / env)[0]

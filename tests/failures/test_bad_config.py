@@ -1,0 +1,239 @@
+"""Configs with one mistake: each ends a run before it starts, in one line that says where, what and what else."""
+
+import copy
+
+import pipeline
+import pytest
+import yaml
+
+
+def remove(*keys):
+    """An edit that deletes a key."""
+
+    def edit(config):
+        for key in keys[:-1]:
+            config = config[key]
+        del config[keys[-1]]
+
+    return edit
+
+
+def change(*keys, to):
+    """An edit that sets a key."""
+
+    def edit(config):
+        for key in keys[:-1]:
+            config = config[key]
+        config[keys[-1]] = to
+
+    return edit
+
+
+CTCF = ("datasets", "ctcf")
+EXPLAIN = (*CTCF, "explain", 0)
+TRAINED_ON = ("features", "factors", "trained_on")
+RESOURCES = "hg19_fragments.fa, hg19_transcripts.gtf, ctcf_gm12878_peaks.fa, jaspar2024_vertebrates.meme"
+MODELS = "motif_cnn, basset, logistic_regression, lightgbm"
+KINDS = "['fasta', 'bed', 'table', 'annotation', 'planted']"
+
+# What is wrong -> (edit of the demo's config, the line).
+MISTAKES = {
+    "unknown key at the top": (
+        change("dataset", to={}),
+        "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, evaluation, "
+        "attribution, motifs, figures",
+    ),
+    "unknown key below": (
+        change("models", "basset", "training", "epochs", to=3),
+        "models.basset.training: unknown key 'epochs'; expected keys: max_epochs, batch_size, learning_rate, "
+        "weight_decay, patience, reverse_complement, shift, precision",
+    ),
+    "unknown key of a source": (
+        change(*CTCF, "source", "negative", to="x"),
+        "datasets.ctcf.source: unknown key 'negative'; expected keys: kind, positives, negatives, background, target",
+    ),
+    "key of another kind of split": (
+        change(*CTCF, "splits", "random", "kind", to="chromosome"),
+        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind, valid, test",
+    ),
+    "unknown model": (
+        change(*CTCF, "models", to=["baset"]),
+        f"datasets.ctcf.models: 'baset' is not defined; expected one of {MODELS}",
+    ),
+    "unknown architecture": (
+        change("models", "basset", "architecture", to="Basset"),
+        "models.basset.architecture: 'Basset' is not one of ['BassetLike', 'Beluga', 'MotifCNN', 'Sei']",
+    ),
+    "unknown classifier": (
+        change("models", "lightgbm", "classifier", to="svm"),
+        "models.lightgbm.classifier: 'svm' is not one of ['logistic_regression', 'lightgbm']",
+    ),
+    "architecture and classifier": (
+        change("models", "basset", "classifier", to="lightgbm"),
+        "models.basset: found architecture and classifier; expected exactly one of the keys architecture, classifier",
+    ),
+    "neither architecture nor classifier": (
+        remove("models", "basset", "architecture"),
+        "models.basset: found neither; expected exactly one of the keys architecture, classifier",
+    ),
+    "unknown kind of source": (
+        change(*CTCF, "source", "kind", to="vcf"),
+        f"datasets.ctcf.source.kind: 'vcf' is not one of {KINDS}",
+    ),
+    "no kind of source": (
+        remove(*CTCF, "source", "kind"),
+        "datasets.ctcf.source: no key 'kind'; found keys: positives, background, target",
+    ),
+    "neither negatives nor background": (
+        remove(*CTCF, "source", "background"),
+        "datasets.ctcf.source: found neither; expected exactly one of the keys negatives, background",
+    ),
+    "negatives and background": (
+        change(*CTCF, "source", "negatives", to="hg19_fragments.fa"),
+        "datasets.ctcf.source: found negatives and background; expected exactly one of the keys negatives, background",
+    ),
+    "missing section": (
+        remove("models"),
+        "no key 'models'; found keys: device, shards, resources, datasets, features, attribution, motifs",
+    ),
+    "missing key": (
+        remove(*CTCF, "splits"),
+        "datasets.ctcf: no key 'splits'; found keys: source, window, models, explain",
+    ),
+    "missing key of a source": (
+        remove(*CTCF, "source", "positives"),
+        "datasets.ctcf.source: no key 'positives'; found keys: kind, background, target",
+    ),
+    "empty section": (change("motifs", to=None), "motifs: None is not of type 'object'"),
+    "resource of a source": (
+        change(*CTCF, "source", "background", "genome", to="hg19.fa"),
+        f"datasets.ctcf.source: 'hg19.fa' is not defined; expected one of {RESOURCES}",
+    ),
+    "resource of the motifs": (
+        change("motifs", "database", to="jaspar"),
+        f"motifs.database: 'jaspar' is not defined; expected one of {RESOURCES}",
+    ),
+    "resource of weights": (
+        change("models", "sei", to={"architecture": "Sei", "weights": "sei.pth"}),
+        f"models.sei.weights: 'sei.pth' is not defined; expected one of {RESOURCES}",
+    ),
+    "checksum": (
+        change("resources", "hg19_fragments.fa", "sha256", to="abc"),
+        "resources['hg19_fragments.fa'].sha256: 'abc' does not match '^[0-9a-f]{64}$'",
+    ),
+    "explained model that is a classifier": (
+        change(*EXPLAIN, "model", to="lightgbm"),
+        "datasets.ctcf.explain[0].model: 'lightgbm' is not defined; expected one of basset",
+    ),
+    "explained split": (
+        change(*EXPLAIN, "split", to="chrom"),
+        "datasets.ctcf.explain[0].split: 'chrom' is not defined; expected one of chromosome, random",
+    ),
+    "explained seed": (
+        change(*EXPLAIN, "seeds", to=[1, 4]),
+        "datasets.ctcf.explain[0].seeds: '4' is not defined; expected one of 1, 2, 3",
+    ),
+    "method": (
+        change(*EXPLAIN, "methods", to=["deeplift"]),
+        "datasets.ctcf.explain[0].methods: 'deeplift' is not defined; expected one of integrated_gradients, tism, ism",
+    ),
+    "explained twice": (
+        lambda config: config["datasets"]["ctcf"]["explain"].append(
+            {"model": "basset", "split": "chromosome", "seeds": [2, 1], "methods": ["ism"]}
+        ),
+        "datasets.ctcf.explain[1]: seed 1 of this model and split is in an entry above; expected one entry",
+    ),
+    "classifier of several targets": (
+        change("datasets", "factors", "models", to=["motif_cnn", "lightgbm"]),
+        "datasets.factors.models: 'lightgbm' is a classifier, which expects one target; the source has several",
+    ),
+    "extractor without a training": (
+        remove(*TRAINED_ON),
+        "features.factors: model 'motif_cnn' has no published weights, so the key trained_on is needed",
+    ),
+    "extractor trained on no dataset": (
+        change(*TRAINED_ON, "dataset", to="factor"),
+        "features.factors.trained_on.dataset: 'factor' is not defined; expected one of ctcf, introns, factors",
+    ),
+    "extractor trained on a dataset without it": (
+        change(*TRAINED_ON, "dataset", to="ctcf"),
+        "features.factors.trained_on.dataset (ctcf): models: 'motif_cnn' is not defined; expected one of basset, "
+        "logistic_regression, lightgbm",
+    ),
+    "extractor trained on a split that is not": (
+        change(*TRAINED_ON, "split", to="chromosome"),
+        "features.factors.trained_on.split: 'chromosome' is not defined; expected one of random",
+    ),
+    "extractor trained with a seed that is not": (
+        change(*TRAINED_ON, "seed", to=2),
+        "features.factors.trained_on.seed: '2' is not defined; expected one of 1",
+    ),
+    "extractor that is a classifier": (
+        change("features", "factors", "model", to="lightgbm"),
+        "features.factors.model: 'lightgbm' is not defined; expected one of motif_cnn, basset",
+    ),
+    "features of no extractor": (
+        change("models", "lightgbm", "features", to="sei"),
+        "models.lightgbm.features: 'sei' is not defined; expected one of factors",
+    ),
+    "context without a genome": (
+        change("features", "factors", "context", to="genome"),
+        "features.factors: context: genome needs the key genome, a resource",
+    ),
+    "device": (change("device", to="gpu"), "device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+    "window of nothing": (change(*CTCF, "window", to=0), "datasets.ctcf.window: 0 is less than the minimum of 1"),
+    "window of text": (
+        change(*CTCF, "window", to="200"),
+        "datasets.ctcf.window: '200' is not of type 'integer'",
+    ),
+    "split without a test fold": (
+        remove(*CTCF, "splits", "chromosome", "test"),
+        "datasets.ctcf.splits.chromosome: no key 'test'; found keys: kind, valid",
+    ),
+    "fraction": (
+        change(*CTCF, "splits", "random", "test", to=1.5),
+        "datasets.ctcf.splits.random.test: 1.5 is greater than or equal to the maximum of 1",
+    ),
+    "name that is no folder": (
+        change("datasets", "a/b", to={}),
+        "datasets: 'a/b' does not match '^[A-Za-z0-9][A-Za-z0-9_-]*$'",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return pipeline.copy(tmp_path_factory.mktemp("workflow"))
+
+
+@pytest.fixture(scope="module")
+def calls(folder, tmp_path_factory):
+    """A dry run of each config."""
+    demo = yaml.safe_load((folder / "config" / "demo.yaml").read_text())
+    configs, orders = tmp_path_factory.mktemp("configs"), {}
+    for number, (name, (edit, _)) in enumerate(MISTAKES.items()):
+        config = copy.deepcopy(demo)
+        edit(config)
+        path = configs / f"{number}.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        orders[name] = ["-n", "--cores", "1", "--configfile", path]
+    return pipeline.plans(folder, configs, orders)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_in_one_line(calls, name):
+    call = calls[name]
+    text = call.out + call.err
+    assert [line for line in text.splitlines() if line.startswith("config: ")] == [f"config: {MISTAKES[name][1]}"], text
+    assert call.status == 1
+    assert "Traceback" not in text and "Job stats" not in text
+
+
+def test_a_mistake_ends_a_run_as_it_ends_a_dry_run(folder):
+    config = yaml.safe_load((folder / "config" / "demo.yaml").read_text()) | {"device": "gpu"}
+    (folder / "bad.yaml").write_text(yaml.safe_dump(config))
+    call = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
+    assert call.status == 1
+    assert "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']" in call.err
+    assert not (folder / "results").exists()
+

@@ -1,0 +1,293 @@
+"""TF-MoDISco on attributions whose motifs are known, on noise, and on too little."""
+
+import gzip
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from cisflow import dna, files
+from cisflow.errors import InputError
+from cisflow.motifs import discovery, naming
+from cisflow.motifs.jaspar import read_meme
+
+DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
+PLANTED = ("MA0139.2", "MA0003.5")
+N, LENGTH = 250, 160
+
+
+def planted(motifs, rng):
+    """Codes (N, LENGTH) and multipliers with one instance of each motif a sequence, on a strand drawn at random."""
+    codes = rng.integers(0, 4, (N, LENGTH)).astype(np.uint8)
+    multipliers = rng.normal(0, 0.02, (N, 4, LENGTH)).astype(np.float32)
+    for row in range(N):
+        for motif, start in zip(motifs, rng.choice([10, 45, 80, 115], len(motifs), replace=False), strict=True):
+            start += rng.integers(0, 10)
+            matrix = motif.matrix / motif.matrix.sum(axis=0)
+            instance = np.array([rng.choice(4, p=column) for column in matrix.T], dtype=np.uint8)
+            effect = np.log2((matrix + 0.01) / 0.26) * (matrix * np.log2(matrix / 0.25 + 1e-9)).sum(axis=0) / 10
+            if rng.random() < 0.5:
+                instance, effect = dna.reverse_complement(instance), effect[::-1, ::-1]
+            span = slice(start, start + len(instance))
+            codes[row, span] = instance
+            multipliers[row, :, span] += effect
+    return codes, multipliers
+
+
+def write(path, codes, multipliers, changes=None):
+    arrays = {
+        "multipliers": multipliers,
+        "ids": np.array([f"w{i}" for i in range(len(codes))], dtype=str),
+        "target": np.array(["t"] * len(codes), dtype=str),
+        "sequences": codes,
+    }
+    files.write_arrays(path, **(arrays | (changes or {})))
+    return path
+
+
+def discover(folder, attributions, seed=1, **settings):
+    """The summary, and the paths of the patterns and of the control."""
+    paths = folder / "modisco.h5", folder / "control.h5"
+    discovery.discover(attributions, settings, seed, *paths, folder / "discovery.json")
+    return files.read_json(folder / "discovery.json"), *paths
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("database") / "jaspar.meme"
+    path.write_bytes(gzip.decompress(DATABASE.read_bytes()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory, database):
+    """(attribution file, summary, patterns, control) of a run on planted motifs."""
+    folder = tmp_path_factory.mktemp("found")
+    motifs = {motif.id: motif for motif in read_meme(database)}
+    path = write(folder / "a.npz", *planted([motifs[item] for item in PLANTED], np.random.default_rng(0)))
+    return path, *discover(folder, path)
+
+
+def groups(path):
+    with h5py.File(path) as store:
+        return sorted(store)
+
+
+# Planted motifs --------------------------------------------------------------------------------------------------
+
+
+def test_planted_motifs_are_found_and_named(found, database):
+    _, _, modisco, control = found
+    table = naming.name_patterns(modisco, control, database)
+    attributions = table[(table["run"] == "attributions") & (table["q_value"] < 1e-3)]
+    assert set(PLANTED) <= set(attributions["match_id"])
+    assert attributions["n_seqlets"].sum() > 0.8 * N
+
+
+def test_control_finds_fewer(found, database):
+    _, summary, modisco, control = found
+    assert summary["control_n_patterns"] < summary["n_patterns"]
+    table = naming.name_patterns(modisco, control, database)
+    named = table[table["q_value"] < 1e-3]["run"]
+    assert (named == "attributions").sum() > (named == "control").sum()
+
+
+def test_summary_agrees_with_the_files(found):
+    _, summary, modisco, control = found
+    with h5py.File(modisco) as store:
+        sizes = [int(group["seqlets/n_seqlets"][0]) for sign in store.values() for group in sign.values()]
+        assert store.attrs["window_size"] == LENGTH
+    assert summary["n_rows"] == N and summary["explanation"] == ""
+    assert (summary["n_patterns"], summary["n_seqlets"]) == (len(sizes), sum(sizes))
+    assert summary["control_n_patterns"] == len(naming.read_patterns(control))
+    assert summary["settings"] == discovery.DEFAULTS
+
+
+def test_seqlets_point_at_rows_of_the_attribution_file(found):
+    path, _, modisco, _ = found
+    codes = files.read_arrays(path, ["sequences"])["sequences"]
+    with h5py.File(modisco) as store:
+        seqlets = store["pos_patterns/pattern_0/seqlets"]
+        names = ("example_idx", "start", "end", "is_revcomp", "sequence")
+        for row, start, end, reverse, sequence in zip(*(seqlets[name][:] for name in names), strict=True):
+            expected = codes[row, start:end]
+            expected = dna.reverse_complement(expected) if reverse else expected
+            np.testing.assert_array_equal(sequence.argmax(axis=1), expected)
+
+
+def test_whole_window_is_searched(found):
+    """Not its centre only: seqlets start in the first and in the last quarter."""
+    _, _, modisco, _ = found
+    with h5py.File(modisco) as store:
+        starts = np.concatenate([group["seqlets/start"][:] for group in store["pos_patterns"].values()])
+    assert starts.min() < LENGTH / 4 and starts.max() > LENGTH / 2
+
+
+def test_same_seed_same_bytes(found, tmp_path):
+    path, _, modisco, control = found
+    _, again, control_again = discover(tmp_path, path)
+    assert modisco.read_bytes() == again.read_bytes()
+    assert control.read_bytes() == control_again.read_bytes()
+
+
+def test_cap_on_seqlets_is_kept(found, tmp_path):
+    summary, modisco, _ = discover(tmp_path, found[0], max_seqlets=150)
+    assert 0 < summary["n_seqlets"] <= 150
+    with h5py.File(modisco) as store:
+        rows = np.concatenate([group["seqlets/example_idx"][:] for group in store["pos_patterns"].values()])
+    # The first rows of the file have no precedence.
+    assert rows.max() > 0.8 * N
+
+
+def test_unknown_bases_contribute_nothing(found, tmp_path):
+    arrays = files.read_arrays(found[0], ["sequences", "multipliers"])
+    codes = arrays["sequences"].copy()
+    codes[:, 75:85] = dna.UNKNOWN
+    codes[0] = dna.UNKNOWN
+    rows = discovery.read_attributions(write(tmp_path / "n.npz", codes, arrays["multipliers"]))
+    found = discovery.find_patterns(rows.codes, rows.hypothetical, discovery.DEFAULTS)
+    discovery.write_patterns(tmp_path / "n.h5", found, np.arange(N), LENGTH)
+    with h5py.File(tmp_path / "n.h5") as store:
+        seqlets = store["pos_patterns/pattern_0/seqlets"]
+        assert 0 not in seqlets["example_idx"][:]
+        for row, start, end, reverse, sequence, scores in zip(
+            *(seqlets[name][:] for name in ("example_idx", "start", "end", "is_revcomp", "sequence", "contrib_scores")),
+            strict=True,
+        ):
+            unknown = (codes[row, start:end] == dna.UNKNOWN)[:: -1 if reverse else 1]
+            assert not sequence[unknown].any() and not scores[unknown].any()
+
+
+# The control -----------------------------------------------------------------------------------------------------
+
+
+def test_shuffle_keeps_every_column_and_no_order():
+    rng = np.random.default_rng(0)
+    codes, scores = rng.integers(0, 5, (20, 50)).astype(np.uint8), rng.normal(size=(20, 4, 50)).astype(np.float32)
+    shuffled = discovery.shuffle_positions(codes, scores, np.random.default_rng(1))
+    for row in range(20):
+        before = np.vstack([codes[row], scores[row]])
+        after = np.vstack([shuffled[0][row], shuffled[1][row]])
+        assert not np.array_equal(before, after)
+        np.testing.assert_array_equal(before[:, np.lexsort(before)], after[:, np.lexsort(after)])
+    assert not np.array_equal(np.argsort(shuffled[1][0, 0]), np.argsort(shuffled[1][1, 0]))
+    again = discovery.shuffle_positions(codes, scores, np.random.default_rng(1))
+    assert np.array_equal(again[0], shuffled[0]) and np.array_equal(again[1], shuffled[1])
+
+
+@pytest.mark.slow
+def test_noise_yields_nothing_that_has_a_name(tmp_path, database):
+    rng = np.random.default_rng(3)
+    n, length = 800, 200
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    found = discovery.find_patterns(codes, rng.normal(0, 1, (n, 4, length)).astype(np.float32), discovery.DEFAULTS)
+    discovery.write_patterns(tmp_path / "noise.h5", found, np.arange(n), length)
+    table = naming.name_patterns(tmp_path / "noise.h5", tmp_path / "noise.h5", database)
+    assert len(table) == 2 * found.n_patterns <= 2
+    assert (table["match_id"] == "").all()
+
+
+def test_patterns_hold_more_than_random_sequences(found):
+    for path in found[2:]:
+        for pattern in naming.read_patterns(path):
+            information = naming.column_information(pattern.sequence)
+            assert np.convolve(information, np.ones(6), "valid").max() > 1.5
+
+
+# Too little ------------------------------------------------------------------------------------------------------
+
+
+def few(n=5, length=100):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    return codes, rng.normal(0, 1, (n, 4, length)).astype(np.float32)
+
+
+def one_sign():
+    codes, _ = few(200, 60)
+    multipliers = np.full((200, 4, 60), -1, dtype=np.float32)
+    np.put_along_axis(multipliers, codes[:, None].astype(int), 1, axis=1)
+    return codes, multipliers
+
+
+def nearly_one_sign():
+    """The library divides by a count of zero."""
+    codes, multipliers = one_sign()
+    multipliers[0] *= -1
+    multipliers += np.random.default_rng(0).normal(0, 0.05, multipliers.shape).astype(np.float32)
+    return codes, multipliers
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        (few(0), "There are no rows"),
+        (few(5), "No more than 100 seqlets of either sign stand out in 5 rows"),
+        (few(50, 29), "windows of 29 bp are shorter than a seqlet of 30 bp"),
+        (one_sign(), "needs both signs"),
+        (nearly_one_sign(), "could not fit its null distribution to 200 rows (division by zero)"),
+        ((few(50)[0], np.zeros((50, 4, 100), np.float32)), "lie between 0 and 0"),
+        ((np.full((50, 100), 4, np.uint8), few(50)[1]), "lie between 0 and 0"),
+    ],
+)
+def test_too_little_is_explained(tmp_path, arrays, words):
+    summary, modisco, control = discover(tmp_path, write(tmp_path / "few.npz", *arrays))
+    assert words in summary["explanation"] and summary["explanation"].endswith(".")
+    assert summary["n_patterns"] == summary["n_seqlets"] == summary["control_n_patterns"] == 0
+    assert groups(modisco) == groups(control) == []
+    assert naming.read_patterns(modisco) == []
+
+
+# Bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"seqlets": 5}, "unknown setting seqlets; expected max_seqlets"),
+        ({"max_seqlets": 0}, "max_seqlets is 0, expected a whole number of at least 1"),
+        ({"flank_size": 2.5}, "flank_size is 2.5"),
+        ({"n_leiden_runs": True}, "n_leiden_runs is True"),
+        ({"target_seqlet_fdr": 1}, "target_seqlet_fdr is 1, expected a number between 0 and 1"),
+        ({"target_seqlet_fdr": "x"}, "target_seqlet_fdr is 'x'"),
+    ],
+)
+def test_bad_settings_are_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        discovery.checked(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ids": np.array(["a"])}, r"ids \(1,\) and target \(5,\) do not fit; expected \(m, 4, length\)"),
+        ({"sequences": np.zeros((5, 99), np.uint8)}, r"sequences \(5, 99\)"),
+        (
+            {"multipliers": np.where(np.arange(5)[:, None, None] == 2, np.nan, few()[1])},
+            r"row 3, id 'w2': found a multiplier that is not finite \(1 of 5 rows\)",
+        ),
+    ],
+)
+def test_bad_attributions_are_refused(tmp_path, changes, words):
+    path = write(tmp_path / "bad.npz", *few(), changes)
+    with pytest.raises(InputError, match=words) as error:
+        discovery.read_attributions(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_missing_array_is_refused(tmp_path):
+    files.write_arrays(tmp_path / "x.npz", ids=np.array(["a"]))
+    with pytest.raises(InputError, match="no array multipliers, target, sequences; found ids"):
+        discovery.read_attributions(tmp_path / "x.npz")
+
+
+def test_hypothetical_scores_do_not_depend_on_the_baseline_in_the_file(tmp_path):
+    codes, multipliers = few()
+    path = write(tmp_path / "a.npz", codes, multipliers, {"baseline": np.zeros(4, np.float32)})
+    expected = multipliers - multipliers.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(discovery.read_attributions(path).hypothetical, expected, atol=1e-6)
+
+
+def test_summary_is_plain_json(found):
+    assert json.loads((found[2].parent / "discovery.json").read_text()) == found[1]
