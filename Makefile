@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 REPORT := results/report.html
 # Rules call `python`: it must be the one of .venv.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m
-DEMO := $(RUN) snakemake --configfile config/demo.yaml
+DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workflow/profiles/demo
 
 .PHONY: demo test lint system
 

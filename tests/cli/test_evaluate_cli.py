@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from cisflow.__main__ import main
 from tables import check_table
 

@@ -6,6 +6,7 @@ import tarfile
 
 import pyfaidx
 import pytest
+
 from cisflow.__main__ import main
 
 # Three records: lines of 4 bases, short last lines, a description.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from cisflow.__main__ import main
 from cisflow.commands import figure
 

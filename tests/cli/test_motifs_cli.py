@@ -7,10 +7,11 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import cisflow
 import numpy as np
 import pandas as pd
 import pytest
+
+import cisflow
 from cisflow import dna, files
 from cisflow.__main__ import main
 from cisflow.motifs.jaspar import read_meme

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cisflow import files
 from cisflow.__main__ import main
 

@@ -8,9 +8,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pipeline
 import pytest
 import yaml
+
+import pipeline
 from distributions import LIB
 
 HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "tangermeme", "modiscolite", "matplotlib", "numba")

@@ -5,12 +5,13 @@ import re
 import sys
 from pathlib import Path
 
-import pipeline
 import pytest
 import yaml
-from distributions import LIB, closure, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import pipeline
+from distributions import LIB, closure, distribution
 
 ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.

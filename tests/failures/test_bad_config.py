@@ -2,9 +2,10 @@
 
 import copy
 
-import pipeline
 import pytest
 import yaml
+
+import pipeline
 
 
 def remove(*keys):
@@ -236,4 +237,3 @@ def test_a_mistake_ends_a_run_as_it_ends_a_dry_run(folder):
     assert call.status == 1
     assert "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']" in call.err
     assert not (folder / "results").exists()
-

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from cisflow.__main__ import main
 
 GENOME = ">chr1\nACGTACGTACGTACGTACGT\n>chr2:100-112\nACGTNACGTACG\n"

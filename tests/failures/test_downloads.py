@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from cisflow import resources
 from cisflow.errors import InputError
 

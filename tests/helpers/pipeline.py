@@ -137,5 +137,7 @@ esac
     )
     conda.chmod(0o755)
     python = Path(sys.executable).parent
-    (folder / "bin" / "activate").write_text(f'export CONDA_PREFIX="$1" PATH="$1/bin:{python}:$PATH"\n')
+    (folder / "bin" / "activate").write_text(
+        f'echo "$1" >> {folder}/activated\nexport CONDA_PREFIX="$1" PATH="$1/bin:{python}:$PATH"\n'
+    )
     return {"PATH": os.pathsep.join([str(folder / "bin"), environment()["PATH"]])}

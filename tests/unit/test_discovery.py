@@ -7,9 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
 from cisflow import dna, files
 from cisflow.errors import InputError
-from cisflow.motifs import discovery, naming
+from cisflow.motifs import attributions, discovery, naming
 from cisflow.motifs.jaspar import read_meme
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
@@ -145,7 +146,7 @@ def test_unknown_bases_contribute_nothing(found, tmp_path):
     codes = arrays["sequences"].copy()
     codes[:, 75:85] = dna.UNKNOWN
     codes[0] = dna.UNKNOWN
-    rows = discovery.read_attributions(write(tmp_path / "n.npz", codes, arrays["multipliers"]))
+    rows = attributions.read_attributions(write(tmp_path / "n.npz", codes, arrays["multipliers"]))
     found = discovery.find_patterns(rows.codes, rows.hypothetical, discovery.DEFAULTS)
     discovery.write_patterns(tmp_path / "n.h5", found, np.arange(N), LENGTH)
     with h5py.File(tmp_path / "n.h5") as store:
@@ -272,21 +273,21 @@ def test_bad_settings_are_refused(settings, words):
 def test_bad_attributions_are_refused(tmp_path, changes, words):
     path = write(tmp_path / "bad.npz", *few(), changes)
     with pytest.raises(InputError, match=words) as error:
-        discovery.read_attributions(path)
+        attributions.read_attributions(path)
     assert str(error.value).startswith(f"{path}: ")
 
 
 def test_missing_array_is_refused(tmp_path):
     files.write_arrays(tmp_path / "x.npz", ids=np.array(["a"]))
     with pytest.raises(InputError, match="no array multipliers, target, sequences; found ids"):
-        discovery.read_attributions(tmp_path / "x.npz")
+        attributions.read_attributions(tmp_path / "x.npz")
 
 
 def test_hypothetical_scores_do_not_depend_on_the_baseline_in_the_file(tmp_path):
     codes, multipliers = few()
     path = write(tmp_path / "a.npz", codes, multipliers, {"baseline": np.zeros(4, np.float32)})
     expected = multipliers - multipliers.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(discovery.read_attributions(path).hypothetical, expected, atol=1e-6)
+    np.testing.assert_allclose(attributions.read_attributions(path).hypothetical, expected, atol=1e-6)
 
 
 def test_summary_is_plain_json(found):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from cisflow import dna
-from cisflow.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cisflow import dna
+from cisflow.errors import InputError
 
 PLAIN = st.text(alphabet="ACGTN", max_size=60)
 ANY_CASE = st.text(alphabet="ACGTUNRYSWKMBDHVacgtunryswkmbdhv", max_size=60)

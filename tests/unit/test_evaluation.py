@@ -4,9 +4,10 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics as sk
+
 from cisflow import evaluation, statistics
 from cisflow.errors import InputError
-from sklearn import metrics as sk
 
 AUROC, AP, ACCURACY, BRIER = range(4)
 

@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
+from scipy.stats import norm, pearsonr, spearmanr
+
 from cisflow import dna, files
 from cisflow.attribution import scores
 from cisflow.errors import InputError
 from cisflow.figures import logos, method_agreement, reading, style
-from matplotlib.text import Text
-from scipy.stats import norm, pearsonr, spearmanr
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 FIGURES = (

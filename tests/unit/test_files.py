@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cisflow
 import numpy as np
 import pandas as pd
 import pytest
+
+import cisflow
 from cisflow import files
 from cisflow.errors import InputError, listing
 

@@ -4,11 +4,12 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cisflow import dna
 from cisflow.errors import InputError
 from cisflow.genome import Genome, Locus, parse_locus, read_fasta
-from hypothesis import given
-from hypothesis import strategies as st
 
 BASES = "".join(np.random.default_rng(1).choice(list("ACGTNacgt"), 400))
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from memelite import fimo
+from scipy import stats
+
 from cisflow import dna, files
 from cisflow.errors import InputError
 from cisflow.motifs import hotspots
 from cisflow.motifs.jaspar import read_meme
-from memelite import fimo
-from scipy import stats
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"

@@ -6,10 +6,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from memelite import tomtom
+
 from cisflow.errors import InputError
 from cisflow.motifs import naming
 from cisflow.motifs.jaspar import read_meme
-from memelite import tomtom
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"

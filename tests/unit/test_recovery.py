@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from cisflow.errors import InputError
 from cisflow.motifs import recovery
 from cisflow.motifs.jaspar import read_meme

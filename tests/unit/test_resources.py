@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from cisflow import resources
 from cisflow.errors import InputError
 

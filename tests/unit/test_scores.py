@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cisflow import dna
 from cisflow.attribution.scores import KINDS, observed, transform
 from cisflow.errors import InputError

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cisflow
 import pytest
 import yaml
+
+import cisflow
 from cisflow import files
 from distributions import LIB, distribution, imported
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
+
 from cisflow import dna
 from cisflow.errors import InputError
 from cisflow.genome import Genome, parse_locus
 from cisflow.motifs.jaspar import information, read_meme
 from cisflow.sources import annotation, bed, fasta, planted, table
-from scipy.stats import ks_2samp
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 MATRICES = ["MA0139.2", "MA0138.3", "MA0106.3"]

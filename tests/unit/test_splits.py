@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from cisflow import splits
-from cisflow.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cisflow import splits
+from cisflow.errors import InputError
 
 CHROMOSOME = {"kind": "chromosome", "valid": ["chr5"], "test": ["chr3", "chr4"]}
 

@@ -2,6 +2,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+
 from tables import SCHEMAS, check_table, kinds, read_schema
 
 NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("*.yaml"))

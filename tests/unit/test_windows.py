@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cisflow import dna, files, windows
 from cisflow.errors import InputError
 from cisflow.genome import Genome, Locus
 from cisflow.windows import Windows
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture

@@ -57,6 +57,8 @@ rule motif_report:
     input:
         modisco="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/modisco.h5",
         summary="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/discovery.json",
+        # Not read: names first, so that their comparison is compiled once and not in two jobs at a time.
+        patterns="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/patterns.tsv",
         database=get_motif_database(),
     output:
         report(

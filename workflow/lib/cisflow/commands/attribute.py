@@ -6,6 +6,7 @@ import numpy as np
 
 from cisflow import datasets, device, files, models
 from cisflow.attribution import methods, selection
+from cisflow.errors import InputError
 
 
 def arguments(parser):
@@ -26,6 +27,9 @@ def run(args):
     chosen = selection.select(args.predictions, args.selection, args.seed)
     model, header = models.load(args.weights)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
+    absent = [item for item in chosen["id"] if item not in row_of]
+    if absent:
+        raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
     codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
     targets = np.array([header["targets"].index(target) for target in chosen["target"]], dtype=np.int64)
     settings = dict(args.method)

@@ -34,7 +34,7 @@ def run(args):
         model, _ = models.load(args.weights)
     context = extractor.get("context", "none")
     length = extractor.get("length") or model.length or codes.shape[1]
-    sequences = extraction.with_context(windows.iloc[rows], np.asarray(codes[rows]), length, context, args.genome)
+    sequences = extraction.with_context(windows.iloc[rows], np.array(codes[rows]), length, context, args.genome)
     with device.acquire(args.device, args.gpus, args.threads) as where:
         values = extraction.extract(
             model, sequences, where, extractor.get("strands", "both"), extractor.get("batch_size", 64)

@@ -267,9 +267,10 @@ def draw_logo(axes, item, j, limits, scale):
 
 
 def draw_positions(axes, item):
-    """Position axis below the last method: a tick every ten bases."""
+    """Position axis below the last method: a tick every ten bases, but where its number would leave the figure."""
     values = item.coordinates[item.start : item.end]
     ticks = np.flatnonzero(values % 10 == 0)
+    ticks = ticks[ticks < len(values) - 2]
     axes.set_xticks(ticks + 0.475, [f"{value:,}" for value in values[ticks]])
     axes.tick_params(axis="x", pad=3)
     axes.set_xlabel(item.axis)

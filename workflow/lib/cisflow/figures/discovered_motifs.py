@@ -68,14 +68,14 @@ def read_run(run, n_patterns):
 
 
 def read_recovery(sources):
-    """Planted motifs by method: {(target, matrix name): {method: row}}, or None where nothing was planted."""
+    """Planted motifs by method: {(target, matrix id): {method: row}}, or None where nothing was planted."""
     if not sources:
         return None
     found = {}
     for source in sources:
         text = ("target", "matrix_id", "matrix_name", "pattern", "match_name", "how")
         for row in reading.table(source["path"], text, ("found",)).itertuples(index=False):
-            found.setdefault((row.target, row.matrix_name or row.matrix_id), {})[source["method"]] = row
+            found.setdefault((row.target, row.matrix_id), {})[source["method"]] = row
     return found
 
 

@@ -107,7 +107,7 @@ def draw_shares(axes, places, top):
     axes.plot(hot, places, "o", color=HOT, markersize=3.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("Share of sequences")
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_locator(MaxNLocator(2))
 
 
 def draw_key(figure):

@@ -16,7 +16,7 @@ from cisflow import dna, files
 from cisflow.attribution import scores
 from cisflow.errors import InputError, listing
 from cisflow.motifs import jaspar
-from cisflow.motifs.discovery import read_attributions
+from cisflow.motifs.attributions import read_attributions
 
 DEFAULTS = {
     # Share of false hot spots, estimated on shuffled attributions.

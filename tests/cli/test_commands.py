@@ -1,0 +1,304 @@
+"""The commands as the rules call them: all there, and those of models from files to files."""
+
+import json
+import re
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors
+
+import pipeline
+import planted
+from cisflow import files, models
+from cisflow.__main__ import command_names, main
+from tables import check_table
+
+MODEL = {
+    "architecture": "MotifCNN",
+    "settings": {"channels": 8, "width": 9, "hidden": 8},
+    "training": {"max_epochs": 8, "batch_size": 32, "learning_rate": 0.01},
+}
+MANIFEST = {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb", "device"}
+N_FEATURES, INFORMATIVE = 6, 4
+
+
+def call(command, *flags, **options):
+    """Exit status of a command; an option `a_b` is --a-b, and a dict becomes JSON."""
+    words = [command, *flags]
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
+    return main(words)
+
+
+def train(dataset, folder, model=MODEL, seed=3):
+    paths = {"output": folder / "model.safetensors", "history": folder / "history.tsv"}
+    options = {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "device": "cpu"}
+    return call(
+        "train", **options, **paths, model=model, seed=seed, work=folder / "work", manifest=folder / "manifest.json"
+    )
+
+
+def predict(dataset, folder):
+    split = dataset / "splits" / "random.tsv"
+    weights, output = folder / "model.safetensors", folder / "predictions.tsv"
+    return call("predict", dataset=dataset, split=split, weights=weights, device="cpu", output=output)
+
+
+def extract(dataset, weights, folder, shards):
+    """Feature arrays in `folder`, by so many shards; the exit status of the last command."""
+    common = {"extractor": {"strands": "both"}, "weights": weights, "windows": dataset / "windows.tsv"}
+    parts = [folder / "shards" / f"{number}.npz" for number in range(1, shards + 1)]
+    for number, part in enumerate(parts, 1):
+        where = {"shard": number, "shards": shards, "device": "cpu", "output": part}
+        assert call("features", sequences=dataset / "sequences.npy", **common, **where) == 0
+    return call("gather-features", shards=parts, **common, output=folder)
+
+
+def fit(dataset, features, folder, classifier, **settings):
+    paths = {name: folder / f"{name}.tsv" for name in ("weights", "predictions")}
+    return call(
+        "fit",
+        dataset=dataset,
+        split=dataset / "splits" / "random.tsv",
+        features=features,
+        model={"classifier": classifier, "settings": settings},
+        seed=1,
+        output=folder / "model.txt",
+        manifest=folder / "manifest.json",
+        **paths,
+    )
+
+
+def attribute(dataset, folder, method, output, **selection):
+    weights, predictions = folder / "model.safetensors", folder / "predictions.tsv"
+    options = {"method": {"method": method}, "selection": selection, "seed": 1, "device": "cpu", "output": output}
+    return call("attribute", dataset=dataset, weights=weights, predictions=predictions, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(dataset, folder of a network trained on it, with its predictions): two targets."""
+    dataset, folder = tmp_path_factory.mktemp("dataset"), tmp_path_factory.mktemp("network")
+    planted.write(dataset, targets=("ap1", "creb"))
+    assert train(dataset, folder) == 0
+    assert predict(dataset, folder) == 0
+    return dataset, folder
+
+
+@pytest.fixture(scope="module")
+def featured(tmp_path_factory):
+    """(dataset of one target, folder of features, the features): one feature tells the label, with noise."""
+    dataset, folder = tmp_path_factory.mktemp("dataset"), tmp_path_factory.mktemp("features")
+    ids, _, labels, _ = planted.write(dataset)
+    values = np.random.default_rng(1).random((len(ids), N_FEATURES))
+    values[:, INFORMATIVE] = 0.3 * values[:, INFORMATIVE] + 0.5 * np.nan_to_num(labels[:, 0])
+    values = values.astype(np.float16)
+    files.write_array(folder / "features.npy", values)
+    files.write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
+    names = [f"f{number}" for number in range(N_FEATURES)]
+    files.write_table(folder / "targets.tsv", pd.DataFrame({"name": names, "group": "all"}))
+    return dataset, folder, values.astype(np.float64)
+
+
+def text(path):
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize("command", command_names())
+def test_command_has_a_help_and_a_rule(command, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([command, "--help"])
+    assert exit_.value.code == 0
+    assert f"usage: cisflow {command}" in capsys.readouterr().out
+    rules = "".join(path.read_text() for path in (pipeline.ROOT / "workflow" / "rules").glob("*.smk"))
+    assert f"python -m cisflow {command} " in rules
+
+
+def test_every_command_that_a_rule_calls_exists():
+    rules = "".join(path.read_text() for path in (pipeline.ROOT / "workflow" / "rules").glob("*.smk"))
+    assert set(re.findall(r"python -m cisflow ([a-z-]+)", rules)) == set(command_names())
+
+
+def test_unknown_command_ends_with_the_list(capsys):
+    assert main(["trian"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("cisflow: unknown command 'trian'")
+    for command in command_names():
+        assert re.search(rf"^  {command} +\S", told, re.MULTILINE)
+
+
+def test_train_writes_weights_history_and_manifest(trained):
+    _, folder = trained
+    with safetensors.safe_open(folder / "model.safetensors", framework="np") as handle:
+        header = json.loads(handle.metadata()["cisflow"])
+        assert all(np.isfinite(handle.get_tensor(name)).all() for name in handle.keys())  # noqa: SIM118
+    assert header["architecture"] == "MotifCNN" and header["targets"] == ["ap1", "creb"]
+    history = check_table(folder / "history.tsv", "history")
+    assert history["epoch"].tolist() == [str(number) for number in range(1, 9)]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest) >= MANIFEST | {"epochs", "parameters"}
+    assert manifest["settings"] == MODEL and manifest["seed"] == 3 and manifest["device"] == "cpu"
+    assert not (folder / "work").exists()
+
+
+def test_the_same_seed_trains_the_same_bytes(trained, tmp_path):
+    dataset, folder = trained
+    assert train(dataset, tmp_path) == 0
+    for name in ("model.safetensors", "history.tsv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_predictions_are_those_of_both_strands(trained):
+    dataset, folder = trained
+    ids = text(dataset / "windows.tsv")["id"].to_numpy()
+    table = check_table(folder / "predictions.tsv", "predictions")
+    assert table["id"].tolist() == np.repeat(ids, 2).tolist()
+    assert table["target"].tolist() == ["ap1", "creb"] * len(ids)
+    assert table["label"].tolist()[-3:] == ["1", "", ""]
+    network, _ = models.load(folder / "model.safetensors")
+    codes = np.load(dataset / "sequences.npy")
+    forward, reverse = (
+        models.probabilities(network, network(models.one_hot(strand, "cpu"))).detach().numpy().ravel()
+        for strand in (codes, np.ascontiguousarray((3 - codes)[:, ::-1]))
+    )
+    np.testing.assert_allclose(table["forward"].astype(float), forward, atol=1e-6)
+    np.testing.assert_allclose(table["reverse"].astype(float), reverse, atol=1e-6)
+    np.testing.assert_allclose(table["probability"].astype(float), (forward + reverse) / 2, atol=1e-6)
+
+
+def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):
+    dataset, folder = trained
+    for shards in (1, 3):
+        assert extract(dataset, folder / "model.safetensors", tmp_path / str(shards), shards) == 0
+    for name in ("features.npy", "ids.tsv", "targets.tsv"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+    values = np.load(tmp_path / "3" / "features.npy")
+    assert values.dtype == np.float16 and values.shape == (240, 2)
+    assert text(tmp_path / "3" / "ids.tsv")["id"].tolist() == text(dataset / "windows.tsv")["id"].tolist()
+    assert check_table(tmp_path / "3" / "targets.tsv", "features_targets")["name"].tolist() == ["ap1", "creb"]
+    assert set(json.loads((tmp_path / "3" / "manifest.json").read_text())) >= {"settings", "inputs", "versions"}
+    # The same numbers by another road: what `predict` writes.
+    probability = text(folder / "predictions.tsv")["probability"].to_numpy(dtype=float).reshape(240, 2)
+    np.testing.assert_allclose(values, probability, atol=2.0**-11)
+
+
+def test_shards_of_other_windows_are_refused(trained, tmp_path, capsys):
+    dataset, folder = trained
+    assert extract(dataset, folder / "model.safetensors", tmp_path, 2) == 0
+    parts = [tmp_path / "shards" / f"{number}.npz" for number in (2, 1)]
+    common = {"extractor": {}, "weights": folder / "model.safetensors", "windows": dataset / "windows.tsv"}
+    assert call("gather-features", shards=parts, **common, output=tmp_path / "out") == 1
+    assert "2.npz: its windows are not those at rows 0 to 120 of the dataset" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "features.npy").exists()
+    assert call("gather-features", shards=parts[1:], **common, output=tmp_path / "out") == 1
+    assert "120 windows in all, expected 240" in capsys.readouterr().err
+
+
+def test_logistic_regression_is_what_its_text_says(featured, tmp_path):
+    dataset, features, x = featured
+    assert fit(dataset, features, tmp_path, "logistic_regression") == 0
+    weights = text(tmp_path / "weights.tsv")
+    strengths = weights["weight"].astype(float)
+    assert weights["name"].tolist() == [f"f{number}" for number in range(N_FEATURES)]
+    assert strengths[INFORMATIVE] > 3 * strengths.drop(INFORMATIVE).abs().max()
+    model = json.loads((tmp_path / "model.txt").read_text())
+    logits = model["intercept"] + ((x - model["mean"]) / model["scale"]) @ np.array(model["coefficients"])
+    table = check_table(tmp_path / "predictions.tsv", "predictions")
+    np.testing.assert_allclose(table["probability"].astype(float), 1 / (1 + np.exp(-logits)), atol=1e-5)
+    assert set(table["forward"]) == set(table["reverse"]) == {""}
+    test = (table["fold"] == "test") & (table["label"] != "")
+    assert ((table["probability"].astype(float) > 0.5) == (table["label"] == "1"))[test].mean() > 0.9
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert set(manifest) >= MANIFEST and manifest["features"] == N_FEATURES and set(manifest["chosen"]) >= {"C"}
+
+
+def test_gradient_boosting_is_what_lightgbm_reads_back(featured, tmp_path):
+    dataset, features, x = featured
+    assert fit(dataset, features, tmp_path, "lightgbm", n_estimators=40, learning_rate=0.1) == 0
+    booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
+    table = check_table(tmp_path / "predictions.tsv", "predictions")
+    np.testing.assert_allclose(table["probability"].astype(float), booster.predict(x), atol=1e-7)
+    splits = text(tmp_path / "weights.tsv")["weight"].astype(float)
+    assert splits.tolist() == booster.feature_importance("split").tolist()
+    assert splits.idxmax() == INFORMATIVE
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["chosen"]["trees"] == booster.num_trees()
+
+
+@pytest.mark.parametrize("classifier", ["logistic_regression", "lightgbm"])
+def test_the_same_fit_gives_the_same_bytes(featured, tmp_path, classifier):
+    dataset, features, _ = featured
+    for run in ("one", "two"):
+        assert fit(dataset, features, tmp_path / run, classifier) == 0
+    for name in ("model.txt", "weights.tsv", "predictions.tsv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda ids: ids[::-1], "ids.tsv: its windows are not those of "),
+        (lambda ids: ids[:-1], "features.npy: shape is (240, 6), expected (239, 6)"),
+    ],
+)
+def test_features_of_other_windows_are_refused(featured, tmp_path, capsys, change, words):
+    dataset, features, values = featured
+    for name in ("targets.tsv", "features.npy"):
+        (tmp_path / name).write_bytes((features / name).read_bytes())
+    files.write_table(tmp_path / "ids.tsv", pd.DataFrame({"id": change([f"w{number}" for number in range(240)])}))
+    assert fit(dataset, tmp_path, tmp_path / "out", "logistic_regression") == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_on_several_targets_is_refused(trained, featured, tmp_path, capsys):
+    assert fit(trained[0], featured[1], tmp_path, "logistic_regression") == 1
+    assert "targets.tsv: 2 targets (ap1, creb); a classifier on features expects one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [train, predict])
+def test_a_split_of_other_windows_is_refused(trained, tmp_path, capsys, command):
+    dataset, folder = trained
+    for path in dataset.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    split = text(dataset / "splits" / "random.tsv").assign(id=lambda frame: frame["id"].replace("w7", "other"))
+    files.write_table(tmp_path / "splits" / "random.tsv", split)
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    assert command(tmp_path, tmp_path) == 1
+    assert "random.tsv: window 'w7' has no fold (1 of 240 have none)" in capsys.readouterr().err
+    assert not (tmp_path / "predictions.tsv").exists()
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "tism", "ism"])
+def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, method):
+    dataset, folder = trained
+    assert attribute(dataset, folder, method, tmp_path / "a.npz", folds=["valid", "test"], max_per_target=5) == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        ids, target, codes = arrays["ids"], arrays["target"], arrays["sequences"]
+        assert arrays["multipliers"].shape == (len(ids), 4, 60) and arrays["multipliers"].dtype == np.float32
+        assert np.isfinite(arrays["multipliers"]).all() and np.abs(arrays["multipliers"]).max() > 0
+        assert arrays["baseline"].shape == (4,) and arrays["baseline"].dtype == np.float32
+        assert str(arrays["method"]) == method
+        probability, fold = arrays["probability"], arrays["fold"]
+    assert codes.dtype == np.uint8 and probability.dtype == np.float32
+    assert {name: (target == name).sum() for name in set(target)} == {"ap1": 5, "creb": 5}
+    rows = [int(name.removeprefix("w")) for name in ids]
+    np.testing.assert_array_equal(codes, np.load(dataset / "sequences.npy")[rows])
+    predictions = text(folder / "predictions.tsv").set_index(["id", "target"]).loc[list(zip(ids, target, strict=True))]
+    np.testing.assert_allclose(predictions["probability"].astype(float), probability, atol=1e-6)
+    assert predictions["fold"].tolist() == fold.tolist() and set(fold) <= {"valid", "test"}
+    assert set(predictions["label"]) == {"1"} and (probability > 0.5).all()
+
+
+def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsys):
+    dataset, folder = trained
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    told = (folder / "predictions.tsv").read_text()
+    (tmp_path / "predictions.tsv").write_text(re.sub(r"^w", "other", told, flags=re.MULTILINE))
+    assert attribute(dataset, tmp_path, "tism", tmp_path / "a.npz") == 1
+    assert re.search(r"predictions.tsv: window 'other\d+' is not in .*windows.tsv", capsys.readouterr().err)
+    assert not (tmp_path / "a.npz").exists()

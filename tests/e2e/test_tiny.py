@@ -1,0 +1,564 @@
+"""The whole workflow on a few hundred real windows: every kind of source, every rule, run as a user runs it."""
+
+import contextlib
+import gzip
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import h5py
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
+
+import pipeline
+from tables import check_table
+
+pytestmark = pytest.mark.slow
+
+# Pieces of the demo's genome, 50 kb each, rich in introns that other transcripts retain.
+PIECES = [("chr22", 20070000), ("chr3", 42640000), ("chr4", 104040000), ("chr5", 125780000)]
+PIECE = 50000
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+METRICS = {
+    "auroc": roc_auc_score,
+    "average_precision": average_precision_score,
+    "accuracy": lambda labels, scores: accuracy_score(labels, scores >= 0.5),
+    "brier": brier_score_loss,
+}
+TABLES = {
+    "windows.tsv": "windows",
+    "targets.tsv": "targets",
+    "truth.tsv": "truth",
+    "splits/*.tsv": "split",
+    "features/*/targets.tsv": "features_targets",
+    "models/*/*/*/history.tsv": "history",
+    "models/*/*/*/predictions.tsv": "predictions",
+    "evaluation/metrics.tsv": "metrics",
+    "evaluation/curves.tsv": "curves",
+    "evaluation/comparisons.tsv": "comparisons",
+    "motifs/*/*/*/*/patterns.tsv": "patterns",
+    "motifs/*/*/*/*/hotspots.tsv": "hotspots",
+    "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
+    "motifs/*/*/*/*/recovery.tsv": "recovery",
+}
+# What differs from run to run: how long it took, and on which paths.
+VARYING = {"manifest.json"}
+
+CONFIG = """
+device: cpu
+
+resources:
+  genome.fa: {url: data/genome.fa}
+  genes.gtf: {url: data/genes.gtf.gz}
+  few_peaks.fa: {url: data/few_peaks.fa}
+  intervals.bed: {url: data/intervals.bed}
+  reporters.csv: {url: data/reporters.csv}
+  jaspar.meme: {url: resources/demo/JASPAR2024_CORE_vertebrates_non-redundant.meme.gz}
+
+datasets:
+  peaks:
+    source: {kind: fasta, positives: few_peaks.fa, background: {genome: genome.fa, per_positive: 2}, target: ctcf}
+    window: 200
+    splits:
+      random: {kind: random, valid: 0.2, test: 0.3, seed: 1}
+    models: [regression, boosting]
+  introns:
+    source: {kind: annotation, annotation: genes.gtf, genome: genome.fa, anchor: donor}
+    window: 100
+    splits:
+      random: {kind: random, valid: 0.25, test: 0.25, seed: 1}
+    models: [regression]
+  intervals:
+    source: {kind: bed, bed: intervals.bed, genome: genome.fa, targets: [even, third]}
+    window: 100
+    splits:
+      chromosome: {kind: chromosome, valid: [chr4], test: [chr5]}
+    models: [small]
+  reporters:
+    source: {kind: table, table: reporters.csv, target: active}
+    window: 60
+    splits:
+      random: {kind: random, valid: 0.2, test: 0.2, seed: 3}
+    models: [basset]
+  factors:
+    source:
+      kind: planted
+      genome: genome.fa
+      motifs: jaspar.meme
+      matrices: [MA0139.2, MA0138.3]
+      n: 240
+      probability: 0.3
+    window: 120
+    splits:
+      random: {kind: random, valid: 0.2, test: 0.3, seed: 1}
+    models: [small]
+    explain:
+      - model: small
+        split: random
+        methods: [integrated_gradients, tism, ism]
+        folds: [valid, test]
+        labels: [0, 1]
+        max_per_target: 6
+
+models:
+  small:
+    architecture: MotifCNN
+    settings: {channels: 16, hidden: 8}
+    training: {max_epochs: 2, batch_size: 32, learning_rate: 0.01}
+  basset:
+    architecture: BassetLike
+    training: {max_epochs: 2, batch_size: 32}
+    seeds: [1, 2]
+  regression: {classifier: logistic_regression, features: outputs}
+  boosting: {classifier: lightgbm, features: outputs, settings: {n_estimators: 20, min_child_samples: 5}}
+
+features:
+  outputs:
+    model: small
+    trained_on: {dataset: factors, split: random}
+
+evaluation: {resamples: 100}
+
+attribution:
+  integrated_gradients: {method: integrated_gradients, steps: 8}
+  tism: {method: tism}
+  ism: {method: ism}
+
+motifs:
+  database: jaspar.meme
+"""
+
+
+def genome():
+    """{chromosome: (start, sequence)} of the pieces."""
+    records = {}
+    with gzip.open(pipeline.ROOT / "resources" / "demo" / "hg19_fragments.fa.gz", "rt") as handle:
+        for line in handle:
+            if line.startswith(">"):
+                records[line[1:].strip()] = parts = []
+            else:
+                parts.append(line.strip())
+    whole = {re.split("[:-]", name)[0]: (int(re.split("[:-]", name)[1]), "".join(p)) for name, p in records.items()}
+    return {chrom: (start, whole[chrom][1][start - whole[chrom][0] :][:PIECE].upper()) for chrom, start in PIECES}
+
+
+def write_data(folder):
+    """The files that the config names: pieces of the demo's genome and annotation, intervals and a table on them."""
+    folder.mkdir()
+    pieces = genome()
+    text = "".join(f">{chrom}:{start}-{start + PIECE}\n{bases}\n" for chrom, (start, bases) in pieces.items())
+    (folder / "genome.fa").write_text(text)
+    with gzip.open(pipeline.ROOT / "resources" / "demo" / "hg19_transcripts.gtf.gz", "rt") as handle:
+        exons = [line for line in handle if inside(pieces, *np.array(line.split("\t"))[[0, 3, 4]])]
+    with gzip.open(folder / "genes.gtf.gz", "wt") as handle:
+        handle.writelines(exons)
+    with gzip.open(pipeline.ROOT / "resources" / "demo" / "ctcf_gm12878_peaks.fa.gz", "rt") as handle:
+        (folder / "few_peaks.fa").write_text("".join(itertools.islice(handle, 100)))
+    rows = ["#chrom\tstart\tend\tname\tstrand\teven\tthird"]
+    for chrom, (start, _) in pieces.items():
+        for number in range(40):
+            first, third = start + 500 + 1000 * number, "" if number % 7 == 0 else int(number % 3 == 0)
+            fields = (chrom, first, first + 30 + number, f"{chrom}_{number}", "+-."[number % 3], number % 2, third)
+            rows.append("\t".join(map(str, fields)))
+    (folder / "intervals.bed").write_text("\n".join(rows) + "\n")
+    bases = pieces["chr22"][1]
+    rows = [f"r{number},{bases[300 * number :][:60]},{number % 2}" for number in range(150)]
+    (folder / "reporters.csv").write_text("\n".join(["header,sequence,label", *rows]) + "\n")
+
+
+def inside(pieces, chrom, first, last):
+    start = pieces[chrom][0] if chrom in pieces else np.inf
+    return start < int(first) and int(last) <= start + PIECE
+
+
+def prepare(folder, numba):
+    """A copy of the workflow with its data and config; what numba compiles is kept in a folder that all share."""
+    pipeline.copy(folder)
+    write_data(folder / "data")
+    (folder / "tiny.yaml").write_text(CONFIG)
+    (folder / "results").mkdir()
+    (folder / "results" / ".cache").symlink_to(numba)
+    return folder
+
+
+def run(folder, *arguments, **variables):
+    return pipeline.snakemake(folder, *arguments, "--configfile", "tiny.yaml", "--cores", "2", **variables)
+
+
+def text(path):
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+def planned(folder, *arguments):
+    """{(rule, outputs)} of the jobs that a run would do."""
+    call = run(folder, "-n", *arguments)
+    assert call.status == 0, call.out + call.err
+    parts = re.split(r"^(?:local)?rule (\w+):$", call.out, flags=re.MULTILINE)
+    found = {(rule, re.search(r"^    output: (.*)$", job, re.MULTILINE)) for rule, job in pairs(parts[1:])}
+    return {(rule, output[1]) for rule, output in found if output}
+
+
+def pairs(items):
+    return zip(items[::2], items[1::2], strict=True)
+
+
+def written(folder):
+    """Path below results/ -> bytes of every file that must not differ from run to run."""
+    results = folder / "results"
+    paths = [path for path in results.rglob("*") if path.is_file() and path.name not in VARYING]
+    names = {path.relative_to(results).as_posix(): path for path in paths}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".cache/")}
+
+
+@pytest.fixture(scope="session")
+def numba(request):
+    return request.config.cache.mkdir("numba")
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory, numba):
+    """(folder before the run, {(rule, outputs)} of all its jobs)."""
+    folder = prepare(tmp_path_factory.mktemp("tiny"), numba)
+    return folder, planned(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(everything):
+    """A folder in which the whole workflow has run."""
+    folder, _ = everything
+    call = run(folder)
+    assert call.status == 0, call.out + call.err
+    return folder
+
+
+def test_every_rule_has_run(finished, everything):
+    rules = {rule for rule, _ in everything[1]}
+    declared = pipeline.rules(finished, "tiny.yaml")
+    assert rules == {name for name, rule in declared.items() if rule["shell"]}
+
+
+def test_what_is_done_is_not_done_again(finished):
+    call = run(finished)
+    assert call.status == 0 and "Nothing to be done" in call.out + call.err
+
+
+def test_tables_fit_their_schemas(finished):
+    checked = set()
+    for pattern, schema in TABLES.items():
+        for path in (finished / "results").glob(f"*/{pattern}"):
+            check_table(path, schema)
+            checked.add(path)
+        assert any(path.match(f"results/*/{pattern}") for path in checked), f"no {pattern}"
+    check_table(finished / "results" / "metrics.tsv", "metrics")
+    others = {path.name for path in (finished / "results").rglob("*.tsv")} - {path.name for path in checked}
+    assert others == {"ids.tsv", "weights.tsv"}
+
+
+def test_windows_are_the_bases_at_their_coordinates(finished):
+    pieces, located = genome(), 0
+    for folder in datasets(finished):
+        frame, codes = text(folder / "windows.tsv"), np.load(folder / "sequences.npy")
+        targets = text(folder / "targets.tsv")["target"]
+        labels = np.load(folder / "targets.npy")
+        assert codes.dtype == np.uint8 and codes.shape[0] == len(frame) and frame["id"].is_unique
+        assert labels.dtype == np.float32 and labels.shape == (len(frame), len(targets))
+        np.testing.assert_array_equal(frame[targets].replace("", "nan").to_numpy(np.float32), labels)
+        if folder.name == "factors":
+            continue
+        for row, sequence in zip(frame.itertuples(), codes, strict=True):
+            if row.chrom in pieces:
+                start, bases = pieces[row.chrom]
+                expected = bases[int(row.start) - start : int(row.end) - start]
+                # A peak of the FASTA may lie on a chromosome of the pieces, yet outside them.
+                if len(expected) == len(sequence) and int(row.start) >= start:
+                    expected = expected.translate(COMPLEMENT)[::-1] if row.strand == "-" else expected
+                    assert "".join("ACGTN"[code] for code in sequence) == expected, row.id
+                    located += 1
+    assert located > 300
+
+
+def datasets(folder):
+    return sorted(path.parent for path in (folder / "results").glob("*/windows.tsv"))
+
+
+def test_planted_instances_stand_where_the_truth_says(finished):
+    folder = finished / "results" / "factors"
+    frame, truth = text(folder / "windows.tsv"), text(folder / "truth.tsv")
+    codes = dict(zip(frame["id"], np.load(folder / "sequences.npy"), strict=True))
+    pieces = genome()
+    for row in frame.itertuples():
+        start, bases = pieces[row.chrom]
+        natural = bases[int(row.start) - start : int(row.end) - start]
+        changed = {place for place, code in enumerate(codes[row.id]) if "ACGTN"[code] != natural[place]}
+        spans = truth[truth["id"] == row.id]
+        covered = {place for span in spans.itertuples() for place in range(int(span.start), int(span.end))}
+        assert changed <= covered, row.id
+    planted = set(zip(truth["id"], truth["target"], strict=True))
+    for target in ("CTCF", "REST"):
+        assert {name for name, other in planted if other == target} == set(frame["id"][frame[target] == "1"])
+
+
+def test_folds_hold_what_their_split_says(finished):
+    for path in (finished / "results").glob("*/splits/*.tsv"):
+        frame, split = text(path.parents[1] / "windows.tsv"), text(path)
+        assert split["id"].tolist() == frame["id"].tolist()
+        if path.stem == "chromosome":
+            folds = set(zip(frame["chrom"], split["fold"], strict=True))
+            assert folds == {("chr22", "train"), ("chr3", "train"), ("chr4", "valid"), ("chr5", "test")}
+        else:
+            settings = yaml.safe_load(CONFIG)["datasets"][path.parents[1].name]["splits"][path.stem]
+            assert (split["fold"] == "test").sum() == round(settings["test"] * len(split))
+
+
+def test_features_are_the_outputs_of_the_network_on_each_window(finished):
+    """The extractor is the network that predicts on `factors`; its outputs lie between its smallest and largest."""
+    for name in ("peaks", "introns"):
+        folder = finished / "results" / name / "features" / "outputs"
+        values = np.load(folder / "features.npy")
+        assert values.dtype == np.float16 and np.isfinite(values).all() and (values > 0).all() and (values < 1).all()
+        assert text(folder / "ids.tsv")["id"].tolist() == text(folder.parents[1] / "windows.tsv")["id"].tolist()
+        assert text(folder / "targets.tsv")["name"].tolist() == ["CTCF", "REST"]
+        assert values.shape == (len(text(folder / "ids.tsv")), 2)
+
+
+def test_predictions_are_of_the_windows_of_their_dataset(finished):
+    paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
+    assert len(paths) == 7
+    for path in paths:
+        folder, split = path.parents[4], path.parents[1].name
+        frame, table = text(folder / "windows.tsv"), text(path)
+        targets = text(folder / "targets.tsv")["target"].tolist()
+        assert table["id"].tolist() == np.repeat(frame["id"], len(targets)).tolist()
+        assert table["label"].tolist() == frame[targets].to_numpy().ravel().tolist()
+        folds = np.repeat(text(folder / "splits" / f"{split}.tsv")["fold"], len(targets))
+        assert table["fold"].tolist() == folds.tolist()
+
+
+def test_metrics_are_those_of_scikit_learn(finished):
+    metrics = text(finished / "results" / "metrics.tsv")
+    own = metrics[(metrics["seed"] != "mean") & (metrics["target"] != "mean")]
+    assert set(own["dataset"]) == {folder.name for folder in datasets(finished)}
+    for row in own.itertuples():
+        run = f"{row.dataset}/models/{row.model}/{row.split}/seed{row.seed}"
+        table = text(finished / "results" / run / "predictions.tsv")
+        table = table[(table["fold"] == row.fold) & (table["target"] == row.target) & (table["label"] != "")]
+        labels, scores = table["label"].astype(int), table["probability"].astype(float)
+        assert (int(row.n), int(row.n_positive)) == (len(labels), labels.sum())
+        assert float(row.value) == pytest.approx(METRICS[row.metric](labels, scores), abs=1e-6), row
+        assert float(row.lower) <= float(row.upper)
+    # The mean over the seeds, and over the targets, is the mean of the rows above.
+    keys = ["dataset", "split", "model", "fold", "metric"]
+    values = metrics.assign(value=metrics["value"].astype(float))
+    for over, other in (("seed", "target"), ("target", "seed")):
+        single, mean = (values[(values[over] == "mean") == wanted] for wanted in (False, True))
+        joined = mean.merge(single.groupby([*keys, other])["value"].mean().reset_index(), on=[*keys, other])
+        np.testing.assert_allclose(joined["value_x"], joined["value_y"], atol=1e-6)
+        assert len(joined) == len(mean)
+
+
+def test_attributions_agree_with_the_dataset(finished):
+    folder = finished / "results" / "factors"
+    frame = text(folder / "windows.tsv")
+    row_of = {name: row for row, name in enumerate(frame["id"])}
+    codes = np.load(folder / "sequences.npy")
+    selected = set()
+    for method in ("integrated_gradients", "tism", "ism"):
+        with np.load(folder / "attributions" / "small" / "random" / "seed1" / f"{method}.npz") as arrays:
+            ids, targets, multipliers = arrays["ids"], arrays["target"], arrays["multipliers"]
+            np.testing.assert_array_equal(arrays["sequences"], codes[[row_of[name] for name in ids]])
+            assert multipliers.shape == (len(ids), 4, 120) and np.isfinite(multipliers).all()
+            assert str(arrays["method"]) == method and set(arrays["fold"]) <= {"valid", "test"}
+        assert {target: (targets == target).sum() for target in ("CTCF", "REST")} == {"CTCF": 6, "REST": 6}
+        selected.add(tuple(zip(ids, targets, strict=True)))
+    assert len(selected) == 1
+
+
+def test_a_search_without_motifs_says_why(finished):
+    folders = list((finished / "results" / "factors" / "motifs" / "small" / "random" / "seed1").iterdir())
+    assert len(folders) == 3
+    for folder in folders:
+        summary = json.loads((folder / "discovery.json").read_text())
+        assert summary["n_rows"] == 12 and summary["n_patterns"] == 0
+        assert re.fullmatch(r"[A-Z].*\.", summary["explanation"])
+        assert text(folder / "patterns.tsv").empty
+        with h5py.File(folder / "modisco.h5") as store:
+            assert not {"pos_patterns", "neg_patterns"} & set(store)
+        assert summary["explanation"] in (folder / "report" / "motifs.html").read_text()
+        recovery = text(folder / "recovery.tsv")
+        assert recovery["matrix_id"].tolist() == ["MA0139.2", "MA0138.3"] and set(recovery["found"]) == {"0"}
+
+
+def test_figures_are_whole_images(finished):
+    paths = sorted((finished / "results").glob("*/figures/*.svg"))
+    assert len(paths) == 5 + 5 + 3 + 4
+    for path in paths:
+        root = ElementTree.parse(path).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
+        image = matplotlib.image.imread(path.with_suffix(".png"))
+        assert image.ndim == 3 and np.ptp(image[..., :3]) > 0.5, f"{path}: one colour"
+
+
+def test_manifests_say_how_outputs_were_made(finished):
+    paths = list((finished / "results").rglob("manifest.json"))
+    assert len(paths) == 5 + 2 + 4 + 3
+    for path in paths:
+        manifest = json.loads(path.read_text())
+        assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}
+        assert manifest["versions"]["numpy"] == np.__version__ and manifest["inputs"]
+
+
+def test_a_report_is_written(finished):
+    call = run(finished, "--report", "report.html")
+    assert call.status == 0, call.out + call.err
+    page = (finished / "report.html").read_text()
+    for name in ("model_comparison.svg", "attribution_logos.small.random.seed1.svg", "metrics.tsv", "motifs.html"):
+        assert name in page, f"the report lacks {name}"
+
+
+# ---- what a change reruns --------------------------------------------------------------------------------------------
+
+
+def test_touching_code_and_configuration_reruns_nothing(finished):
+    later = time.time() + 60
+    for path in [*(finished / "workflow").rglob("*"), *(finished / "envs").iterdir(), finished / "tiny.yaml"]:
+        os.utime(path, (later, later))
+    assert planned(finished) == set()
+
+
+@contextlib.contextmanager
+def edited(path):
+    """A comment more at the end of a file, while the block runs."""
+    before = path.read_text()
+    path.write_text(f"{before}# A comment.\n")
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def fed_by_bed(rule, output):
+    return "results/intervals/" in output or rule == "stack_metrics"
+
+
+def fed_by_top_factors(rule, output):
+    return rule == "figure_top_factors"
+
+
+def fed_by_motif_cnn(rule, output):
+    """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
+    made_before = {"windows", "planted_windows", "split", "fetch", "index_genome"}
+    return rule not in made_before and "results/reporters/" not in output
+
+
+def fed_by_classifiers(rule, output):
+    evaluated = {"fit", "evaluate", "figure_performance_curves", "figure_model_comparison"}
+    named = any(f"results/{name}/" in output for name in ("peaks", "introns"))
+    return (rule in evaluated and named) or rule == "stack_metrics"
+
+
+@pytest.mark.parametrize(
+    ("module", "is_fed"),
+    [
+        ("sources/bed.py", fed_by_bed),
+        ("figures/top_factors.py", fed_by_top_factors),
+        ("models/motif_cnn.py", fed_by_motif_cnn),
+        ("classifiers.py", fed_by_classifiers),
+    ],
+)
+def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everything, module, is_fed):
+    with edited(finished / "workflow" / "lib" / "cisflow" / module):
+        due = planned(finished)
+    expected = {(rule, output) for rule, output in everything[1] if is_fed(rule, output)}
+    assert expected and due == expected
+    assert planned(finished) == set()
+
+
+# ---- elsewhere, with conda, and after a power cut --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory, numba):
+    """(another folder in which the workflow has run with --use-conda, what the stand-in conda was asked)."""
+    folder, base = prepare(tmp_path_factory.mktemp("elsewhere"), numba), tmp_path_factory.mktemp("conda") / "base"
+    call = run(folder, "--use-conda", **pipeline.fake_conda(base))
+    assert call.status == 0, call.out + call.err
+    return folder, base
+
+
+def test_another_run_writes_the_same_bytes(finished, elsewhere):
+    one, other = written(finished), written(elsewhere[0])
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_each_environment_is_made_once_and_jobs_run_in_it(elsewhere):
+    folder, base = elsewhere
+    made = [line for line in (base / "calls").read_text().splitlines() if line.startswith("env create")]
+    assert len(made) == len(list((folder / "envs").glob("*.yaml")))
+    prefixes = {Path(line.split("--prefix ")[1].split()[0]).name for line in made}
+    activated = {Path(line).name for line in (base / "activated").read_text().splitlines()}
+    assert activated == prefixes
+
+
+TRAINING = "results/reporters/models/small/random/seed1/"
+LONG = {
+    "reporters": {
+        "source": {"kind": "table", "table": "reporters.csv", "target": "active"},
+        "window": 60,
+        "splits": {"random": {"kind": "random"}},
+        "models": ["small"],
+    }
+}
+
+
+def test_training_goes_on_after_a_power_cut(tmp_path, numba):
+    folder = prepare(tmp_path / "long", numba)
+    config = yaml.safe_load(CONFIG) | {"datasets": LONG}
+    del config["features"]
+    config["models"] = {"small": config["models"]["small"]}
+    config["models"]["small"]["training"] |= {"max_epochs": 60, "patience": 60}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    target, checkpoint = folder / TRAINING / "model.safetensors", folder / TRAINING / "work" / "last.ckpt"
+    kill_when(folder, checkpoint.exists)
+    declared = [folder / TRAINING / name for name in ("model.safetensors", "history.tsv", "manifest.json")]
+    assert not any(path.exists() for path in declared)
+
+    arguments = [TRAINING + "model.safetensors"]
+    locked = run(folder, *arguments)
+    assert locked.status == 1 and "--unlock" in locked.out + locked.err
+    assert run(folder, "--unlock").status == 0
+    done = run(folder, *arguments)
+    assert done.status == 0, done.out + done.err
+    resumed = target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes()
+    assert len(text(folder / TRAINING / "history.tsv")) == 60 and not checkpoint.exists()
+    assert run(folder, *arguments, "--forcerun", "train").status == 0
+    assert resumed == (target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes())
+
+
+def kill_when(folder, reached):
+    """Start the training and, once it has come so far, kill Snakemake and its job with SIGKILL."""
+    command = [sys.executable, "-m", "snakemake", TRAINING + "model.safetensors", "--configfile", "tiny.yaml"]
+    with subprocess.Popen(
+        [*command, "--cores", "2"],
+        cwd=folder,
+        env=pipeline.environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 300
+        while not reached() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert reached() and process.poll() is None, "the training was over before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
