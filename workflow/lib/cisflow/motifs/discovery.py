@@ -148,7 +148,7 @@ def why_impossible(contributions, settings):
     width = settings["sliding_window_size"]
     seqlet = width + 2 * settings["flank_size"]
     if m == 0:
-        return "There are no rows with attributions."
+        return "There is nothing to search: no window of the folds and labels asked for was predicted correctly."
     if length < seqlet:
         return f"The windows of {length} bp are shorter than a seqlet of {seqlet} bp."
     total = np.cumsum(contributions, axis=1, dtype=np.float64)

@@ -58,12 +58,13 @@ def recovered(patterns, truth, motifs):
         (patterns["run"] == "attributions") & patterns["pattern"].str.startswith("pos_") & (patterns["q_value"] < NAMED)
     ].sort_values(["q_value", "p_value"], kind="stable")
     planted = truth[["target", "matrix_id"]].drop_duplicates().sort_values(["target", "matrix_id"])
-    relatives = families(sorted(set(planted["matrix_id"])), motifs)
+    # The comparison compiles for most of a minute where nothing is cached, and without patterns there is no use for it.
+    relatives = families(sorted(set(planted["matrix_id"])), motifs) if len(usable) else {}
     rows = []
     for target, matrix_id in planted.itertuples(index=False):
         name = motifs[matrix_id].name
         by_name = usable[[same_factor(name, match) for match in usable["match_name"]]]
-        by_family = usable[usable["match_id"].isin(relatives[matrix_id])]
+        by_family = usable[usable["match_id"].isin(relatives.get(matrix_id, ()))]
         how, hits = ("name", by_name) if len(by_name) else ("family", by_family)
         if len(hits):
             best = hits.iloc[0]
