@@ -130,6 +130,7 @@ case "$*" in
     "info --json") echo '{{"conda_prefix": "{folder}", "platform": "linux-64"}}' ;;
     "--version") echo "conda 25.1.0" ;;
     "config --get channel_priority --json") echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
+    "clean "*) ;;
     "env create "*) while [ "$1" != --prefix ]; do shift; done; mkdir -p "$2/conda-meta" ;;
     *) exit 1 ;;
 esac
