@@ -34,7 +34,7 @@ READS = {
     "attribute": {"windows", "planted_windows", "train", "predict"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
-    "motif_report": {"discover_motifs", "fetch"},
+    "motif_report": {"discover_motifs", "name_motifs", "fetch"},
     "scan_hotspots": {"attribute", "fetch"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "figure_performance_curves": {"evaluate"},
@@ -89,6 +89,9 @@ def planned(folder, tmp_path_factory):
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
         "slurm": ["-n", "--workflow-profile", "workflow/profiles/slurm"],
+        "features_only": ["features_only", *pipeline.DEMO, "--d3dag"],
+        "evaluation_only": ["evaluation_only", *pipeline.DEMO, "--d3dag"],
+        "attributions_only": ["attributions_only", *pipeline.DEMO, "--d3dag"],
         "lint": ["--lint"],
         "lint_demo": ["--lint", *pipeline.DEMO],
     }
@@ -106,6 +109,10 @@ def rules(folder):
 
 def listing(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def text(folder, room):
+    return (folder / "workflow" / "rules" / f"{room}.smk").read_text()
 
 
 def read(folder, name):
@@ -212,6 +219,20 @@ def test_nothing_flows_back(planned, folder):
     assert back == {("features_shard", "train"), ("features", "train")}
 
 
+@pytest.mark.parametrize(
+    ("target", "last"),
+    [("features_only", "features"), ("evaluation_only", "evaluate"), ("attributions_only", "attribute")],
+)
+def test_a_target_stops_where_its_name_says(planned, target, last):
+    whole, part = (Counter(graph(planned[name])[0]) for name in ("demo", target))
+    needed, waiting = set(), [last]
+    while waiting:
+        needed.add(waiting.pop())
+        waiting += {source for rule in needed for source in READS.get(rule, ())} - needed
+    assert part[last] == whole[last] and set(part) <= needed | {target, "stack_metrics"}
+    assert part["stack_metrics"] == (target == "evaluation_only")
+
+
 def test_planning_leaves_no_file_behind(planned):
     assert planned["changed"] == set()
 
@@ -278,6 +299,22 @@ def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
         command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
         assert takes_device(command) == (name in asking), f"rule {name}: --device and gpu do not go together"
         assert ("--gpus {resources.gpu}" in rules[name]["shell"]) == (name in asking), f"rule {name}: --gpus"
+
+
+def test_the_code_that_a_rule_depends_on_is_that_of_its_command(folder, rules):
+    """Digests themselves are tested by what an edit reruns; here, that each rule names its own command."""
+    definitions = re.findall(r"^def (\w+_code)\(.*\):\n((?: +.*\n)+)", text(folder, "common"), re.MULTILINE)
+    functions = {name: re.search(r"code_digest\((.*)\)", body)[1] for name, body in definitions}
+    blocks = "".join(text(folder, room) for room in ORDER)
+    found = dict(re.findall(r"^rule (\w+):\n((?: +.*\n|\n)+)", blocks, re.MULTILINE))
+    assert {*found, "planted_windows"} == set(rules) - TARGETS
+    for name, block in found.items():
+        command, argument = re.search(r'"python -m cisflow (\S+) (\S+)', block).groups()
+        code = re.search(r"code=(\w+)(?:\((.*)\))?,", block)
+        called = (code[2] or "").strip('"')
+        depends = functions[code[1]].replace("{command}", called) if code[1] in functions else code[2]
+        assert f'"commands/{command.replace("-", "_")}"' in depends, f"rule {name}: {depends}"
+        assert command != "figure" or f'"figures/{argument}"' in depends, f"rule {name}: {depends}"
 
 
 @pytest.mark.parametrize("name", ["lint", "lint_demo"])

@@ -52,8 +52,10 @@ TABLES = {
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }
-# What differs from run to run: how long it took, and on which paths.
+# What differs from run to run: how long it took.
 VARYING = {"manifest.json"}
+# Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
+NARROW = ("--workflow-profile", "workflow/profiles/demo")
 
 CONFIG = """
 device: cpu
@@ -237,7 +239,7 @@ def everything(tmp_path_factory, numba):
 def finished(everything):
     """A folder in which the whole workflow has run."""
     folder, _ = everything
-    call = run(folder)
+    call = run(folder, *NARROW)
     assert call.status == 0, call.out + call.err
     return folder
 
@@ -491,7 +493,7 @@ def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everyth
 def elsewhere(tmp_path_factory, numba):
     """(another folder in which the workflow has run with --use-conda, what the stand-in conda was asked)."""
     folder, base = prepare(tmp_path_factory.mktemp("elsewhere"), numba), tmp_path_factory.mktemp("conda") / "base"
-    call = run(folder, "--use-conda", **pipeline.fake_conda(base))
+    call = run(folder, "--use-conda", *NARROW, **pipeline.fake_conda(base))
     assert call.status == 0, call.out + call.err
     return folder, base
 
@@ -527,7 +529,7 @@ def test_training_goes_on_after_a_power_cut(tmp_path, numba):
     config = yaml.safe_load(CONFIG) | {"datasets": LONG}
     del config["features"]
     config["models"] = {"small": config["models"]["small"]}
-    config["models"]["small"]["training"] |= {"max_epochs": 60, "patience": 60}
+    config["models"]["small"]["training"] |= {"max_epochs": 30, "patience": 30}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
     target, checkpoint = folder / TRAINING / "model.safetensors", folder / TRAINING / "work" / "last.ckpt"
     kill_when(folder, checkpoint.exists)
@@ -541,7 +543,7 @@ def test_training_goes_on_after_a_power_cut(tmp_path, numba):
     done = run(folder, *arguments)
     assert done.status == 0, done.out + done.err
     resumed = target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes()
-    assert len(text(folder / TRAINING / "history.tsv")) == 60 and not checkpoint.exists()
+    assert len(text(folder / TRAINING / "history.tsv")) == 30 and not checkpoint.exists()
     assert run(folder, *arguments, "--forcerun", "train").status == 0
     assert resumed == (target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes())
 

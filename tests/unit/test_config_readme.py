@@ -153,6 +153,17 @@ def test_defaults_of_the_schema_are_those_of_the_package(module, schema):
     assert {key: schema_defaults(schema).get(key) for key in defaults} == defaults
 
 
+@pytest.mark.parametrize("kind", SCHEMA["$defs"]["sources"])
+def test_what_a_source_falls_back_on_is_the_default_of_the_schema(kind):
+    known = SCHEMA["$defs"]["sources"][kind]
+    defaults = schema_defaults(known) | schema_defaults(known["properties"].get("background", {"properties": {}}))
+    source = (PACKAGE / "sources" / f"{kind}.py").read_text()
+    used = re.findall(r"\.get\(\"(\w+)\", ([^(\[]+?)\)", source)
+    found = {key: ast.literal_eval(value) for key, value in used if key in defaults}
+    assert found == {key: defaults[key] for key in found}
+    assert found or not defaults
+
+
 def test_choices_of_the_schema_are_those_of_the_package():
     kinds = {path.stem for path in (PACKAGE / "sources").glob("*.py")} - {"__init__"}
     source = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["source"]

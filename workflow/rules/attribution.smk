@@ -12,6 +12,8 @@ rule attribute:
         "logs/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.log",
     benchmark:
         "benchmarks/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.tsv"
+    # The longest chain of jobs starts here.
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: 4

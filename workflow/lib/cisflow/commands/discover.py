@@ -17,9 +17,10 @@ def arguments(parser):
 
 def run(args):
     # numba reads this once, when it is first imported. Set later, the limit would start its threads, after which
-    # modisco-lite neither forks nor keeps what it compiles.
+    # modisco-lite neither forks nor keeps what it compiles. Limited to one thread it does not either, which costs more
+    # than a second thread for the moments that it is used.
     if "numba" not in sys.modules:
-        os.environ.setdefault("NUMBA_NUM_THREADS", str(args.threads))
+        os.environ["NUMBA_NUM_THREADS"] = str(max(2, args.threads))
     from cisflow.motifs import discovery
 
     discovery.discover(args.attributions, args.settings, args.seed, args.output, args.control, args.summary)

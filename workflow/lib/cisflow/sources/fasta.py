@@ -18,7 +18,7 @@ def collect(source, length, inputs, seed):
 
     Parameters
     ----------
-    source : kind, positives, negatives or background {genome, per_positive (2)}, target ("label").
+    source : kind, positives, negatives or background {genome, per_positive (1)}, target ("label").
     length : bases that each record must have.
     inputs : resource name -> file.
     seed : of the draw of background windows.
@@ -43,7 +43,7 @@ def collect(source, length, inputs, seed):
     else:
         settings = source["background"]
         genome = Genome(resource(inputs, settings["genome"]))
-        others, other_codes, dropped = background(genome, frame, codes, settings.get("per_positive", 2), seed)
+        others, other_codes, dropped = background(genome, frame, codes, settings.get("per_positive", 1), seed)
     labels = np.repeat([1, 0], [len(codes), len(other_codes)]).astype(np.float32)[:, None]
     frame = pd.concat([frame, others], ignore_index=True)
     return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.get("target", "label")], dropped)
