@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 
 INSTALLED := .venv/.installed
-REPORT := results/report.html
+REPORT := results/report.zip
 # Rules call `python`: it must be the one of .venv.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m
 DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workflow/profiles/demo
@@ -13,14 +13,14 @@ DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workfl
 demo: system $(INSTALLED)
 	$(DEMO) --cores $(CORES)
 	@if [ ! -e $(REPORT) ] || find results -newer $(REPORT) -name '*.svg' -o -newer $(REPORT) -name '*.tsv' | grep -q .; then \
-		$(DEMO) --report results/report.part.html && mv results/report.part.html $(REPORT); \
+		$(DEMO) --report results/report.part.zip && mv results/report.part.zip $(REPORT); \
 	else \
 		echo '$(REPORT) is up to date'; \
 	fi
 	@echo
 	@echo 'figures  results/*/figures/'
 	@echo 'tables   results/metrics.tsv and results/*/evaluation/'
-	@echo 'report   $(REPORT)'
+	@echo 'report   $(REPORT): unpack it and open report.html'
 
 test: system $(INSTALLED)
 	$(RUN) pytest -q --durations=10
