@@ -30,11 +30,17 @@ def change(*keys, to):
     return edit
 
 
+def listed(keys):
+    return ", ".join(map(str, keys))
+
+
+DEMO = yaml.safe_load((pipeline.ROOT / "config" / "demo.yaml").read_text())
 CTCF = ("datasets", "ctcf")
 EXPLAIN = (*CTCF, "explain", 0)
 TRAINED_ON = ("features", "factors", "trained_on")
-RESOURCES = "hg19_fragments.fa, hg19_transcripts.gtf, ctcf_gm12878_peaks.fa, jaspar2024_vertebrates.meme"
-MODELS = "motif_cnn, basset, logistic_regression, lightgbm"
+RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
+NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
+OWN = DEMO["datasets"]["ctcf"]
 KINDS = "['fasta', 'bed', 'table', 'annotation', 'planted']"
 
 # What is wrong -> (edit of the demo's config, the line).
@@ -95,11 +101,11 @@ MISTAKES = {
     ),
     "missing section": (
         remove("models"),
-        "no key 'models'; found keys: device, shards, resources, datasets, features, attribution, motifs",
+        f"no key 'models'; found keys: {listed(key for key in DEMO if key != 'models')}",
     ),
     "missing key": (
         remove(*CTCF, "splits"),
-        "datasets.ctcf: no key 'splits'; found keys: source, window, models, explain",
+        f"datasets.ctcf: no key 'splits'; found keys: {listed(key for key in OWN if key != 'splits')}",
     ),
     "missing key of a source": (
         remove(*CTCF, "source", "positives"),
@@ -124,19 +130,21 @@ MISTAKES = {
     ),
     "explained model that is a classifier": (
         change(*EXPLAIN, "model", to="lightgbm"),
-        "datasets.ctcf.explain[0].model: 'lightgbm' is not defined; expected one of basset",
+        "datasets.ctcf.explain[0].model: 'lightgbm' is not defined; expected one of "
+        f"{listed(name for name in OWN['models'] if name in NETWORKS)}",
     ),
     "explained split": (
         change(*EXPLAIN, "split", to="chrom"),
-        "datasets.ctcf.explain[0].split: 'chrom' is not defined; expected one of chromosome, random",
+        f"datasets.ctcf.explain[0].split: 'chrom' is not defined; expected one of {listed(OWN['splits'])}",
     ),
     "explained seed": (
-        change(*EXPLAIN, "seeds", to=[1, 4]),
-        "datasets.ctcf.explain[0].seeds: '4' is not defined; expected one of 1, 2, 3",
+        change(*EXPLAIN, "seeds", to=[1, 99]),
+        "datasets.ctcf.explain[0].seeds: '99' is not defined; expected one of "
+        f"{listed(DEMO['models']['basset']['seeds'])}",
     ),
     "method": (
         change(*EXPLAIN, "methods", to=["deeplift"]),
-        "datasets.ctcf.explain[0].methods: 'deeplift' is not defined; expected one of integrated_gradients, tism, ism",
+        f"datasets.ctcf.explain[0].methods: 'deeplift' is not defined; expected one of {listed(DEMO['attribution'])}",
     ),
     "explained twice": (
         lambda config: config["datasets"]["ctcf"]["explain"].append(
@@ -154,12 +162,12 @@ MISTAKES = {
     ),
     "extractor trained on no dataset": (
         change(*TRAINED_ON, "dataset", to="factor"),
-        "features.factors.trained_on.dataset: 'factor' is not defined; expected one of ctcf, introns, factors",
+        f"features.factors.trained_on.dataset: 'factor' is not defined; expected one of {DATASETS}",
     ),
     "extractor trained on a dataset without it": (
         change(*TRAINED_ON, "dataset", to="ctcf"),
-        "features.factors.trained_on.dataset (ctcf): models: 'motif_cnn' is not defined; expected one of basset, "
-        "logistic_regression, lightgbm",
+        "features.factors.trained_on.dataset (ctcf): models: 'motif_cnn' is not defined; expected one of "
+        f"{listed(OWN['models'])}",
     ),
     "extractor trained on a split that is not": (
         change(*TRAINED_ON, "split", to="chromosome"),
@@ -171,7 +179,7 @@ MISTAKES = {
     ),
     "extractor that is a classifier": (
         change("features", "factors", "model", to="lightgbm"),
-        "features.factors.model: 'lightgbm' is not defined; expected one of motif_cnn, basset",
+        f"features.factors.model: 'lightgbm' is not defined; expected one of {listed(NETWORKS)}",
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),
@@ -210,10 +218,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def calls(folder, tmp_path_factory):
     """A dry run of each config."""
-    demo = yaml.safe_load((folder / "config" / "demo.yaml").read_text())
     configs, orders = tmp_path_factory.mktemp("configs"), {}
     for number, (name, (edit, _)) in enumerate(MISTAKES.items()):
-        config = copy.deepcopy(demo)
+        config = copy.deepcopy(DEMO)
         edit(config)
         path = configs / f"{number}.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -231,8 +238,7 @@ def test_a_mistake_is_told_in_one_line(calls, name):
 
 
 def test_a_mistake_ends_a_run_as_it_ends_a_dry_run(folder):
-    config = yaml.safe_load((folder / "config" / "demo.yaml").read_text()) | {"device": "gpu"}
-    (folder / "bad.yaml").write_text(yaml.safe_dump(config))
+    (folder / "bad.yaml").write_text(yaml.safe_dump(DEMO | {"device": "gpu"}))
     call = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
     assert call.status == 1
     assert "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']" in call.err
