@@ -223,7 +223,7 @@ def nearly_one_sign():
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        (few(0), "There are no rows"),
+        (few(0), "There is nothing to search"),
         (few(5), "No more than 100 seqlets of either sign stand out in 5 rows"),
         (few(50, 29), "windows of 29 bp are shorter than a seqlet of 30 bp"),
         (one_sign(), "needs both signs"),
