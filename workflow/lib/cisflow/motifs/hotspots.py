@@ -8,8 +8,9 @@ import numba
 import numpy as np
 import pandas as pd
 from memelite import fimo
+from numba.core.dispatcher import Dispatcher
 from scipy import stats
-from tangermeme.seqlet import recursive_seqlets
+from tangermeme import seqlet
 from tqdm import tqdm
 
 from cisflow import dna, files
@@ -35,6 +36,11 @@ SCORE_COLUMNS = (
     *("log2_ratio", "p_value", "q_value"),
 )
 ROWS_AT_ONCE = 2000
+
+# tangermeme compiles its search for seqlets anew in every process, for some ten seconds; numba can keep the result.
+for compiled in vars(seqlet).values():
+    if isinstance(compiled, Dispatcher):
+        compiled.enable_caching()
 
 
 class Counts(NamedTuple):
@@ -108,7 +114,7 @@ def call_hotspots(observed, settings, rng):
         return pd.DataFrame(columns=columns.values()).astype({"row": int, "start": int, "end": int})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        spots = recursive_seqlets(
+        spots = seqlet.recursive_seqlets(
             observed,
             min_seqlet_len=settings["min_length"],
             max_seqlet_len=longest,
