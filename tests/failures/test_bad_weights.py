@@ -32,6 +32,28 @@ def test_renamed_reshaped_and_missing_tensors_are_listed(tmp_path, state):
     assert "lconv1.0.bias is (9,), expected (4,)" in message
 
 
+def test_one_tensor_renamed_is_refused_under_every_prefix(tmp_path, state):
+    state["classifier.1.weight"] = state.pop("classifier.2.weight")
+    for number, prefix in enumerate(("", "module.", "model.", "module.model.")):
+        torch.save({prefix + name: value for name, value in state.items()}, tmp_path / f"{number}.pth")
+        message = refusal(tmp_path / f"{number}.pth")
+        assert message.endswith("not the layout of Sei: missing classifier.2.weight; unexpected classifier.1.weight")
+
+
+def test_one_tensor_reshaped_is_refused_though_it_has_as_many_numbers(tmp_path, state):
+    state["lconv2.3.weight"] = state["lconv2.3.weight"].transpose(1, 2).contiguous()
+    torch.save({"state_dict": state}, tmp_path / "sei.pth")
+    assert refusal(tmp_path / "sei.pth").endswith(
+        "not the layout of Sei: of another shape lconv2.3.weight is (5, 9, 5), expected (5, 5, 9)"
+    )
+
+
+def test_one_tensor_missing_is_refused(tmp_path, state):
+    del state["dconv5.1.bias"]
+    torch.save(state, tmp_path / "sei.pth")
+    assert refusal(tmp_path / "sei.pth").endswith("not the layout of Sei: missing dconv5.1.bias")
+
+
 def test_weights_of_another_architecture_are_refused(tmp_path):
     torch.save(models.build("MotifCNN").state_dict(), tmp_path / "other.pth")
     assert "not the layout of Sei" in refusal(tmp_path / "other.pth")

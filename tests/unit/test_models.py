@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.interpolate import BSpline
+from torch import nn
 
 from cisflow import dna, models
 from cisflow.errors import InputError
 from cisflow.models.sei import SplineProjection, spline_basis
+from weights import randomise, spread_sei
 
 
 def parameters(model):
@@ -107,15 +109,64 @@ def numpy_sei(state, x):
     return 1 / (1 + np.exp(-(state["classifier.2.weight"] @ hidden + state["classifier.2.bias"])))
 
 
-@pytest.mark.parametrize("length", [256, 301])
-def test_narrow_sei_equals_a_plain_numpy_forward(length):
-    torch.manual_seed(0)
-    model = models.build("Sei", n_targets=7, channels=(5, 6, 8)).eval()
+def as_numpy(model):
+    return {name: tensor.numpy().astype(float) for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("strand", ["forward", "reverse"])
+@pytest.mark.parametrize("length", [256, 301, 600])
+def test_narrow_sei_equals_a_plain_numpy_forward(length, strand):
     codes = np.random.default_rng(1).integers(0, 5, length).astype(np.uint8)
-    state = {name: tensor.numpy().astype(float) for name, tensor in model.state_dict().items()}
+    if strand == "reverse":
+        codes = np.ascontiguousarray(dna.reverse_complement(codes))
+    x = models.one_hot(codes[None], "cpu")
+    model = spread_sei(models.build("Sei", n_targets=7, channels=(5, 6, 8)), x)
+    expected = numpy_sei(as_numpy(model), dna.one_hot(codes).astype(float))
+    # Wide enough apart that a wrong step would show.
+    assert np.ptp(expected) > 0.1
+    with torch.inference_mode():
+        found, fused = model(x)[0].numpy(), model.fused()(x)[0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(fused, expected, atol=1e-5)
+
+
+def numpy_beluga(state, x):
+    """Beluga's forward pass on one sequence (4, length), written from the published description."""
+
+    def conv(index, y):
+        weight = state[f"model.0.{index}.weight"][:, :, 0]
+        width = weight.shape[-1]
+        taps = np.stack([y[:, k : y.shape[1] - width + 1 + k] for k in range(width)], axis=2)
+        return np.maximum(np.einsum("oik,ilk->ol", weight, taps) + state[f"model.0.{index}.bias"][:, None], 0)
+
+    def pool(y):
+        return y[:, : y.shape[1] // 4 * 4].reshape(len(y), -1, 4).max(axis=2)
+
+    y = pool(conv(2, conv(0, x)))
+    y = pool(conv(8, conv(6, y)))
+    flat = conv(14, conv(12, y)).ravel()
+    hidden = np.maximum(state["model.1.2.1.weight"] @ flat + state["model.1.2.1.bias"], 0)
+    return state["model.1.4.1.weight"] @ hidden + state["model.1.4.1.bias"]
+
+
+@pytest.mark.parametrize("strand", ["forward", "reverse"])
+@pytest.mark.parametrize(("length", "positions"), [(2000, 106), (1024, 45), (330, 2)])
+def test_narrow_beluga_equals_a_plain_numpy_forward(length, positions, strand):
+    model = models.build("Beluga", n_targets=5, hidden=6)
+    # The class has the published widths only, so the test narrows its layers, and the dense one to the length.
+    widths = {0: (4, 3), 2: (3, 4), 6: (4, 5), 8: (5, 4), 12: (4, 3), 14: (3, 6)}
+    for index, (n_in, n_out) in widths.items():
+        model.model[0][index] = nn.Conv2d(n_in, n_out, (1, 8))
+    model.model[1][2][1] = nn.Linear(6 * positions, 6)
+    randomise(model, torch.Generator().manual_seed(0))
+    codes = np.random.default_rng(2).integers(0, 5, length).astype(np.uint8)
+    if strand == "reverse":
+        codes = np.ascontiguousarray(dna.reverse_complement(codes))
+    expected = numpy_beluga(as_numpy(model), dna.one_hot(codes).astype(float))
+    assert np.ptp(expected) > 0.1
     with torch.inference_mode():
         found = model(models.one_hot(codes[None], "cpu"))[0].numpy()
-    np.testing.assert_allclose(found, numpy_sei(state, dna.one_hot(codes).astype(float)), atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_one_hot_in_torch_equals_one_hot_in_numpy():

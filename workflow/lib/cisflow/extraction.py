@@ -1,10 +1,12 @@
 """Targets of a multi-output network for windows, in their context and on both strands."""
 
+import itertools
+
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from cisflow import dna, models
+from cisflow import dna, inference, models
 from cisflow.errors import InputError
 from cisflow.genome import Genome
 
@@ -47,14 +49,40 @@ def with_context(windows, codes, length, context, genome=None):
 
 
 @torch.inference_mode()
-def extract(model, codes, device, strands="both", batch_size=64):
-    """Probabilities of every target, (n, n_outputs) float16; the mean of both strands unless `strands` is "forward"."""
+def extract(model, codes, device, strands="both", batch_size="auto"):
+    """Probabilities of every target, (n, n_outputs) float16; the mean of both strands unless `strands` is "forward".
+
+    Parameters
+    ----------
+    model : network of the registry in eval mode, as loaded or, to be faster, from `inference.prepare`.
+    codes : (n, length) uint8.
+    batch_size : windows in a forward pass; "auto" takes what the memory holds. Halved when it turns out too large.
+
+    Raises
+    ------
+    InputError : not even one window fits in memory.
+    """
     model.to(device)
     result = np.empty((len(codes), model.n_outputs), dtype=np.float16)
-    for start in tqdm(range(0, len(codes), batch_size), desc="features", unit="batch"):
-        batch = models.one_hot(np.ascontiguousarray(codes[start : start + batch_size]), device)
-        outputs = models.probabilities(model, model(batch).float())
+    if batch_size == "auto" and len(codes):
+        sequences = inference.largest_batch(model, codes.shape[1], device)
+        batch_size = max(1, sequences // 2) if strands == "both" else sequences
+
+    def outputs(start, stop):
+        batch = models.one_hot(inference.to_device(np.ascontiguousarray(codes[start:stop]), device), device)
         if strands == "both":
-            outputs = (outputs + models.probabilities(model, model(batch.flip(1, 2)).float())) / 2
-        result[start : start + len(batch)] = outputs.cpu().numpy()
+            # One pass for both strands reads the weights once.
+            batch = torch.cat([batch, batch.flip(1, 2)])
+        values = models.probabilities(model, model(batch).float())
+        return inference.Download((values.unflatten(0, (-1, stop - start)).mean(0)).half())
+
+    with tqdm(total=len(codes), desc="features", unit="window") as bar:
+        waiting = None
+        # A batch is fetched when the next one is under way, so that a GPU never waits for the host.
+        for batch in itertools.chain(inference.in_batches(outputs, len(codes), batch_size), [None]):
+            if waiting:
+                start, stop, download = waiting
+                result[start:stop] = download.numpy()
+                bar.update(stop - start)
+            waiting = batch
     return result

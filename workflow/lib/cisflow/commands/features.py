@@ -1,10 +1,11 @@
 """Targets of a multi-output network for one shard of a dataset's windows."""
 
 import json
+import sys
 
 import numpy as np
 
-from cisflow import device, extraction, features, files, models
+from cisflow import device, extraction, features, files, inference, models
 
 
 def arguments(parser):
@@ -36,7 +37,9 @@ def run(args):
     length = extractor.get("length") or model.length or codes.shape[1]
     sequences = extraction.with_context(windows.iloc[rows], np.array(codes[rows]), length, context, args.genome)
     with device.acquire(args.device, args.gpus, args.threads) as where:
+        model, precision = inference.prepare(model, extractor.get("precision", "float32"), where)
+        print(f"precision: {precision}", file=sys.stderr)
         values = extraction.extract(
-            model, sequences, where, extractor.get("strands", "both"), extractor.get("batch_size", 64)
+            model, sequences, where, extractor.get("strands", "both"), extractor.get("batch_size", "auto")
         )
     files.write_arrays(args.output, ids=windows["id"].to_numpy(dtype=str)[rows], features=values)

@@ -44,9 +44,10 @@ def build(architecture, **settings):
 
 def one_hot(codes, device):
     """Base codes (n, length) uint8, numpy or torch -> (n, 4, length) float32 on `device`; unknown = 0.25 each."""
-    codes = torch.as_tensor(codes, device=device).long()
-    table = torch.tensor(dna.ONE_HOT, device=device)
-    return table[codes].transpose(1, 2)
+    codes = torch.as_tensor(codes, device=device)[:, None]
+    # Made of kernels alone: copying a table to a GPU would wait for all work before it.
+    bases = torch.arange(len(dna.BASES), dtype=torch.uint8, device=device)[:, None]
+    return torch.where(codes == dna.UNKNOWN, 0.25, (codes == bases).float())
 
 
 def probabilities(model, outputs):
