@@ -334,6 +334,19 @@ def get_runs(dataset):
     ]
 
 
+def is_baseline(model):
+    """Whether a model is a classifier that sees no more than the composition of a sequence."""
+    return (
+        not is_network(model) and config["features"][config["models"][model]["features"]].get("kind") == "composition"
+    )
+
+
+def get_baseline_option(dataset):
+    """The baselines of a dataset as an option; nothing where it has none."""
+    names = [model for model in config["datasets"][dataset]["models"] if is_baseline(model)]
+    return f"--baselines {' '.join(names)}" if names else ""
+
+
 def models_of_kind(network):
     """Wildcard constraint: the networks that are trained here, or the classifiers."""
     return any_of(model for model in config["models"] if is_network(model) == network)
