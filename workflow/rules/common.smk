@@ -467,7 +467,11 @@ def get_figures():
     for dataset in evaluated_datasets():
         folder = f"results/{dataset}/figures"
         figures.append(f"{folder}/model_comparison.svg")
-        figures += [f"{folder}/performance_curves.{split}.svg" for split in config["datasets"][dataset]["splits"]]
+        figures += [
+            f"{folder}/{name}.{split}.svg"
+            for name in ("performance_curves", "robustness", "calibration")
+            for split in config["datasets"][dataset]["splits"]
+        ]
         if any(is_network(model) for model in config["datasets"][dataset]["models"]):
             figures.append(f"{folder}/learning_curves.svg")
     for dataset, model, split, seed, job in get_explanations():
