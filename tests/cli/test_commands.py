@@ -228,6 +228,25 @@ def test_gradient_boosting_is_what_lightgbm_reads_back(featured, tmp_path):
     assert manifest["chosen"]["trees"] == booster.num_trees()
 
 
+def test_tuned_boosting_has_the_settings_of_the_best_trial(featured, tmp_path):
+    dataset, features, _ = featured
+    common = {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "features": features, "seed": 1}
+    tune = {"n_trials": 3, "n_startup": 2, "n_folds": 2, "space": {"num_leaves": [2, 9], "learning_rate": [0.05, 0.3]}}
+    model = {"classifier": "lightgbm", "settings": {"n_estimators": 10}, "tune": tune}
+    trials, work = tmp_path / "tuning.tsv", tmp_path / "trials"
+    assert call("tune", **common, model=model, work=work, output=trials) == 0
+    table = check_table(trials, "tuning")
+    assert table["trial"].tolist() == list(np.repeat(["1", "2", "3"], 2)) and not work.exists()
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("weights", "predictions")}
+    outputs = {"output": tmp_path / "model.txt", "manifest": tmp_path / "manifest.json"}
+    assert call("fit", **common, model=model, tuning=trials, **paths, **outputs) == 0
+    settings = json.loads((tmp_path / "manifest.json").read_text())["settings"]["settings"]
+    best = table[table["best"] == "1"].set_index("parameter")["value"].astype(float)
+    assert settings == {"n_estimators": 10, **best}
+    text = (tmp_path / "model.txt").read_text()
+    assert f"[num_leaves: {best['num_leaves']:.0f}]" in text
+
+
 @pytest.mark.parametrize("classifier", ["logistic_regression", "lightgbm"])
 def test_the_same_fit_gives_the_same_bytes(featured, tmp_path, classifier):
     dataset, features, _ = featured

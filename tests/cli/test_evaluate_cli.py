@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cisflow import files
 from cisflow.__main__ import main
 from tables import check_table
 
-TABLES = ("metrics", "curves", "comparisons")
+TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
 
 
 @pytest.fixture
@@ -40,7 +41,12 @@ def runs(tmp_path):
 
 
 def evaluate(runs, output, *extra):
-    options = ["--dataset", "toy", "--runs", json.dumps(runs), "--seed", "1", "--resamples", "50", *extra]
+    folder = output.parent
+    windows = pd.DataFrame({"id": [f"w{i}" for i in range(90)], "chrom": np.where(np.arange(90) < 75, "chr2", "chr10")})
+    files.write_table(folder / "windows.tsv", windows)
+    files.write_array(folder / "sequences.npy", np.random.default_rng(1).integers(0, 5, (90, 30)).astype(np.uint8))
+    options = ["--dataset", "toy", "--runs", json.dumps(runs), "--seed", "1", "--resamples", "50"]
+    options += ["--windows", str(folder / "windows.tsv"), "--sequences", str(folder / "sequences.npy"), *extra]
     return main(["evaluate", *options, "--output", str(output)])
 
 
@@ -51,7 +57,11 @@ def test_evaluate_writes_tables_that_fit_their_schemas(runs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(f"{name}.tsv" for name in TABLES)
     tables = {name: check_table(tmp_path / "out" / f"{name}.tsv", name) for name in TABLES}
     assert set(tables["metrics"]["target"]) == {"CTCF", "GATA1", "none", "mean"}
-    assert set(tables["metrics"]["seed"]) == {"1", "2", "mean"}
+    assert set(tables["metrics"]["seed"]) == {"1", "2", "mean", "ensemble"}
+    by_model = tables["metrics"].groupby("model")["strands"].agg(set)
+    assert by_model["cnn"] == {"averaged", "separate"} and by_model["logistic"] == {"averaged"}
+    # Of chr10 the test fold has five sequences, too few for a row.
+    assert set(tables["strata"]["stratum"]) == {"chr2", "low", "middle", "high"}
     undefined = tables["metrics"].query("target == 'GATA1' and metric == 'auroc'")
     assert (undefined[["value", "lower", "upper"]] == "").all(axis=None)
 
@@ -68,8 +78,8 @@ def test_evaluate_without_test_fold_writes_empty_tables(runs, tmp_path):
     frame = pd.read_csv(runs[0]["predictions"], sep="\t")
     frame[frame["fold"] != "test"].to_csv(tmp_path / "no_test.tsv", sep="\t", index=False)
     assert evaluate([{**runs[0], "predictions": str(tmp_path / "no_test.tsv")}], tmp_path / "out") == 0
-    assert not len(check_table(tmp_path / "out/curves.tsv", "curves"))
-    assert not len(check_table(tmp_path / "out/comparisons.tsv", "comparisons"))
+    for name in set(TABLES) - {"metrics"}:
+        assert not len(check_table(tmp_path / f"out/{name}.tsv", name))
     assert set(check_table(tmp_path / "out/metrics.tsv", "metrics")["fold"]) == {"valid"}
 
 
@@ -91,6 +101,7 @@ def test_evaluate_names_the_files_that_disagree(runs, tmp_path, capsys):
         ({"seed": "one"}, [], "a whole number as seed"),
         ({}, ["--seed", "-1"], "--seed: found -1, expected 0 or more"),
         ({}, ["--resamples", "0"], "--resamples: found 0, expected 1 or more"),
+        ({}, ["--baselines", "gc"], "--baselines: no run of model 'gc'; found cnn"),
     ],
 )
 def test_evaluate_refuses_bad_input(runs, tmp_path, capsys, change, extra, words):

@@ -14,11 +14,13 @@ from cisflow.commands import figure
 LIBRARY = Path(figure.__file__).parents[2]
 NAMES = [
     "attribution_logos",
+    "calibration",
     "discovered_motifs",
     "learning_curves",
     "method_agreement",
     "model_comparison",
     "performance_curves",
+    "robustness",
     "top_factors",
 ]
 

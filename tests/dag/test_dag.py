@@ -14,7 +14,7 @@ import yaml
 import pipeline
 from distributions import LIB
 
-HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "tangermeme", "modiscolite", "matplotlib", "numba")
+HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "optuna", "tangermeme", "modiscolite", "matplotlib", "numba")
 TARGETS = {"all", "features_only", "evaluation_only", "attributions_only"}
 ORDER = ("resources", "windows", "features", "models", "evaluation", "attribution", "motifs", "figures")
 
@@ -28,8 +28,9 @@ READS = {
     "predict": {"windows", "planted_windows", "split", "train"},
     "features_shard": {"windows", "train", "fetch", "index_genome"},
     "features": {"windows", "train", "fetch", "features_shard"},
-    "fit": {"windows", "split", "features"},
-    "evaluate": {"predict", "fit"},
+    "tune": {"windows", "split", "features"},
+    "fit": {"windows", "split", "features", "tune"},
+    "evaluate": {"windows", "planted_windows", "predict", "fit"},
     "stack_metrics": {"evaluate"},
     "attribute": {"windows", "planted_windows", "train", "predict"},
     "discover_motifs": {"attribute"},
@@ -39,6 +40,8 @@ READS = {
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "figure_performance_curves": {"evaluate"},
     "figure_model_comparison": {"evaluate"},
+    "figure_robustness": {"evaluate"},
+    "figure_calibration": {"evaluate"},
     "figure_learning_curves": {"train"},
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
@@ -47,6 +50,7 @@ READS = {
     "all": {
         *("stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery"),
         *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
+        *("figure_robustness", "figure_calibration"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
     },
 }
@@ -152,10 +156,12 @@ def expected_counts(config):
             runs = splits * len(config["models"][model].get("seeds", [1]))
             counts["train" if model in networks else "fit"] += runs
             counts["predict"] += runs if model in networks else 0
+            counts["tune"] += runs if "tune" in config["models"][model] else 0
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
         counts["evaluate"] += 1
         counts["figure_model_comparison"] += 1
-        counts["figure_performance_curves"] += splits
+        for figure in ("performance_curves", "robustness", "calibration"):
+            counts[f"figure_{figure}"] += splits
         counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])

@@ -135,6 +135,7 @@ def schema_defaults(schema):
 
 
 NETWORK = SCHEMA["properties"]["models"]["additionalProperties"]["else"]["properties"]
+CLASSIFIER = SCHEMA["properties"]["models"]["additionalProperties"]["then"]["properties"]
 EXPLAIN = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["explain"]["items"]
 MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
 
@@ -143,6 +144,7 @@ MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
     ("module", "schema"),
     [
         ("training", NETWORK["training"]),
+        ("tuning", CLASSIFIER["tune"]),
         ("attribution/selection", EXPLAIN),
         ("motifs/discovery", MOTIFS["discovery"]),
         ("motifs/hotspots", MOTIFS["hotspots"]),

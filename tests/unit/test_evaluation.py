@@ -1,12 +1,11 @@
 import itertools
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from cisflow import evaluation, statistics
+from cisflow import evaluation, files, statistics
 from cisflow.errors import InputError
 
 AUROC, AP, ACCURACY, BRIER = range(4)
@@ -71,11 +70,15 @@ def pick(frame, **conditions):
 
 def test_perfect_reversed_and_constant_scores():
     labels = np.array([0, 0, 0, 1.0])
-    perfect = statistics.point_metrics(labels, labels)
-    np.testing.assert_allclose(perfect, [1, 1, 1, 0])
-    np.testing.assert_allclose(statistics.point_metrics(labels, 1 - labels), [0, 0.25, 0, 1])
-    # A constant score c: half, base rate, share of the class c falls to, and base rate * (1-c)^2 + rest * c^2.
-    np.testing.assert_allclose(statistics.point_metrics(labels, np.full(4, 0.2)), [0.5, 0.25, 0.75, 0.19])
+    # Neither a perfect score nor a constant one has a calibration line.
+    nan = np.nan
+    np.testing.assert_allclose(statistics.point_metrics(labels, labels), [1, 1, 1, 0, 1, 0, nan, nan])
+    # From (0, 1) the curve falls to (0, 0) and rises to (1, 0.25): the trapezoid is below the average precision.
+    np.testing.assert_allclose(statistics.point_metrics(labels, 1 - labels), [0, 0.25, 0, 1, 0.125, 1, nan, nan])
+    # A constant score c: half, base rate, share of the class c falls to, and base rate * (1-c)^2 + rest * c^2; a
+    # curve from (0, 1) to (1, base rate); the distance of c from the base rate.
+    expected = [0.5, 0.25, 0.75, 0.19, 0.625, 0.05, nan, nan]
+    np.testing.assert_allclose(statistics.point_metrics(labels, np.full(4, 0.2)), expected, atol=1e-12)
     np.testing.assert_allclose(statistics.point_metrics(labels, np.full(4, 0.5))[[ACCURACY, BRIER]], [0.25, 0.25])
 
 
@@ -83,7 +86,7 @@ def test_random_scores_are_at_half_and_base_rate():
     rng = np.random.default_rng(0)
     labels = (rng.random(20_000) < 0.25).astype(float)
     values = statistics.point_metrics(labels, rng.random(20_000))
-    np.testing.assert_allclose(values, [0.5, labels.mean(), 0.5, 1 / 3], atol=0.02)
+    np.testing.assert_allclose(values[:5], [0.5, labels.mean(), 0.5, 1 / 3, labels.mean()], atol=0.02)
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
@@ -107,13 +110,16 @@ def test_no_label_has_no_metric():
 
 
 def weighted_by_sklearn(labels, scores, weights):
-    known = np.isfinite(labels)
+    """The first five METRICS."""
+    known = np.isfinite(labels) & (weights > 0)
     labels, scores, weights = labels[known], scores[known], weights[known]
+    precision, recall, _ = sk.precision_recall_curve(labels, scores, sample_weight=weights)
     return [
         sk.roc_auc_score(labels, scores, sample_weight=weights),
         sk.average_precision_score(labels, scores, sample_weight=weights),
         sk.accuracy_score(labels, scores >= 0.5, sample_weight=weights),
         sk.brier_score_loss(labels, scores, sample_weight=weights),
+        sk.auc(recall, precision),
     ]
 
 
@@ -123,20 +129,22 @@ def test_bootstrap_equals_sklearn_with_weights(levels, monkeypatch):
     labels, scores = heavy_ties(levels, levels=levels)
     counts = statistics.resamples(len(labels), 40, np.random.default_rng(1))
     expected = np.transpose([weighted_by_sklearn(labels, scores, row) for row in counts])
-    np.testing.assert_allclose(statistics.bootstrap_metrics(labels, scores, counts), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(statistics.bootstrap_metrics(labels, scores, counts)[:5], expected, rtol=0, atol=1e-12)
 
 
 def test_counts_of_one_give_the_point_estimate():
     labels, scores = heavy_ties(3)
     whole = statistics.bootstrap_metrics(labels, scores, np.ones((1, len(labels)), dtype=np.uint8))[:, 0]
-    np.testing.assert_allclose(whole, statistics.point_metrics(labels, scores), rtol=0, atol=1e-12)
+    point = statistics.point_metrics(labels, scores)
+    np.testing.assert_allclose(whole[:5], point[:5], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(whole[6:], point[6:], rtol=0, atol=1e-6)
 
 
 def test_large_ranks_do_not_overflow():
     n = 100_000
     labels = np.arange(n) % 2.0
     whole = statistics.bootstrap_metrics(labels, np.full(n, 0.5), np.ones((1, n), dtype=np.uint8))[:, 0]
-    np.testing.assert_allclose(whole, [0.5, 0.5, 0.5, 0.25], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(whole[:5], [0.5, 0.5, 0.5, 0.25, 0.75], rtol=0, atol=1e-12)
 
 
 def test_resamples_draw_each_sequence_once_on_average(monkeypatch):
@@ -212,35 +220,6 @@ def test_p_value_counts_both_tails():
     assert np.isnan(statistics.p_value(np.array([np.nan])))
 
 
-def test_interval_covers_the_auroc_of_a_binormal_model():
-    rng = np.random.default_rng(6)
-    labels = np.repeat([0.0, 1.0], 100)
-    truth = NormalDist().cdf(1 / np.sqrt(2))
-    covered = []
-    for _ in range(600):
-        counts = statistics.resamples(200, 500, rng)
-        draws = statistics.bootstrap_metrics(labels, rng.normal(labels), counts)[AUROC]
-        lower, upper = statistics.interval(draws)
-        covered.append(lower <= truth <= upper)
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
-
-
-def test_p_value_is_uniform_when_models_are_equally_good():
-    rng = np.random.default_rng(7)
-    labels = np.repeat([0.0, 1.0], 100)
-    p_values = []
-    for _ in range(600):
-        counts = statistics.resamples(200, 400, rng)
-        shared = rng.normal(labels)
-        a, b = (
-            statistics.bootstrap_metrics(labels, shared + rng.normal(scale=0.7, size=200), counts)[AUROC]
-            for _ in range(2)
-        )
-        p_values.append(statistics.p_value(a - b))
-    assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.03)
-    assert np.mean(np.array(p_values) < 0.5) == pytest.approx(0.5, abs=0.06)
-
-
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -249,15 +228,18 @@ def test_metrics_hold_points_counts_and_folds(panel):
     table = evaluation.evaluate("d", runs, 1, 50)["metrics"]
     assert tuple(table.columns) == evaluation.COLUMNS["metrics"]
     assert set(table["fold"]) == {"valid", "test"}
-    assert len(table) == 2 * 3 * 2 * 3 * 4
+    # Folds, targets and their mean, models, seeds with mean and ensemble.
+    assert len(table) == 2 * 3 * 2 * 4 * len(statistics.METRICS)
+    assert set(table["strands"]) == {"averaged"}
     for (model, seed), score in scores.items():
         for target, known, values in zip("AB", labels, score, strict=True):
             rows = pick(table, fold="test", model=model, seed=str(seed), target=target).set_index("metric")
             expected = weighted_by_sklearn(known, values, np.ones(len(known)))
-            np.testing.assert_allclose(rows.loc[list(statistics.METRICS), "value"], expected, atol=1e-12)
+            np.testing.assert_allclose(rows.loc[list(statistics.METRICS[:5]), "value"], expected, atol=1e-12)
             assert (rows["n"] == np.isfinite(known).sum()).all()
             assert (rows["n_positive"] == np.nansum(known)).all()
-    inside = (table["lower"] <= table["value"]) & (table["value"] <= table["upper"])
+    bounded = table[table["metric"] != "calibration_error"]
+    inside = (bounded["lower"] <= bounded["value"]) & (bounded["value"] <= bounded["upper"])
     assert inside.mean() > 0.95
 
 
@@ -349,7 +331,7 @@ def test_single_target_has_no_macro_mean_and_single_seed_has_a_mean(tmp_path):
     path = write(tmp_path / "p.tsv", [labels], [scores], np.repeat(["valid", "test"], 150))
     tables = evaluation.evaluate("d", [evaluation.Run("s", "m", 4, path)], 1, 20)
     assert set(tables["metrics"]["target"]) == {"A"} == set(tables["curves"]["target"])
-    numbers = ["metric", "value", "lower", "upper"]
+    numbers = ["metric", "value", "lower", "upper", "n_seeds"]
     per_seed, mean = (pick(tables["metrics"], seed=seed)[numbers].reset_index(drop=True) for seed in ("4", "mean"))
     pd.testing.assert_frame_equal(per_seed, mean)
     assert tables["comparisons"].empty
@@ -374,7 +356,7 @@ def test_one_class_target_is_empty_and_left_out_of_the_macro_mean(tmp_path):
     path = write(tmp_path / "p.tsv", labels, scores, ["test"] * 60, ("A", "B", "C"))
     runs = [evaluation.Run("s", model, 1, path) for model in ("m", "twin")]
     tables = evaluation.evaluate("d", runs, 1, 20)
-    values = pick(tables["metrics"], model="m", seed="mean").set_index(["target", "metric"])
+    values = pick(tables["metrics"], model="m", seed="mean").set_index(["target", "metric"]).sort_index()
     assert values.loc[("B", "auroc"), ["value", "lower", "upper"]].isna().all()
     assert values.loc["C", ["value", "lower", "upper"]].isna().all(axis=None)
     assert (values.loc["C", ["n", "n_positive"]] == 0).all(axis=None)
@@ -401,6 +383,141 @@ def test_same_seed_same_tables_whatever_the_row_order_and_the_other_models(panel
     pd.testing.assert_frame_equal(pick(alone, seed="2").set_index(key).sort_index(), expected)
 
 
+# -- strands, seeds, strata, calibration and baselines ----------------------------------------------------------------
+
+
+@pytest.fixture
+def stranded(tmp_path):
+    """Two seeds with single strands: (runs, labels (n,), {seed: (2, n) forward and reverse}, Windows)."""
+    rng = np.random.default_rng(12)
+    n = 300
+    labels = (rng.random(n) < 0.4).astype(float)
+    scores, runs = {}, []
+    for seed in (1, 2):
+        scores[seed] = np.round(np.clip(0.6 * rng.random((2, n)) + 0.25 * labels, 0, 1), 3)
+        path = write(tmp_path / f"{seed}.tsv", [labels], [scores[seed].mean(axis=0)], np.repeat("test", n))
+        frame = pd.read_csv(path, sep="\t").assign(forward=scores[seed][0], reverse=scores[seed][1])
+        frame.to_csv(path, sep="\t", index=False)
+        runs.append(evaluation.Run("s", "m", seed, path))
+    chroms = np.array(["chr2", "chr10", ""])[np.arange(n) % 3]
+    windows = evaluation.Windows(np.array([f"w{i:04d}" for i in range(n)]), chroms, rng.random(n))
+    return runs, labels, scores, windows
+
+
+def test_separate_strands_are_rows_of_their_own_drawn_together(stranded, monkeypatch):
+    runs, labels, scores, _ = stranded
+    counts = statistics.resamples(len(labels), 40, np.random.default_rng(0))
+    monkeypatch.setattr(statistics, "resamples", lambda *_: counts)
+    table = evaluation.evaluate("d", runs, 1, 40)["metrics"]
+    for seed in (1, 2):
+        row = pick(table, seed=str(seed), strands="separate", metric="auroc").iloc[0]
+        pooled = np.r_[labels, labels], scores[seed].ravel()
+        assert row["value"] == pytest.approx(sk.roc_auc_score(*pooled), abs=1e-12)
+        draws = [sk.roc_auc_score(*pooled, sample_weight=np.r_[drawn, drawn]) for drawn in counts]
+        np.testing.assert_allclose([row["lower"], row["upper"]], np.percentile(draws, [2.5, 97.5]), atol=1e-12)
+        assert (row["n"], row["n_positive"]) == (len(labels), labels.sum())
+    both, single = (
+        pick(table, seed="mean", strands=name, metric="auroc")["value"].item() for name in ("averaged", "separate")
+    )
+    assert both > single + 0.02
+
+
+def test_spread_and_ensemble_of_seeds(stranded):
+    runs, labels, scores, _ = stranded
+    table = pick(evaluation.evaluate("d", runs, 1, 20)["metrics"], metric="auroc", strands="averaged").set_index("seed")
+    values = [sk.roc_auc_score(labels, scores[seed].mean(axis=0)) for seed in (1, 2)]
+    spread = table.loc["mean", ["value", "sd", "minimum", "maximum", "n_seeds"]].astype(float)
+    np.testing.assert_allclose(spread, [np.mean(values), np.std(values, ddof=1), min(values), max(values), 2])
+    together = np.mean([scores[1].mean(axis=0), scores[2].mean(axis=0)], axis=0)
+    assert table.loc["ensemble", "value"] == pytest.approx(sk.roc_auc_score(labels, together), abs=1e-12)
+    assert table.loc[["1", "2", "ensemble"], ["sd", "minimum", "maximum"]].isna().all(axis=None)
+
+
+def test_strata_are_chromosomes_and_thirds_of_gc(stranded):
+    runs, labels, scores, windows = stranded
+    table = evaluation.evaluate("d", runs, 1, 30, windows)["strata"]
+    auroc = pick(table, metric="auroc").set_index("stratum")
+    assert auroc.index.tolist() == ["chr2", "chr10", "low", "middle", "high"]
+    order = np.argsort(windows.gc)
+    rows = dict(zip(("low", "middle", "high"), np.split(order, 3), strict=True))
+    rows |= {name: np.flatnonzero(windows.chroms == name) for name in ("chr2", "chr10")}
+    for name, chosen in rows.items():
+        expected = np.mean([sk.roc_auc_score(labels[chosen], scores[seed].mean(axis=0)[chosen]) for seed in (1, 2)])
+        row = auroc.loc[name]
+        assert row["value"] == pytest.approx(expected, abs=1e-12)
+        assert row["lower"] < row["value"] < row["upper"]
+        assert (row["n"], row["n_positive"]) == (100, labels[chosen].sum())
+    bounds = auroc.loc[["low", "middle", "high"], ["gc_from", "gc_to"]].to_numpy(float)
+    np.testing.assert_allclose(
+        bounds, [[windows.gc[part].min(), windows.gc[part].max()] for part in np.split(order, 3)]
+    )
+    assert auroc.loc[["chr2", "chr10"], ["gc_from", "gc_to"]].isna().all(axis=None)
+
+
+def test_a_sequence_that_is_no_window_is_named(stranded):
+    runs, _, _, windows = stranded
+    short = evaluation.Windows(*(values[:-1] for values in windows))
+    with pytest.raises(InputError, match="'w0299' is not in the table of windows"):
+        evaluation.evaluate("d", runs, 1, 10, short)
+
+
+def test_gc_of_windows_leaves_out_unknown_bases(tmp_path):
+    files.write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ["a", "b", "c"], "chrom": ["chr1", "", "chr2"]}))
+    codes = np.array([[0, 1, 2, 4], [3, 3, 0, 0], [4, 4, 4, 4]], dtype=np.uint8)
+    files.write_array(tmp_path / "sequences.npy", codes)
+    windows = evaluation.read_windows(tmp_path / "windows.tsv", tmp_path / "sequences.npy")
+    np.testing.assert_allclose(windows.gc, [2 / 3, 0, np.nan])
+    assert windows.chroms.tolist() == ["chr1", "", "chr2"]
+
+
+def test_calibration_bins_count_the_sequences_of_each_probability(stranded):
+    runs, labels, scores, _ = stranded
+    table = pick(evaluation.evaluate("d", runs, 1, 10)["calibration"], seed="2")
+    score = scores[2].mean(axis=0)
+    place = np.digitize(score, np.arange(1, 10) / 10)
+    for number, row in enumerate(table.itertuples()):
+        inside = place == number
+        assert (row.n, row.n_positive) == (inside.sum(), labels[inside].sum())
+        if inside.any():
+            assert row.predicted == pytest.approx(score[inside].mean())
+            assert row.observed == pytest.approx(labels[inside].mean())
+            assert row.lower <= row.observed <= row.upper
+    assert table["n"].sum() == len(labels)
+
+
+def test_baselines_come_second_and_say_whether_they_come_close(tmp_path):
+    rng = np.random.default_rng(13)
+    n = 600
+    labels = np.arange(n)[None] % 2
+    runs = []
+    for model, gain in (("gc", 0.1), ("good", 0.5), ("poor", 0.1)):
+        scores = np.clip(0.5 * rng.random((1, n)) + gain * labels, 0, 1)
+        runs.append(evaluation.Run("s", model, 1, write(tmp_path / model, labels, scores, ["test"] * n)))
+    table = pick(evaluation.evaluate("d", runs, 1, 200, baselines=["gc"])["comparisons"], metric="auroc")
+    pairs = table.set_index(["model_a", "model_b"])
+    assert pairs.index.tolist() == [("good", "poor"), ("good", "gc"), ("poor", "gc")]
+    assert pairs["baseline"].tolist() == [0, 1, 1] and pairs["close"].tolist() == [0, 0, 1]
+    assert (pairs["n"] == n).all() and (pairs["n_positive"] == n // 2).all()
+    # Without several seeds the ensemble is the seed, and DeLong's interval is near the bootstrap's.
+    np.testing.assert_allclose(pairs["difference"], pairs["delong_difference"], atol=1e-12)
+    np.testing.assert_allclose(pairs[["lower", "upper"]], pairs[["delong_lower", "delong_upper"]], atol=0.015)
+    np.testing.assert_allclose(pairs["p_holm"], statistics.holm(pairs["p_value"]))
+    np.testing.assert_allclose(pairs["delong_bh"], statistics.benjamini_hochberg(pairs["delong_p"]))
+
+
+def test_a_difference_that_is_small_but_certain_is_close(tmp_path):
+    rng = np.random.default_rng(14)
+    n = 4000
+    labels = np.arange(n)[None] % 2
+    base = rng.random((1, n)) * 0.6 + 0.1 * labels
+    runs = [
+        evaluation.Run("s", name, 1, write(tmp_path / name, labels, base + gain * labels, ["test"] * n))
+        for name, gain in (("a", 0.01), ("b", 0.0))
+    ]
+    row = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc").iloc[0]
+    assert row["lower"] > 0 and row["upper"] < evaluation.CLOSE and row["p_value"] < 0.05 and row["close"] == 1
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -414,6 +531,11 @@ def test_same_seed_same_tables_whatever_the_row_order_and_the_other_models(panel
         (lambda f: f.assign(label=["0", "1", "yes", "0", "1", "0"]), ["row 4", "label is 'yes'", "a number"]),
         (lambda f: f.assign(probability=[0.1, 1.5, 0, 0, 0, 0]), ["row 3", "probability is '1.5'", "from 0 to 1"]),
         (lambda f: f.assign(probability=[0.1, None, 0, 0, 0, 0]), ["row 3", "probability is empty", "from 0 to 1"]),
+        (
+            lambda f: f.assign(reverse=[0.1, None, 0, 0, 0, 0], forward=0.1),
+            ["row 3", "reverse is empty", "from 0 to 1"],
+        ),
+        (lambda f: f.assign(forward=[0.1, 0, 0, 0, 0, 2], reverse=0.1), ["row 7", "forward is '2.0'"]),
         (lambda f: f.assign(id=["a", "", "c", "d", "e", "f"]), ["row 3", "id is empty"]),
         (lambda f: f.assign(target=["A", "A", "A", "", "A", "A"]), ["row 5", "target is empty"]),
         (lambda f: f.assign(id=["a", "b", "c", "d", "e", "a"]), ["row 7", "repeat", "id is 'a'"]),

@@ -23,11 +23,13 @@ from cisflow.figures import logos, method_agreement, reading, style
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 FIGURES = (
     "attribution_logos",
+    "calibration",
     "discovered_motifs",
     "learning_curves",
     "method_agreement",
     "model_comparison",
     "performance_curves",
+    "robustness",
     "top_factors",
 )
 LONG = [f"BassetLike_with_attention_pooling_and_reverse_complement_average_{i}" for i in range(10)]
@@ -46,6 +48,7 @@ def metric_table(path, models, splits=("random",), n_seeds=1, targets=("ir",), n
         base |= {"accuracy": 0.81 - 0.012 * m - 0.02 * s, "brier": 0.14 + 0.007 * m + 0.01 * s}
         for target, (metric, value) in itertools.product(targets, base.items()):
             names = {"dataset": "demo", "split": split, "model": model, "fold": "test", "target": target}
+            names["strands"] = "averaged"
             counts = {"metric": metric, "n": n + 10 * s, "n_positive": n_positive}
             noise = rng.normal(0, 0.008, n_seeds)
             for seed in range(n_seeds):
@@ -280,8 +283,64 @@ def performance(folder, models, targets=("ir",), **keywords):
     return {"curves": curve_table(folder / "curves.tsv", frame), "metrics": metrics}
 
 
-def comparison(folder, models, splits, n_seeds):
-    return {"metrics": metric_table(folder / "metrics.tsv", models, splits, n_seeds)[0]}
+def comparison(folder, models, splits, n_seeds, close=()):
+    metrics = metric_table(folder / "metrics.tsv", models, splits, n_seeds)[0]
+    return {"metrics": metrics, "comparisons": comparison_table(folder / "comparisons.tsv", models, splits, close)}
+
+
+def comparison_table(path, models, splits=("random",), close=()):
+    """comparisons.tsv in which the last model is a baseline that comes close to some others; returns its path."""
+    rows = [
+        {"dataset": "demo", "split": split, "fold": "test", "target": "ir", "metric": metric, "model_a": model}
+        | {"model_b": models[-1], "difference": 0.0123, "close": int(model in close), "baseline": 1}
+        for split, model, metric in itertools.product(splits, models[:-1], ("auroc", "average_precision"))
+    ]
+    columns = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b", "difference", "close", "baseline")
+    files.write_table(path, pd.DataFrame(rows, columns=columns))
+    return str(path)
+
+
+def robust(folder, models, splits=("random", "chromosome"), strands=True, chromosomes=9, targets=("ir",)):
+    """metrics.tsv with rows of single strands and of an ensemble, and strata.tsv."""
+    path, frame = metric_table(folder / "metrics.tsv", models, splits, 2, targets)
+    rows = [frame, frame[frame["seed"] == "mean"].assign(seed="ensemble", value=0.999)]
+    if strands:
+        rows.append(frame.assign(strands="separate", value=frame["value"] - 0.02))
+    files.write_table(path, pd.concat(rows))
+    names = [("chromosome", f"chr{i + 1}", None, None) for i in range(chromosomes)]
+    names += [("gc", "low", 0.31, 0.42), ("gc", "middle", 0.42, 0.5), ("gc", "high", 0.51, 0.74)]
+    means = frame[(frame["seed"] == "mean") & (frame["metric"] == "auroc")]
+    strata = [
+        {key: getattr(row, key) for key in ("dataset", "split", "model", "fold", "target", "metric")}
+        | dict(zip(("kind", "stratum", "gc_from", "gc_to"), name, strict=True))
+        | {"value": row.value - 0.005 * i, "lower": row.value - 0.06, "upper": row.value + 0.05}
+        | {"n": 400, "n_positive": 130}
+        for row in means.itertuples()
+        for i, name in enumerate(names)
+    ]
+    files.write_table(folder / "strata.tsv", pd.DataFrame(strata))
+    return {"metrics": path, "strata": str(folder / "strata.tsv")}
+
+
+def calibration(folder, models, targets=("ir",), seeds=("1", "2", "ensemble")):
+    """calibration.tsv whose third bin is empty, and metrics.tsv with rows of the ensembles."""
+    path, frame = metric_table(folder / "metrics.tsv", models, ("random",), 2, targets)
+    own = frame[frame["metric"] == "brier"]
+    values = [own.assign(metric="calibration_error", value=0.034), own.assign(metric="calibration_slope", value=1.21)]
+    values = pd.concat(values)
+    files.write_table(path, pd.concat([frame, values, values[values["seed"] == "mean"].assign(seed="ensemble")]))
+    rows = []
+    for model, target, seed, i in itertools.product(models, targets, seeds, range(10)):
+        n = 0 if i == 2 else 200 - 18 * i
+        observed = 0.05 + 0.09 * i
+        shares = {"predicted": 0.05 + 0.1 * i, "observed": observed, "lower": observed - 0.04, "upper": observed + 0.05}
+        where = {"dataset": "demo", "split": "random", "model": model, "seed": seed, "fold": "test", "target": target}
+        rows.append(
+            where | {"bin_from": i / 10, "bin_to": (i + 1) / 10} | {k: v if n else None for k, v in shares.items()}
+        )
+        rows[-1] |= {"n": n, "n_positive": round(n * observed)}
+    files.write_table(folder / "calibration.tsv", pd.DataFrame(rows))
+    return {"calibration": str(folder / "calibration.tsv"), "metrics": path}
 
 
 def logo_inputs(folder, n_methods, truth=True):
@@ -331,6 +390,22 @@ CASES = {
     "comparison of ten": ("model_comparison", lambda f: comparison(f, MODELS, ("random", "chromosome"), 5), DATASET),
     "comparison, long names": ("model_comparison", lambda f: comparison(f, LONG, ("random",), 1), DATASET),
     "comparison of nothing": ("model_comparison", lambda f: comparison(f, MODELS, ("random",), 1), NOWHERE),
+    "comparison, baselines that come close": (
+        "model_comparison",
+        lambda f: comparison(f, MODELS, ("random", "chromosome"), 2, MODELS[:6]),
+        DATASET,
+    ),
+    "robustness of one model": ("robustness", lambda f: robust(f, ["FSei"], ("random",), False, 1), SPLIT),
+    "robustness of ten": ("robustness", lambda f: robust(f, MODELS), SPLIT),
+    "robustness, long names": ("robustness", lambda f: robust(f, LONG), SPLIT),
+    "robustness, many targets": ("robustness", lambda f: robust(f, MODELS[:3], targets=("a", "b", "mean")), SPLIT),
+    "robustness without chromosomes": ("robustness", lambda f: robust(f, MODELS[:3], chromosomes=0), SPLIT),
+    "robustness of nothing": ("robustness", lambda f: robust(f, MODELS), NOWHERE),
+    "calibration of one model": ("calibration", lambda f: calibration(f, ["FSei"], seeds=("1",)), SPLIT),
+    "calibration of ten": ("calibration", lambda f: calibration(f, MODELS), SPLIT),
+    "calibration, long names": ("calibration", lambda f: calibration(f, LONG), SPLIT),
+    "calibration, many targets": ("calibration", lambda f: calibration(f, MODELS[:3], ("a", "b", "mean")), SPLIT),
+    "calibration of nothing": ("calibration", lambda f: calibration(f, MODELS), NOWHERE),
     "one network": ("learning_curves", lambda f: {"histories": history_tables(f, ["FSei"])}, DATASET),
     "many networks": (
         "learning_curves",
@@ -488,7 +563,9 @@ def test_a_model_keeps_its_look_on_every_split(tmp_path):
 @pytest.mark.parametrize(("n_models", "splits", "n_seeds"), [(1, ["random"], 1), (10, ["random", "homology"], 5)])
 def test_comparison_has_a_point_for_each_model_and_seed(tmp_path, n_models, splits, n_seeds):
     path, frame = metric_table(tmp_path / "metrics.tsv", MODELS[:n_models], splits, n_seeds)
-    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    figure = drawn(
+        "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET
+    )
     for axes, metric in zip(figure.axes, ("auroc", "average_precision", "accuracy", "brier"), strict=True):
         rows = frame[frame["metric"] == metric]
         points = np.concatenate([line.get_xdata() for line in axes.lines if line.get_linestyle() == "None"])
@@ -500,7 +577,9 @@ def test_comparison_has_a_point_for_each_model_and_seed(tmp_path, n_models, spli
 
 def test_comparison_guides_are_what_no_skill_scores(tmp_path):
     path, _ = metric_table(tmp_path / "metrics.tsv", ["FSei"], n=1000, n_positive=300)
-    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    figure = drawn(
+        "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET
+    )
     labels = np.arange(1000) < 300
     constant = np.full(1000, labels.mean())
     expected = [0.5, labels.mean(), (labels == (constant >= 0.5)).mean(), ((labels - constant) ** 2).mean()]
@@ -513,7 +592,9 @@ def test_comparison_orders_models_by_auroc_and_bears_missing_values(tmp_path):
     path, frame = metric_table(tmp_path / "metrics.tsv", ["a", "b", "c"], n_seeds=2)
     frame.loc[(frame["model"] == "a") & (frame["metric"] == "auroc"), ["value", "lower", "upper"]] = np.nan
     files.write_table(path, frame)
-    figure = drawn("model_comparison", {"metrics": path}, DATASET)
+    figure = drawn(
+        "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET
+    )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["b", "c", "a"]
 
 
@@ -521,7 +602,63 @@ def test_a_value_that_is_no_number_is_named(tmp_path):
     path, frame = metric_table(tmp_path / "metrics.tsv", ["FSei"])
     files.write_table(path, frame.assign(value=["0.5", "high", *frame["value"].iloc[2:].astype(str)]))
     with pytest.raises(InputError, match=r"metrics.tsv: row 2: value is 'high', expected a number"):
-        drawn("model_comparison", {"metrics": path}, DATASET)
+        drawn(
+            "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET
+        )
+
+
+def test_comparison_says_which_models_composition_comes_close_to(tmp_path):
+    inputs = comparison(tmp_path, ["FSei", "LR", "gc_only"], ("random", "homology"), 1, ["LR"])
+    text = svg_text(drawn("model_comparison", inputs, DATASET)).replace("\n", " ")
+    assert "gc_only to LR (random: +0.012), gc_only to LR (homology: +0.012)." in text and "to FSei" not in text
+    inputs = comparison(tmp_path, ["FSei", "LR", "gc_only"], ("random",), 1)
+    assert "Composition" not in svg_text(drawn("model_comparison", inputs, DATASET))
+
+
+# Robustness and calibration
+
+
+def test_robustness_draws_splits_strands_and_strata(tmp_path):
+    inputs = robust(tmp_path, MODELS[:4])
+    metrics, strata = (pd.read_csv(inputs[name], sep="\t") for name in ("metrics", "strata"))
+    metrics = metrics[(metrics["metric"] == "auroc") & (metrics["seed"] == "mean")]
+    both, single = (metrics[metrics["strands"] == name] for name in ("averaged", "separate"))
+    here, single = both[both["split"] == "random"], single[single["split"] == "random"]
+    strata = strata[strata["split"] == "random"]
+    expected = [both, pd.concat([here, single]), strata[strata["kind"] == "gc"], strata[strata["kind"] == "chromosome"]]
+    figure = drawn("robustness", inputs, SPLIT)
+    for axes, rows in zip(figure.axes, expected, strict=True):
+        points = np.concatenate([line.get_xdata() for line in axes.lines])
+        np.testing.assert_allclose(np.sort(points), np.sort(rows["value"]))
+    text = svg_text(figure)
+    for words in ("Low: 31\u201342%", "High: 51\u201374%", "One of 9 chromosomes", "Both, averaged"):
+        assert words in text
+
+
+def test_calibration_draws_the_bins_of_the_ensemble(tmp_path):
+    inputs = calibration(tmp_path, ["FSei", "LR"])
+    table = pd.read_csv(inputs["calibration"], sep="\t")
+    changed = (table["seed"] == "ensemble") & (table["model"] == "LR")
+    table.loc[changed, "observed"] = table.loc[changed, "observed"] ** 2
+    files.write_table(inputs["calibration"], table)
+    figure = drawn("calibration", inputs, SPLIT)
+    for axes, model in zip(figure.axes, ("FSei", "LR"), strict=True):
+        rows = table[(table["model"] == model) & (table["seed"] == "ensemble") & (table["n"] > 0)]
+        np.testing.assert_allclose(axes.lines[1].get_xydata(), rows[["predicted", "observed"]])
+        assert axes.get_title(loc="center") == model
+    assert svg_text(figure).count("Error 0.03") == 2 and "Slope 1.21" in svg_text(figure)
+
+
+def test_calibration_of_many_targets_pools_their_sequences(tmp_path):
+    inputs = calibration(tmp_path, ["FSei"], ("a", "b", "mean"))
+    table = pd.read_csv(inputs["calibration"], sep="\t")
+    table = table[table["target"] != "mean"]
+    table.loc[table["target"] == "b", "n_positive"] = 0
+    files.write_table(inputs["calibration"], table)
+    points = drawn("calibration", inputs, SPLIT).axes[0].lines[1].get_ydata()
+    rows = table[(table["seed"] == "ensemble") & (table["n"] > 0)]
+    expected = rows.groupby("bin_from")["n_positive"].sum() / rows.groupby("bin_from")["n"].sum()
+    np.testing.assert_allclose(points, expected)
 
 
 # Learning curves

@@ -67,6 +67,8 @@ def check_references():
             expect(model["weights"], resources, f"models.{name}.weights")
         if "classifier" in model:
             expect(model["features"], config["features"], f"models.{name}.features")
+            if "tune" in model and model["classifier"] != "lightgbm":
+                fail(f"models.{name}.tune: the classifier is {model['classifier']}; only lightgbm is tuned")
     for name, extractor in config["features"].items():
         where = f"features.{name}"
         expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
@@ -308,7 +310,7 @@ def get_feature_arrays():
 def get_model(wildcards):
     """What makes a model: the keys that its command reads."""
     model = config["models"][wildcards.model]
-    keys = NETWORK_KEYS if is_network(wildcards.model) else ("classifier", "groups", "settings")
+    keys = NETWORK_KEYS if is_network(wildcards.model) else ("classifier", "groups", "settings", "tune")
     return {key: model[key] for key in keys if key in model}
 
 
@@ -316,6 +318,17 @@ def get_classifier_features(wildcards):
     extractor = config["models"][wildcards.model]["features"]
     folder = f"results/{wildcards.dataset}/features/{extractor}"
     return {"features": f"{folder}/features.npy", "names": f"{folder}/targets.tsv", "ids": f"{folder}/ids.tsv"}
+
+
+def get_tuning(wildcards):
+    """The trials behind a classifier's settings, where it is tuned."""
+    path = "results/{dataset}/models/{model}/{split}/seed{seed}/tuning.tsv"
+    return [path.format(**dict(wildcards.items()))] if "tune" in config["models"][wildcards.model] else []
+
+
+def tuned_models():
+    """Wildcard constraint: the classifiers whose settings are searched."""
+    return any_of(model for model, entry in config["models"].items() if "tune" in entry)
 
 
 def get_runs(dataset):
@@ -332,6 +345,19 @@ def get_runs(dataset):
         for model in entry["models"]
         for seed in config["models"][model]["seeds"]
     ]
+
+
+def is_baseline(model):
+    """Whether a model is a classifier that sees no more than the composition of a sequence."""
+    return (
+        not is_network(model) and config["features"][config["models"][model]["features"]].get("kind") == "composition"
+    )
+
+
+def get_baseline_option(dataset):
+    """The baselines of a dataset as an option; nothing where it has none."""
+    names = [model for model in config["datasets"][dataset]["models"] if is_baseline(model)]
+    return f"--baselines {' '.join(names)}" if names else ""
 
 
 def models_of_kind(network):
@@ -441,7 +467,11 @@ def get_figures():
     for dataset in evaluated_datasets():
         folder = f"results/{dataset}/figures"
         figures.append(f"{folder}/model_comparison.svg")
-        figures += [f"{folder}/performance_curves.{split}.svg" for split in config["datasets"][dataset]["splits"]]
+        figures += [
+            f"{folder}/{name}.{split}.svg"
+            for name in ("performance_curves", "robustness", "calibration")
+            for split in config["datasets"][dataset]["splits"]
+        ]
         if any(is_network(model) for model in config["datasets"][dataset]["models"]):
             figures.append(f"{folder}/learning_curves.svg")
     for dataset, model, split, seed, job in get_explanations():

@@ -1,12 +1,18 @@
 rule evaluate:
     input:
-        lambda wildcards: [run["predictions"] for run in get_runs(wildcards.dataset)],
+        predictions=lambda wildcards: [run["predictions"] for run in get_runs(wildcards.dataset)],
+        windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
     output:
         metrics="results/{dataset}/evaluation/metrics.tsv",
         curves="results/{dataset}/evaluation/curves.tsv",
         comparisons="results/{dataset}/evaluation/comparisons.tsv",
+        strata="results/{dataset}/evaluation/strata.tsv",
+        calibration="results/{dataset}/evaluation/calibration.tsv",
     log:
         "logs/{dataset}/evaluate.log",
+    benchmark:
+        "benchmarks/{dataset}/evaluate.tsv"
     conda:
         "../../envs/statistics.yaml"
     resources:
@@ -15,11 +21,13 @@ rule evaluate:
     params:
         code=code_digest("commands/evaluate"),
         runs=lambda wildcards: to_json(get_runs(wildcards.dataset)),
+        baselines=lambda wildcards: get_baseline_option(wildcards.dataset),
         seed=config["evaluation"]["seed"],
         resamples=config["evaluation"]["resamples"],
         folder=subpath(output.metrics, parent=True),
     shell:
-        "python -m cisflow evaluate --dataset {wildcards.dataset} --runs {params.runs:q} --seed {params.seed}"
+        "python -m cisflow evaluate --dataset {wildcards.dataset} --runs {params.runs:q} {params.baselines}"
+        " --windows {input.windows} --sequences {input.sequences} --seed {params.seed}"
         " --resamples {params.resamples} --output {params.folder} > {log} 2>&1"
 
 

@@ -30,6 +30,7 @@ rule figure_performance_curves:
 rule figure_model_comparison:
     input:
         metrics="results/{dataset}/evaluation/metrics.tsv",
+        comparisons="results/{dataset}/evaluation/comparisons.tsv",
     output:
         svg=report(
             "results/{dataset}/figures/model_comparison.svg",
@@ -48,10 +49,68 @@ rule figure_model_comparison:
         runtime="30m",
     params:
         code=code_digest("commands/figure", "figures/model_comparison"),
-        inputs=lambda wildcards, input: to_json({"metrics": input.metrics}),
+        inputs=lambda wildcards, input: to_json({"metrics": input.metrics, "comparisons": input.comparisons}),
         settings=lambda wildcards: figure_settings(wildcards),
     shell:
         "python -m cisflow figure model_comparison --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_robustness:
+    input:
+        strata="results/{dataset}/evaluation/strata.tsv",
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/robustness.{split}.svg",
+            caption="../report/robustness.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "where AUROC differs", "split": "{split}"},
+        ),
+        png="results/{dataset}/figures/robustness.{split}.png",
+    log:
+        "logs/{dataset}/robustness.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/robustness"),
+        inputs=lambda wildcards, input: to_json({"strata": input.strata, "metrics": input.metrics}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure robustness --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_calibration:
+    input:
+        calibration="results/{dataset}/evaluation/calibration.tsv",
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/calibration.{split}.svg",
+            caption="../report/calibration.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "calibration", "split": "{split}"},
+        ),
+        png="results/{dataset}/figures/calibration.{split}.png",
+    log:
+        "logs/{dataset}/calibration.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/calibration"),
+        inputs=lambda wildcards, input: to_json({"calibration": input.calibration, "metrics": input.metrics}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure calibration --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"
 
 

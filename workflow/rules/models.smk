@@ -66,9 +66,45 @@ rule predict:
         " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output} > {log} 2>&1"
 
 
+rule tune:
+    input:
+        unpack(get_classifier_features),
+        windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
+        labels="results/{dataset}/targets.npy",
+        targets="results/{dataset}/targets.tsv",
+        split="results/{dataset}/splits/{split}.tsv",
+    output:
+        "results/{dataset}/models/{model}/{split}/seed{seed}/tuning.tsv",
+    log:
+        "logs/{dataset}/tune.{model}.{split}.seed{seed}.log",
+    benchmark:
+        "benchmarks/{dataset}/tune.{model}.{split}.seed{seed}.tsv"
+    wildcard_constraints:
+        model=tuned_models(),
+    conda:
+        "../../envs/statistics.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime="2d",
+    params:
+        code=code_digest("commands/tune"),
+        model=lambda wildcards: to_json(get_model(wildcards)),
+        dataset=subpath(input.windows, parent=True),
+        features=subpath(input.features, parent=True),
+        # Finished trials live where Snakemake does not delete them when the job fails, so that the search goes on.
+        work=lambda wildcards, output: Path(output[0]).with_name("trials").as_posix(),
+    shell:
+        "python -m cisflow tune --dataset {params.dataset} --split {input.split} --features {params.features}"
+        " --model {params.model:q} --seed {wildcards.seed} --threads {threads} --work {params.work}"
+        " --output {output} > {log} 2>&1"
+
+
 rule fit:
     input:
         unpack(get_classifier_features),
+        tuning=get_tuning,
         windows="results/{dataset}/windows.tsv",
         sequences="results/{dataset}/sequences.npy",
         labels="results/{dataset}/targets.npy",
@@ -96,7 +132,8 @@ rule fit:
         model=lambda wildcards: to_json(get_model(wildcards)),
         dataset=subpath(input.windows, parent=True),
         features=subpath(input.features, parent=True),
+        tuning=lambda wildcards, input: f"--tuning {input.tuning}" if input.tuning else "",
     shell:
         "python -m cisflow fit --dataset {params.dataset} --split {input.split} --features {params.features}"
-        " --model {params.model:q} --seed {wildcards.seed} --threads {threads} --output {output.model}"
+        " --model {params.model:q} {params.tuning} --seed {wildcards.seed} --threads {threads} --output {output.model}"
         " --weights {output.weights} --predictions {output.predictions} --manifest {output.manifest} > {log} 2>&1"

@@ -139,10 +139,22 @@ def read_array(path, dtype=None, shape=None, finite=False, mmap=False):
         if not fits:
             expected = "(" + ", ".join("any" if want is None else str(want) for want in shape) + ")"
             raise InputError(f"{path}: shape is {array.shape}, expected {expected}")
-    if finite and not np.isfinite(array).all():
-        bad = np.argwhere(~np.isfinite(array))
-        raise InputError(f"{path}: {len(bad)} values are not finite, the first at index {tuple(map(int, bad[0]))}")
+    if finite:
+        _check_finite(path, array)
     return array
+
+
+def _check_finite(path, array):
+    """InputError for values that are not finite; a large array is read a block of rows at a time."""
+    step = max(1, (1 << 24) // max(array[:1].size, 1))
+    count, first = 0, None
+    for start in range(0, len(array), step):
+        bad = np.argwhere(~np.isfinite(array[start : start + step]))
+        if len(bad) and first is None:
+            first = (start + int(bad[0, 0]), *map(int, bad[0, 1:]))
+        count += len(bad)
+    if count:
+        raise InputError(f"{path}: {count} values are not finite, the first at index {first}")
 
 
 def write_arrays(path, **arrays):

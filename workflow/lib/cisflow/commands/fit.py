@@ -3,11 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from cisflow import classifiers, datasets, features, files
-from cisflow.errors import InputError, listing
+from cisflow import classifiers, datasets, files, tuning
 
 
 def arguments(parser):
@@ -15,6 +13,7 @@ def arguments(parser):
     parser.add_argument("--split", required=True, help="table of id and fold")
     parser.add_argument("--features", required=True, help="folder that `cisflow gather-features` wrote")
     parser.add_argument("--model", required=True, type=json.loads, help="JSON: classifier, groups, settings")
+    parser.add_argument("--tuning", help="table that `cisflow tune` wrote: its best trial goes over the settings")
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--threads", default=1, type=int)
     parser.add_argument("--output", required=True, help="the model as text")
@@ -24,28 +23,16 @@ def arguments(parser):
 
 
 def run(args):
-    dataset = datasets.read(args.dataset)
-    if len(dataset.targets) != 1:
-        raise InputError(
-            f"{args.dataset}/targets.tsv: {len(dataset.targets)} targets ({listing(dataset.targets)}); "
-            "a classifier on features expects one"
-        )
+    dataset, source = classifiers.load(args.dataset, args.features, args.model.get("groups"))
     folds = datasets.read_folds(args.split, dataset.ids)
-    ids, values, columns, names = features.load_columns(args.features, args.model.get("groups"))
-    if not np.array_equal(ids, dataset.ids):
-        raise InputError(f"{args.features}/ids.tsv: its windows are not those of {args.dataset}/windows.tsv")
+    settings = args.model.get("settings", {}) | (tuning.read_best(args.tuning) if args.tuning else {})
     inputs = [Path(args.features, "features.npy"), Path(args.dataset, "targets.npy"), args.split]
-    with files.manifest(args.manifest, args.model, inputs, args.seed) as record:
+    with files.manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
         fit = classifiers.CLASSIFIERS[args.model["classifier"]](
-            values[:, columns].astype(np.float32),
-            dataset.labels[:, 0],
-            folds,
-            args.model.get("settings", {}),
-            args.seed,
-            args.threads,
+            source, dataset.labels[:, 0], folds, settings, args.seed, args.threads
         )
         files.write_text(args.output, fit.text)
-        files.write_table(args.weights, pd.DataFrame({"name": names, "weight": fit.weights}))
+        files.write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
         table = datasets.prediction_table(dataset, folds, None, None, fit.probability[:, None])
         files.write_table(args.predictions, table)
-        record |= {"chosen": fit.chosen, "features": len(names), "device": "cpu"}
+        record |= {"chosen": fit.chosen, "features": len(source.names), "device": "cpu"}

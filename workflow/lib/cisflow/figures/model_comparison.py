@@ -16,6 +16,8 @@ FOLD = "test"
 # Guides of two splits that are closer than this are drawn as one.
 TOLERANCE = 0.01
 NAME_WIDTH = 26
+NOTE_WIDTH = 125
+COMPARISON = ("difference", "close", "baseline")
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
 
 
@@ -24,10 +26,10 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : metrics: path of the evaluation's table.
+    inputs : metrics, comparisons: paths of the evaluation's tables.
     settings : dataset.
     """
-    reading.demand("model_comparison", "inputs", inputs, ("metrics",))
+    reading.demand("model_comparison", "inputs", inputs, ("metrics", "comparisons"))
     reading.demand("model_comparison", "settings", settings, ("dataset",))
     metrics = reading.metrics(inputs["metrics"])
     metrics = reading.matching(metrics, dataset=settings["dataset"], fold=FOLD)
@@ -44,15 +46,27 @@ def draw(inputs, settings):
 
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * len(splits), 2 + 2.9 * max(name.count("\n") + 1 for name in names), 5)
-    figure = style.figure(style.DOUBLE, 24 + spacing * len(models) + 3.6 * ((len(splits) + 1) // 2 + 1))
+    notes = baselines_that_come_close(inputs["comparisons"], settings["dataset"], target)
+    notes = style.wrap(notes, NOTE_WIDTH).splitlines()
+    lines = (len(splits) + 1) // 2 + 1 + len(notes)
+    figure = style.figure(style.DOUBLE, 24 + spacing * len(models) + 3.6 * lines)
     figure.get_layout_engine().set(wspace=0.05)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, letter, panel in zip(panels, style.letters(), PANELS, strict=False):
         draw_panel(axes, letter, panel, shown, models, splits, balances)
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
-    draw_key(figure, splits, balances)
+    draw_key(figure, splits, balances, notes)
     return figure
+
+
+def baselines_that_come_close(path, dataset, target):
+    """A sentence on each model that the composition of a sequence alone comes close to; "" where there is none."""
+    rows = reading.table(path, ("dataset", "split", "fold", "target", "metric", "model_a", "model_b"), COMPARISON)
+    rows = reading.matching(rows, dataset=dataset, fold=FOLD, target=target, metric="auroc")
+    rows = rows[(rows["baseline"] == 1) & (rows["close"] == 1)]
+    found = [f"{row.model_b} to {row.model_a} ({row.split}: {row.difference:+.3f})" for row in rows.itertuples()]
+    return f"Composition alone comes close in AUROC: {', '.join(found)}." if found else ""
 
 
 def by_auroc(metrics):
@@ -100,7 +114,7 @@ def draw_split(axes, rows, models, offset, gap, colour, marker):
     axes.plot(seeds["value"], below, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, zorder=2)
 
 
-def draw_key(figure, splits, balances):
+def draw_key(figure, splits, balances, notes):
     handles = [
         Line2D(
             [],
@@ -113,4 +127,6 @@ def draw_key(figure, splits, balances):
     ]
     handles.append(Line2D([], [], color=style.GREY, marker="o", markersize=2.2, linestyle="none", label="One seed"))
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, dashes=(2, 2), label="No skill"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    # The notes are the title of the key, below which nothing else is laid out.
+    title = {"title": "\n".join(notes), "title_fontsize": style.TEXT, "alignment": "left"} if notes else {}
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, **title)

@@ -9,7 +9,7 @@ from cisflow import files
 from cisflow.errors import InputError, listing
 
 CLASSES = ("dataset", "split", "model", "fold", "target")
-METRICS = (*CLASSES, "seed", "metric")
+METRICS = (*CLASSES, "seed", "strands", "metric")
 METRIC_NUMBERS = ("value", "lower", "upper", "n", "n_positive")
 
 
@@ -63,9 +63,10 @@ def matching(frame, **values):
     return frame[keep].reset_index(drop=True)
 
 
-def metrics(path):
-    """The table of metrics."""
-    return table(path, METRICS, METRIC_NUMBERS)
+def metrics(path, strands="averaged", ensembles=False):
+    """The rows of the table of metrics with both strands averaged, or separate; without ensembles of seeds."""
+    frame = matching(table(path, METRICS, METRIC_NUMBERS), strands=strands)
+    return frame if ensembles else frame[frame["seed"] != "ensemble"].reset_index(drop=True)
 
 
 def headline_target(frame, path):

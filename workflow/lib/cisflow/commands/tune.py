@@ -1,0 +1,42 @@
+"""Search LightGBM's parameters by cross-validation within the training fold; goes on after an interruption."""
+
+import json
+import shutil
+from pathlib import Path
+
+from cisflow import classifiers, datasets, files, tuning
+
+
+def arguments(parser):
+    parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
+    parser.add_argument("--split", required=True, help="table of id and fold")
+    parser.add_argument("--features", required=True, help="folder that `cisflow gather-features` wrote")
+    parser.add_argument("--model", required=True, type=json.loads, help="JSON: groups, settings, tune")
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--work", required=True, type=Path, help="folder for finished trials; removed on success")
+    parser.add_argument("--output", required=True, help="table of trials")
+
+
+def run(args):
+    dataset, source = classifiers.load(args.dataset, args.features, args.model.get("groups"))
+    folds = datasets.read_folds(args.split, dataset.ids)
+    # Trials on other data must not be continued.
+    inputs = [
+        Path(args.features, "features.npy"),
+        *(Path(args.dataset, f"{name}.npy") for name in ("targets", "sequences")),
+    ]
+    table = tuning.tune(
+        source,
+        dataset.labels[:, 0],
+        folds,
+        dataset.codes,
+        args.model.get("settings", {}),
+        args.model.get("tune", {}),
+        args.seed,
+        args.threads,
+        args.work,
+        [files.digest(path) for path in inputs],
+    )
+    files.write_table(args.output, table)
+    shutil.rmtree(args.work)

@@ -1,0 +1,112 @@
+"""AUROC of all models where it may differ: by split, by strands, by GC content and by chromosome."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from cisflow.figures import reading, style
+from cisflow.figures.model_comparison import by_auroc
+
+FOLD = "test"
+METRIC = "auroc"
+NAME_WIDTH = 24
+STRANDS = {"averaged": "Both, averaged", "separate": "Each by itself"}
+THIRDS = ("low", "middle", "high")
+COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
+NUMBERS = ("gc_from", "gc_to", "value", "lower", "upper", "n", "n_positive")
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : metrics, strata: paths of the evaluation's tables.
+    settings : dataset, split: that of all panels but the first, which shows every split.
+    """
+    reading.demand("robustness", "inputs", inputs, ("metrics", "strata"))
+    reading.demand("robustness", "settings", settings, ("dataset", "split"))
+    where = {"dataset": settings["dataset"], "fold": FOLD}
+    split = settings["split"]
+    metrics = {kind: reading.metrics(inputs["metrics"], strands=kind) for kind in STRANDS}
+    metrics = {kind: reading.matching(table, **where, metric=METRIC) for kind, table in metrics.items()}
+    both = metrics["averaged"]
+    if not reading.matching(both, split=split)["value"].notna().any():
+        return style.explained(
+            f"No AUROC to show: no model of dataset '{settings['dataset']}' has one on the {FOLD} fold of split "
+            f"'{split}'.",
+            width=style.DOUBLE,
+        )
+    target = reading.headline_target(both, inputs["metrics"])
+    metrics = {kind: reading.matching(table, target=target, seed="mean") for kind, table in metrics.items()}
+    strata = reading.table(inputs["strata"], (*reading.CLASSES, "kind", "stratum", "metric"), NUMBERS)
+    strata = reading.matching(strata, **where, metric=METRIC, target=target, split=split)
+    models = by_auroc(reading.matching(metrics["averaged"], split=split))
+
+    splits = sorted(set(metrics["averaged"]["split"]), key=lambda name: (name != split, name))
+    gc, chromosomes = (reading.matching(strata, kind=kind) for kind in ("gc", "chromosome"))
+    groups = [
+        [(name, reading.matching(metrics["averaged"], split=name)) for name in splits],
+        [(label, reading.matching(metrics[kind], split=split)) for kind, label in STRANDS.items()],
+        [(third_label(gc, name), reading.matching(gc, stratum=name)) for name in THIRDS],
+    ]
+    names = [style.wrap(model, NAME_WIDTH) for model in models]
+    spacing = max(3.6 * max(map(len, groups)), 2 + 2.9 * max(name.count("\n") + 1 for name in names))
+    keys = 3.6 * (max(map(len, groups)) + 1)
+    figure = style.figure(style.DOUBLE, 22 + spacing * len(models) + keys)
+    figure.get_layout_engine().set(wspace=0.05)
+    panels = figure.subplots(1, 4, sharey=True)
+    titles = ("Split", f"Strands ({style.wrap(split, 18)})", "GC content", "Chromosome")
+    for axes, letter, title, parts in zip(panels, style.letters(), titles, groups, strict=False):
+        draw_groups(axes, parts, models)
+        style.panel(axes, letter, title)
+    draw_chromosomes(panels[3], chromosomes, models)
+    style.panel(panels[3], "d", titles[3])
+    panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
+    panels[0].set_ylim(len(models) - 0.5, -0.5)
+    return figure
+
+
+def third_label(gc, name):
+    """`low: 31-42%`, or the name alone where no sequence is in the third."""
+    rows = reading.matching(gc, stratum=name)
+    if rows.empty:
+        return name
+    return f"{name.capitalize()}: {100 * rows['gc_from'].iloc[0]:.0f}\u2013{100 * rows['gc_to'].iloc[0]:.0f}%"
+
+
+def draw_groups(axes, groups, models):
+    """One marker and interval for each model and group, and the key of the groups below."""
+    stripes(axes, models)
+    handles = []
+    for i, (label, rows) in enumerate(groups):
+        colour, marker = COLOURS[i % len(COLOURS)], style.MARKERS[i % len(style.MARKERS)]
+        offset = 0.84 * ((i + 0.5) / len(groups) - 0.5)
+        heights = rows["model"].map({model: place + offset for place, model in enumerate(models)}).astype(float)
+        axes.hlines(heights, rows["lower"], rows["upper"], color=colour, linewidth=1.0, zorder=2)
+        axes.plot(rows["value"], heights, marker, color=colour, markersize=3.6, zorder=3)
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, label=style.wrap(label, 20)))
+    key(axes, handles)
+
+
+def draw_chromosomes(axes, rows, models):
+    """One dot for each model and chromosome."""
+    stripes(axes, models)
+    heights = rows["model"].map({model: place for place, model in enumerate(models)}).astype(float)
+    axes.plot(rows["value"], heights, "o", color=style.BLACK, markersize=2.6, alpha=0.5, markeredgewidth=0, zorder=3)
+    n = rows["stratum"].nunique()
+    label = f"One of {n} chromosomes" if n != 1 else str(rows["stratum"].iloc[0])
+    key(axes, [Line2D([], [], color=style.BLACK, marker="o", markersize=2.6, linestyle="none", label=label)])
+
+
+def stripes(axes, models):
+    for place in range(0, len(models), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color=style.PALE, linewidth=0, zorder=0)
+    axes.set_xlabel("AUROC")
+    axes.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
+    axes.margins(x=0.08)
+    axes.tick_params(axis="y", length=0)
+
+
+def key(axes, handles):
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.02), borderaxespad=4.2, handlelength=1.6)
