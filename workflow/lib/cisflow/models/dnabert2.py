@@ -91,9 +91,7 @@ class GatedLinearUnit(nn.Module):
 class Layer(nn.Module):
     def __init__(self, hidden, heads, intermediate, dropout):
         super().__init__()
-        self.attention = nn.ModuleDict(
-            {"self": SelfAttention(hidden, heads), "output": SelfOutput(hidden, dropout)}
-        )
+        self.attention = nn.ModuleDict({"self": SelfAttention(hidden, heads), "output": SelfOutput(hidden, dropout)})
         self.mlp = GatedLinearUnit(hidden, intermediate, dropout)
 
     def forward(self, x, bias):
