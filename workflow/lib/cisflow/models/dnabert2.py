@@ -150,7 +150,14 @@ class DNABERT2(nn.Module):
         self.apply(_initialise)
 
     def prepare(self, codes, device):
-        """Base codes (n, length) uint8, numpy or torch -> token ids (n, positions) int64, padded on the right."""
+        """Base codes (n, length) uint8, numpy or torch -> token ids (n, positions) int64, padded on the right.
+
+        Raises
+        ------
+        InputError : the network was built without a tokenizer.
+        """
+        if self.tokenizer is None:
+            raise InputError("DNABERT2: no tokenizer; expected the key tokenizer, a resource, in the config")
         rows = codes.cpu().numpy() if isinstance(codes, torch.Tensor) else np.asarray(codes)
         texts = [dna.decode(row) for row in rows]
         encoded = self.tokenizer(
