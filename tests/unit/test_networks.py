@@ -250,9 +250,7 @@ def numpy_bert(state, ids, heads, slopes):
         for head in range(heads):
             part = slice(head * width, (head + 1) * width)
             for i in range(n):
-                scores = [
-                    query[i, part] @ key[j, part] / np.sqrt(width) - slopes[head] * abs(i - j) for j in range(n)
-                ]
+                scores = [query[i, part] @ key[j, part] / np.sqrt(width) - slopes[head] * abs(i - j) for j in range(n)]
                 weights = np.exp(scores) / np.exp(scores).sum()
                 mixed[i, part] = sum(weights[j] * value[j, part] for j in range(n))
         x = norm(f"{layer}.attention.output.LayerNorm", dense(f"{layer}.attention.output.dense", mixed) + x)
@@ -363,7 +361,7 @@ def noise(n, length=LENGTH):
 @pytest.mark.parametrize("architecture", NARROW)
 def test_every_network_learns_64_sequences_by_heart(architecture, tmp_path):
     dataset, folds = noise(64)
-    recipe = {"max_epochs": 60, "batch_size": 16, "learning_rate": 0.003, "schedule": "modern", "patience": 60}
+    recipe = {"max_epochs": 30, "batch_size": 16, "learning_rate": 0.004, "schedule": "modern", "patience": 30}
     recipe |= {"reverse_complement": "none"}
     network, header, _ = training.train(
         dataset, folds, architecture, NARROW[architecture], recipe, 1, CPU, tmp_path / "work"
