@@ -48,9 +48,16 @@ def test_same_seed_gives_the_same_weights(tmp_path):
     assert torch.equal(weights(first), weights(second))
 
 
-def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, monkeypatch):
+RECIPES = [
+    {"schedule": "modern", "warmup_epochs": 2, "accumulate": 2, "shift": 3},
+    {"schedule": "published", "warmup_epochs": 2, "optimizer": "sgd", "reverse_complement": "append"},
+]
+
+
+@pytest.mark.parametrize("recipe", [{}, *RECIPES])
+def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, monkeypatch, recipe):
     dataset, folds = planted()
-    whole, _, history = run(tmp_path / "whole", dataset, folds)
+    whole, _, history = run(tmp_path / "whole", dataset, folds, **recipe)
 
     class Killed(Exception):
         pass
@@ -64,7 +71,7 @@ def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, mon
 
     monkeypatch.setattr(training.Classification, "on_train_epoch_start", stop_in_fourth_epoch)
     with pytest.raises(Killed):
-        run(tmp_path / "work", dataset, folds)
+        run(tmp_path / "work", dataset, folds, **recipe)
     monkeypatch.setattr(training.Classification, "on_train_epoch_start", original)
     starts = []
     monkeypatch.setattr(
@@ -72,7 +79,7 @@ def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, mon
         "on_train_epoch_start",
         lambda self: (starts.append(self.current_epoch), original(self)),
     )
-    resumed, _, resumed_history = run(tmp_path / "work", dataset, folds)
+    resumed, _, resumed_history = run(tmp_path / "work", dataset, folds, **recipe)
     assert starts[0] == 3
     assert torch.equal(weights(whole), weights(resumed))
     assert history == resumed_history
@@ -132,6 +139,124 @@ def test_prediction_of_the_other_strand_swaps_forward_and_reverse():
     swapped_forward, swapped_reverse = prediction.predict(model, dna.reverse_complement(codes), CPU)
     np.testing.assert_allclose(forward, swapped_reverse, atol=1e-6)
     np.testing.assert_allclose(reverse, swapped_forward, atol=1e-6)
+
+
+def published(epochs, warmup, highest):
+    """The published rates by torch's own schedulers, epoch by epoch."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=highest)
+    rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-4 / highest, total_iters=warmup)
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs - warmup, eta_min=1e-5)
+    schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warmup])
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "highest"), [(50, 5, 1e-3), (100, 4, 5e-4), (12, 1, 1e-3)])
+def test_published_schedule_changes_between_epochs_as_torch_s_does(epochs, warmup, highest):
+    recipe = {"max_epochs": epochs, "warmup_epochs": warmup, "learning_rate": highest, "schedule": "published"}
+    expected = published(epochs, warmup, highest)
+    assert expected[0] == pytest.approx(1e-4) and expected[warmup] == pytest.approx(highest)
+    for moment in (0.1, 0.9):
+        rates = [training.learning_rate(recipe, epoch + moment) for epoch in range(epochs)]
+        np.testing.assert_allclose(rates, expected, rtol=1e-9)
+    assert training.learning_rate(recipe, epochs) == pytest.approx(1e-5)
+
+
+def test_modern_schedule_rises_and_falls_with_every_batch():
+    recipe = {"max_epochs": 10, "warmup_epochs": 2, "learning_rate": 0.01, "schedule": "modern"}
+    rates = np.array([training.learning_rate(recipe, moment) for moment in np.linspace(0, 10, 101)])
+    np.testing.assert_allclose(rates[:21], np.linspace(0, 0.01, 21))
+    assert (np.diff(rates[20:]) < 0).all()
+    assert rates[60] == pytest.approx(0.005) and rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_history_has_the_rate_that_each_epoch_ran_at(tmp_path):
+    dataset, folds = planted(60)
+    recipe = {"schedule": "published", "warmup_epochs": 2, "max_epochs": 5, "learning_rate": 0.002}
+    _, _, history = run(tmp_path / "work", dataset, folds, **recipe)
+    np.testing.assert_allclose([row["learning_rate"] for row in history], published(5, 2, 0.002))
+
+
+def steps(monkeypatch, work, dataset, folds, **recipe):
+    """(class of the optimizer, its settings, number of its steps) of a training."""
+    seen = []
+    original = training.Classification.optimizer_step
+
+    def counted(self, epoch, batch, optimizer, closure=None):
+        seen.append(optimizer.optimizer if hasattr(optimizer, "optimizer") else optimizer)
+        original(self, epoch, batch, optimizer, closure)
+
+    monkeypatch.setattr(training.Classification, "optimizer_step", counted)
+    run(work, dataset, folds, max_epochs=1, batch_size=20, **recipe)
+    return type(seen[0]), seen[0].defaults, len(seen)
+
+
+@pytest.mark.parametrize(("accumulate", "expected"), [(1, 8), (4, 2), (3, 3)])
+def test_optimizer_is_the_one_asked_for_and_steps_after_so_many_batches(tmp_path, monkeypatch, accumulate, expected):
+    dataset, folds = planted()
+    recipe = {"optimizer": "sgd", "momentum": 0.8, "weight_decay": 0.02, "accumulate": accumulate}
+    kind, settings, n = steps(monkeypatch, tmp_path / "work", dataset, folds, **recipe)
+    assert (kind, settings["momentum"], settings["weight_decay"], n) == (torch.optim.SGD, 0.8, 0.02, expected)
+
+
+def test_adamw_has_the_betas_asked_for(tmp_path, monkeypatch):
+    dataset, folds = planted(60)
+    kind, settings, _ = steps(monkeypatch, tmp_path / "work", dataset, folds, betas=[0.9, 0.99])
+    assert (kind, settings["betas"]) == (torch.optim.AdamW, (0.9, 0.99))
+
+
+@pytest.mark.parametrize("wanted", [[0, 1], [1], [0]])
+def test_appended_rows_are_the_other_strand_of_the_labels_asked_for(wanted):
+    from cisflow import dna
+
+    dataset, folds = planted(60)
+    recipe = training.DEFAULTS | {"reverse_complement": "append", "reverse_complement_labels": wanted}
+    for fold in ("train", "valid"):
+        rows = training._loader(dataset, folds == fold, recipe, 8, None).dataset
+        codes, labels = dataset.codes[folds == fold], dataset.labels[folds == fold]
+        chosen = np.isin(labels[:, 0], wanted)
+        np.testing.assert_array_equal(rows.codes[: len(codes)], codes)
+        np.testing.assert_array_equal(rows.codes[len(codes) :], dna.reverse_complement(codes[chosen]))
+        np.testing.assert_array_equal(rows.labels, np.concatenate([labels, labels[chosen]]))
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [("random", [0, 1]), ("random", [1]), ("none", [0, 1])])
+def test_random_strands_are_shown_for_the_labels_asked_for(tmp_path, monkeypatch, mode, wanted):
+    from cisflow import dna
+
+    dataset, folds = planted(240)
+    seen = []
+    original = models.inputs
+    monkeypatch.setattr(models, "inputs", lambda *args: (seen.append(args[1].clone()), original(*args))[1])
+    recipe = {"reverse_complement": mode, "reverse_complement_labels": wanted, "max_epochs": 1}
+    run(tmp_path / "work", dataset, folds, **recipe)
+    label_of = {row.tobytes(): label for row, label in zip(dataset.codes, dataset.labels[:, 0], strict=True)}
+    turned = {0: [], 1: []}
+    for row in torch.cat(seen).numpy()[: (folds == "train").sum()]:
+        other = dna.reverse_complement(row).copy().tobytes()
+        turned[label_of.get(row.tobytes(), label_of.get(other))].append(other in label_of)
+    for label, flags in turned.items():
+        share = np.mean(flags)
+        assert (0.3 < share < 0.7) if mode == "random" and label in wanted else share == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer: 'adam'; expected one of adamw, sgd"),
+        ({"schedule": "cosine"}, "schedule: 'cosine'; expected one of constant, published, modern"),
+        ({"reverse_complement": True}, "reverse_complement: 'True'; expected one of random, append, none"),
+        ({"schedule": "modern"}, "warmup_epochs: 5; expected less than max_epochs, 5"),
+    ],
+)
+def test_a_choice_that_is_not_there_is_named(tmp_path, recipe, message):
+    dataset, folds = planted(12)
+    with pytest.raises(InputError, match=message):
+        run(tmp_path / "work", dataset, folds, **{"max_epochs": 5} | recipe)
 
 
 def test_unknown_training_key_is_named(tmp_path):

@@ -45,8 +45,10 @@ def multipliers(model, codes, targets, method, device="cpu", strands="both", bat
 
     Raises
     ------
-    InputError : unknown method.
+    InputError : unknown method, or a network that reads tokens.
     """
+    if models.reads_tokens(model):
+        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
     if method not in METHODS:
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
     network = (BothStrands(model) if strands == "both" else model).to(device).eval()
