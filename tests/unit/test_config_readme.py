@@ -136,6 +136,7 @@ def schema_defaults(schema):
 
 NETWORK = SCHEMA["properties"]["models"]["additionalProperties"]["else"]["properties"]
 EXPLAIN = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["explain"]["items"]
+ATTRIBUTION = SCHEMA["properties"]["attribution"]["additionalProperties"]
 MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
 
 
@@ -144,6 +145,7 @@ MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
     [
         ("training", NETWORK["training"]),
         ("attribution/selection", EXPLAIN),
+        ("attribution/methods", ATTRIBUTION),
         ("motifs/discovery", MOTIFS["discovery"]),
         ("motifs/hotspots", MOTIFS["hotspots"]),
     ],

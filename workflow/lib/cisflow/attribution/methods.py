@@ -17,7 +17,7 @@ from cisflow.errors import InputError, listing
 # What the methods take unless told otherwise.
 DEFAULTS = {
     "strands": "both",
-    "batch_size": 128,
+    "batch_size": 256,
     "target_chunk": 32,
     "steps": 20,
     "baseline": None,

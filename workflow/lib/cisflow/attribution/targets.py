@@ -63,11 +63,6 @@ class Targets:
         return torch.zeros((*chosen.shape, self.n_outputs), device=chosen.device).scatter_(2, chosen[..., None], 1)
 
 
-def name(entry):
-    """Name of an entry of the config's `targets`: itself, or that of a group."""
-    return entry if isinstance(entry, str) else entry["name"]
-
-
 def members(entries):
     """Entries of the config's `targets` as weighted sums of outputs.
 
@@ -88,8 +83,9 @@ def members(entries):
     """
     found = {}
     for entry in entries:
-        if name(entry) in found:
-            raise InputError(f"targets: two entries named '{name(entry)}'; expected names that differ")
+        name = entry if isinstance(entry, str) else entry["name"]
+        if name in found:
+            raise InputError(f"targets: two entries named '{name}'; expected names that differ")
         if isinstance(entry, str):
             weights = {entry: 1.0}
         elif "mean" in entry:
@@ -99,7 +95,7 @@ def members(entries):
             for side, sign in zip(entry["contrast"], (1.0, -1.0), strict=True):
                 for output, weight in found.get(side, {side: 1.0}).items():
                     weights[output] = weights.get(output, 0.0) + sign * weight
-        found[name(entry)] = weights
+        found[name] = weights
     return found
 
 
@@ -123,7 +119,8 @@ def from_members(groups, outputs, chosen):
             raise InputError(
                 f"targets: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
             )
-    which = np.array([list(groups).index(target) for target in chosen], dtype=np.int64)[:, None]
+    row_of = {target: row for row, target in enumerate(groups)}
+    which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
     if all(list(weights.values()) == [1.0] for weights in groups.values()):
         return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)
     values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
