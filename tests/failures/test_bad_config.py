@@ -38,6 +38,7 @@ DEMO = yaml.safe_load((pipeline.ROOT / "config" / "demo.yaml").read_text())
 CTCF = ("datasets", "ctcf")
 EXPLAIN = (*CTCF, "explain", 0)
 TRAINED_ON = ("features", "factors", "trained_on")
+START = {"model": "motif_cnn", "dataset": "factors", "split": "random", "seed": 1}
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
 NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
 OWN = DEMO["datasets"]["ctcf"]
@@ -52,8 +53,9 @@ MISTAKES = {
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
-        "models.basset.training: unknown key 'epochs'; expected keys: max_epochs, batch_size, learning_rate, "
-        "weight_decay, patience, reverse_complement, shift, precision",
+        "models.basset.training: unknown key 'epochs'; expected keys: max_epochs, batch_size, accumulate, "
+        "optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, "
+        "reverse_complement, reverse_complement_labels, shift, precision",
     ),
     "unknown key of a source": (
         change(*CTCF, "source", "negative", to="x"),
@@ -180,6 +182,39 @@ MISTAKES = {
     "extractor that is a classifier": (
         change("features", "factors", "model", to="lightgbm"),
         f"features.factors.model: 'lightgbm' is not defined; expected one of {listed(NETWORKS)}",
+    ),
+    "network that starts from no resource": (
+        change("models", "basset", "pretrained", to="sei.pth"),
+        f"models.basset.pretrained: 'sei.pth' is not defined; expected one of {RESOURCES}",
+    ),
+    "tokenizer of no resource": (
+        change("models", "basset", "tokenizer", to="tokenizer.json"),
+        f"models.basset.tokenizer: 'tokenizer.json' is not defined; expected one of {RESOURCES}",
+    ),
+    "network that starts from a classifier": (
+        change("models", "basset", "trained_on", to=START | {"model": "lightgbm"}),
+        f"models.basset.trained_on.model: 'lightgbm' is not defined; expected one of {listed(NETWORKS)}",
+    ),
+    "network that starts from a training that is not": (
+        change("models", "basset", "trained_on", to=START | {"seed": 2}),
+        "models.basset.trained_on.seed: '2' is not defined; expected one of 1",
+    ),
+    "network with two starts": (
+        lambda config: config["models"]["basset"].update(trained_on=START, pretrained="hg19_fragments.fa"),
+        "models.basset: found pretrained and trained_on; expected one of them at most",
+    ),
+    "networks that start from each other": (
+        lambda config: (
+            config["models"]["basset"].update(trained_on=START),
+            config["models"]["motif_cnn"].update(
+                trained_on={"model": "basset", "dataset": "ctcf", "split": "random", "seed": 1}
+            ),
+        ),
+        "models.motif_cnn.trained_on: motif_cnn starts from basset starts from motif_cnn; expected a chain that ends",
+    ),
+    "nothing to freeze": (
+        change("models", "basset", "freeze", to=True),
+        "models.basset.freeze: true needs the key pretrained or trained_on",
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),

@@ -167,7 +167,7 @@ def test_checkpoints_load_whatever_their_prefix(tmp_path, wrap):
 
 
 def test_unknown_architecture_and_setting_are_named():
-    with pytest.raises(InputError, match="unknown architecture 'Bassett'; expected one of BassetLike"):
+    with pytest.raises(InputError, match="unknown architecture 'Bassett'; expected one of AttentionConv"):
         models.build("Bassett")
     with pytest.raises(InputError, match="architecture MotifCNN: settings .*kernels"):
         models.build("MotifCNN", kernels=3)

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 LIB = Path(workflow.basedir) / "lib"
-NETWORK_KEYS = ("architecture", "settings", "training")
+NETWORK_KEYS = ("architecture", "settings", "training", "freeze")
 # Settings that belong to some attribution methods only.
 PATH_METHODS = ("integrated_gradients", "deep_lift_shap")
 METHOD_KEYS = {
@@ -76,6 +76,10 @@ def check_references():
             expect(model["weights"], resources, f"models.{name}.weights")
         if "classifier" in model:
             expect(model["features"], config["features"], f"models.{name}.features")
+        for key in ("pretrained", "tokenizer"):
+            if key in model:
+                expect(model[key], resources, f"models.{name}.{key}")
+        check_start(name, model)
     for name, extractor in config["features"].items():
         where = f"features.{name}"
         expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
@@ -112,6 +116,24 @@ def check_references():
                 explained.add((job["model"], job["split"], seed))
     if "database" in config["motifs"]:
         expect(config["motifs"]["database"], resources, "motifs.database")
+
+
+def check_start(name, model):
+    """What a network starts from: nothing, a checkpoint or a training of another network, in a chain without a ring."""
+    where = f"models.{name}.trained_on"
+    if "trained_on" in model:
+        if "pretrained" in model:
+            fail(f"models.{name}: found pretrained and trained_on; expected one of them at most")
+        start = model["trained_on"]
+        expect(start["model"], [other for other in config["models"] if is_network(other)], f"{where}.model")
+        check_training(start["model"], start, where)
+        chain = [name]
+        while "trained_on" in config["models"][chain[-1]]:
+            chain.append(config["models"][chain[-1]]["trained_on"]["model"])
+            if chain[-1] in chain[:-1]:
+                fail(f"{where}: {' starts from '.join(chain)}; expected a chain that ends")
+    elif model.get("freeze") and "pretrained" not in model:
+        fail(f"models.{name}.freeze: true needs the key pretrained or trained_on")
 
 
 def check_training(model, training, where):
@@ -280,13 +302,17 @@ def extractor_code(wildcards):
     return code_digest("commands/features", architecture_module(config["features"][wildcards.extractor]["model"]))
 
 
+def get_trained_weights(model, trained):
+    """Weights of a network that this run trains, by its entry `trained_on`."""
+    return f"results/{trained['dataset']}/models/{model}/{trained['split']}/seed{trained['seed']}/model.safetensors"
+
+
 def get_extractor_weights(wildcards):
     extractor = config["features"][wildcards.extractor]
     model = config["models"][extractor["model"]]
     if "weights" in model:
         return f"resources/{model['weights']}"
-    trained = extractor["trained_on"]
-    return f"results/{trained['dataset']}/models/{extractor['model']}/{trained['split']}/seed{trained['seed']}/model.safetensors"
+    return get_trained_weights(extractor["model"], extractor["trained_on"])
 
 
 def get_extractor_genome(wildcards):
@@ -319,6 +345,24 @@ def get_model(wildcards):
     model = config["models"][wildcards.model]
     keys = NETWORK_KEYS if is_network(wildcards.model) else ("classifier", "groups", "settings")
     return {key: model[key] for key in keys if key in model}
+
+
+def get_pretrained(wildcards):
+    """Weights that a network starts from, where it does."""
+    model = config["models"][wildcards.model]
+    if "trained_on" in model:
+        return [get_trained_weights(model["trained_on"]["model"], model["trained_on"])]
+    return [f"resources/{model['pretrained']}"] if "pretrained" in model else []
+
+
+def get_tokenizer(wildcards):
+    model = config["models"][wildcards.model]
+    return [f"resources/{model['tokenizer']}"] if "tokenizer" in model else []
+
+
+def option(name, paths):
+    """`--name path` for the one path of a list, or nothing."""
+    return f"--{name} {shlex.quote(paths[0])}" if paths else ""
 
 
 def get_classifier_features(wildcards):

@@ -5,6 +5,8 @@ rule train:
         labels="results/{dataset}/targets.npy",
         targets="results/{dataset}/targets.tsv",
         split="results/{dataset}/splits/{split}.tsv",
+        pretrained=get_pretrained,
+        tokenizer=get_tokenizer,
     output:
         weights="results/{dataset}/models/{model}/{split}/seed{seed}/model.safetensors",
         history="results/{dataset}/models/{model}/{split}/seed{seed}/history.tsv",
@@ -26,11 +28,14 @@ rule train:
         code=network_code("train"),
         model=lambda wildcards: to_json(get_model(wildcards)),
         dataset=subpath(input.windows, parent=True),
+        pretrained=lambda wildcards, input: option("pretrained", input.pretrained),
+        tokenizer=lambda wildcards, input: option("tokenizer", input.tokenizer),
         # Checkpoints live where Snakemake does not delete them when the job fails, so that training resumes.
         work=lambda wildcards, output: Path(output.weights).with_name("work").as_posix(),
         device=config["device"],
     shell:
         "python -m cisflow train --dataset {params.dataset} --split {input.split} --model {params.model:q}"
+        " {params.pretrained} {params.tokenizer}"
         " --seed {wildcards.seed} --device {params.device} --gpus {resources.gpu} --threads {threads}"
         " --work {params.work} --output {output.weights} --history {output.history} --manifest {output.manifest}"
         " > {log} 2>&1"

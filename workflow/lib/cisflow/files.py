@@ -63,6 +63,13 @@ def write_text(path, text):
         temporary.write_text(text)
 
 
+def read_text(path):
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as text: {error}") from error
+
+
 def write_json(path, content):
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 

@@ -22,7 +22,7 @@ def predict(model, codes, device, batch_size=512, description="predict"):
         for strand, sequences in enumerate((codes, dna.reverse_complement(codes))):
             for start in range(0, len(codes), batch_size):
                 batch = np.ascontiguousarray(sequences[start : start + batch_size])
-                outputs = models.probabilities(model, model(models.one_hot(batch, device)).float())
+                outputs = models.probabilities(model, model(models.inputs(model, batch, device)).float())
                 strands[strand, start : start + len(batch)] = outputs.cpu().numpy()
                 bar.update(len(batch))
     return strands[0], strands[1]

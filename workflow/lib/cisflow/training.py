@@ -2,6 +2,9 @@
 
 import json
 import logging
+import math
+import signal
+import sys
 import warnings
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
@@ -18,13 +22,27 @@ from cisflow.errors import InputError
 DEFAULTS = {
     "max_epochs": 30,
     "batch_size": 128,
+    "accumulate": 1,
+    "optimizer": "adamw",
     "learning_rate": 1e-3,
     "weight_decay": 0.01,
+    "betas": [0.9, 0.999],
+    "momentum": 0.95,
+    "schedule": "constant",
+    "warmup_epochs": 5,
     "patience": 5,
-    "reverse_complement": True,
+    "reverse_complement": "random",
+    "reverse_complement_labels": [0, 1],
     "shift": 0,
     "precision": "32-true",
 }
+CHOICES = {
+    "optimizer": ("adamw", "sgd"),
+    "schedule": ("constant", "published", "modern"),
+    "reverse_complement": ("random", "append", "none"),
+}
+# Where the published schedule starts and where it ends (Daoud & Ben-Hur 2025).
+PUBLISHED_START, PUBLISHED_END = 1e-4, 1e-5
 
 
 class Windows(torch.utils.data.Dataset):
@@ -73,9 +91,11 @@ class Classification(L.LightningModule):
         self.history = []
 
     def configure_optimizers(self):
-        return torch.optim.AdamW(
-            self.network.parameters(), lr=self.settings["learning_rate"], weight_decay=self.settings["weight_decay"]
-        )
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        common = {"lr": self.settings["learning_rate"], "weight_decay": self.settings["weight_decay"]}
+        if self.settings["optimizer"] == "sgd":
+            return torch.optim.SGD(trained, momentum=self.settings["momentum"], **common)
+        return torch.optim.AdamW(trained, betas=tuple(self.settings["betas"]), **common)
 
     def on_save_checkpoint(self, checkpoint):
         checkpoint["history"] = self.history
@@ -88,13 +108,20 @@ class Classification(L.LightningModule):
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
         self._train = _Mean()
 
+    def on_train_batch_start(self, _, number):
+        # Set from the epoch and the batch alone, so that a resumed run has the rates of one that never stopped.
+        moment = self.current_epoch + (number + 0.5) / self.trainer.num_training_batches
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = learning_rate(self.settings, moment)
+
     def training_step(self, batch, _):
         codes, labels = batch
-        x = models.one_hot(shifted(codes, self.settings["shift"]), self.device)
-        if self.settings["reverse_complement"]:
-            flipped = torch.rand(len(x), device=x.device) < 0.5
-            x = torch.where(flipped[:, None, None], x.flip(1, 2), x)
-        loss, count = _loss(self.network(x), labels)
+        codes = shifted(codes, self.settings["shift"])
+        if self.settings["reverse_complement"] == "random":
+            flipped = torch.rand(len(codes), device=codes.device) < 0.5
+            flipped &= labelled(labels, self.settings["reverse_complement_labels"])
+            codes = torch.where(flipped[:, None], reverse_complement(codes), codes)
+        loss, count = _loss(self.network(models.inputs(self.network, codes, self.device)), labels)
         self._train.add(loss, count)
         return loss
 
@@ -104,7 +131,7 @@ class Classification(L.LightningModule):
 
     def validation_step(self, batch, _):
         codes, labels = batch
-        logits = self.network(models.one_hot(codes, self.device)).float()
+        logits = self.network(models.inputs(self.network, codes, self.device)).float()
         self._valid.add(*_loss(logits, labels))
         self._logits.append(logits.cpu())
         self._labels.append(labels.cpu())
@@ -132,6 +159,35 @@ class Classification(L.LightningModule):
                 "valid_auroc": float(metrics["valid_auroc"]),
             }
         )
+
+
+def learning_rate(training, moment):
+    """The learning rate at a moment of training, counted in epochs from 0.
+
+    `constant` is the same throughout. `published` rises linearly from 1e-4 over `warmup_epochs`, and falls in a half
+    cosine to 1e-5 at `max_epochs`; it changes between epochs alone, so that the first one runs at 1e-4. `modern` rises
+    from 0 and falls to 0 in the same way, and changes with every batch.
+    """
+    highest, warmup = training["learning_rate"], training["warmup_epochs"]
+    if training["schedule"] == "constant":
+        return highest
+    start, end = 0.0, 0.0
+    if training["schedule"] == "published":
+        start, end, moment = PUBLISHED_START, PUBLISHED_END, math.floor(moment)
+    if moment < warmup:
+        return start + (highest - start) * moment / warmup
+    phase = (moment - warmup) / (training["max_epochs"] - warmup)
+    return end + (highest - end) * (1 + math.cos(math.pi * phase)) / 2
+
+
+def labelled(labels, wanted):
+    """Which rows of labels (n, t) have one of the `wanted` labels, 0 or 1, for any target: (n,) bool."""
+    return torch.stack([labels == value for value in wanted]).any(0).any(1)
+
+
+def reverse_complement(codes):
+    """Reverse complement of each row of codes (n, length)."""
+    return torch.as_tensor(dna.COMPLEMENT, device=codes.device)[codes.long()].flip(1)
 
 
 def shifted(codes, most):
@@ -188,7 +244,9 @@ class _Bar(TQDMProgressBar):
         return bar
 
 
-def train(dataset, folds, architecture, settings, training, seed, device, work, inputs=()):
+def train(
+    dataset, folds, architecture, settings, training, seed, device, work, inputs=(), pretrained=None, freeze=False
+):
     """Train one network and return it with the weights of its best epoch.
 
     A checkpoint is kept in `work` after every epoch; called again with the same arguments after an interruption,
@@ -205,6 +263,8 @@ def train(dataset, folds, architecture, settings, training, seed, device, work, 
     device : torch.device.
     work : folder of the checkpoints; removed by the caller once the result is safe.
     inputs : digests of the input files; checkpoints made from others are not resumed.
+    pretrained : checkpoint whose weights the network's pretrained part starts from; see models.take_weights.
+    freeze : keep those weights as they are. Dropout between them stays, as in the published training.
 
     Returns
     -------
@@ -212,20 +272,28 @@ def train(dataset, folds, architecture, settings, training, seed, device, work, 
 
     Raises
     ------
-    InputError : unknown training key, too few windows, or a loss that is not finite.
+    InputError : unknown training key or choice, too few windows, weights that do not fit, or a loss that is not
+        finite.
+    SystemExit : status 143 after SIGTERM; the last complete epoch is in `work`.
     """
-    unknown = sorted(set(training) - set(DEFAULTS))
-    if unknown:
-        raise InputError(f"training settings: unknown key '{unknown[0]}'; expected {', '.join(DEFAULTS)}")
-    training = DEFAULTS | training
+    training = complete_training(training)
     settings = complete_settings(architecture, settings, dataset)
     L.seed_everything(seed, verbose=False)
     network = models.build(architecture, **settings)
+    if pretrained:
+        taken = models.take_weights(network, pretrained)
+        print(
+            f"{pretrained}: {len(taken)} tensors taken, {len(network.state_dict()) - len(taken)} new", file=sys.stderr
+        )
+        for name in taken if freeze else ():
+            network.get_parameter(name).requires_grad_(False)
+    elif freeze:
+        raise InputError("freeze: there are no pretrained weights to keep")
     loaders = [
-        _loader(dataset, folds == "train", training["batch_size"], seed),
-        _loader(dataset, folds == "valid", 4 * training["batch_size"], None),
+        _loader(dataset, folds == "train", training, training["batch_size"], seed),
+        _loader(dataset, folds == "valid", training, 4 * training["batch_size"], None),
     ]
-    job = {"architecture": architecture, "settings": settings, "training": training, "seed": seed}
+    job = {"architecture": architecture, "settings": settings, "training": training, "seed": seed, "freeze": freeze}
     work = _resumable(work, job | {"inputs": list(inputs)})
     module = Classification(network, training, seed)
     stopping = EarlyStopping("valid_loss", patience=training["patience"], check_on_train_epoch_end=True)
@@ -243,13 +311,39 @@ def train(dataset, folds, architecture, settings, training, seed, device, work, 
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         if not _stopped(last, stopping):
             trainer = _trainer(training, device, work, [stopping, *keeping, _Bar(refresh_rate=20)])
-            trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
+            try:
+                trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
+            except SIGTERMException:
+                # Lightning's own exit has status 0, as if all were done.
+                print(f"stopped by SIGTERM: the same call goes on from the last epoch in {work}", file=sys.stderr)
+                sys.exit(128 + signal.SIGTERM)
     best = torch.load(work / "best.ckpt", map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     rows = torch.load(last, map_location="cpu", weights_only=True)["history"]
     history = [row | {"best": int(row["epoch"] == best["epoch"] + 1)} for row in rows]
     header = {"architecture": architecture, "settings": settings, "targets": dataset.targets}
     return network.cpu().eval(), header, history
+
+
+def complete_training(training):
+    """DEFAULTS, overridden.
+
+    Raises
+    ------
+    InputError : unknown key or choice, or a warm-up that leaves nothing of the training.
+    """
+    if unknown := sorted(set(training) - set(DEFAULTS)):
+        raise InputError(f"training settings: unknown key '{unknown[0]}'; expected {', '.join(DEFAULTS)}")
+    training = DEFAULTS | training
+    for key, choices in CHOICES.items():
+        if training[key] not in choices:
+            raise InputError(f"training settings: {key}: '{training[key]}'; expected one of {', '.join(choices)}")
+    if training["schedule"] != "constant" and training["warmup_epochs"] >= training["max_epochs"]:
+        raise InputError(
+            f"training settings: warmup_epochs: {training['warmup_epochs']}; "
+            f"expected less than max_epochs, {training['max_epochs']}"
+        )
+    return training
 
 
 def complete_settings(architecture, settings, dataset):
@@ -260,8 +354,13 @@ def complete_settings(architecture, settings, dataset):
     return ({"length": dataset.codes.shape[1]} | completed) if fixed else completed
 
 
-def _loader(dataset, rows, batch_size, seed):
-    windows = Windows(dataset.codes[rows], dataset.labels[rows])
+def _loader(dataset, rows, training, batch_size, seed):
+    codes, labels = dataset.codes[rows], dataset.labels[rows]
+    if training["reverse_complement"] == "append":
+        twice = labelled(torch.from_numpy(labels), training["reverse_complement_labels"]).numpy()
+        codes = np.concatenate([codes, dna.reverse_complement(codes[twice])])
+        labels = np.concatenate([labels, labels[twice]])
+    windows = Windows(codes, labels)
     if len(windows) == 0:
         raise InputError("a fold to train or validate on holds no windows")
     # Batch normalisation cannot work on a last batch of one.
@@ -303,6 +402,7 @@ def _trainer(training, device, work, callbacks):
         accelerator="cpu" if device.type == "cpu" else "gpu",
         devices=1 if device.type == "cpu" else [device.index or 0],
         precision=training["precision"],
+        accumulate_grad_batches=training["accumulate"],
         max_epochs=training["max_epochs"],
         callbacks=callbacks,
         deterministic=device.type == "cpu",

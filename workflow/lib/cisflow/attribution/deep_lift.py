@@ -4,10 +4,11 @@ import contextlib
 import warnings
 
 import torch
-from tangermeme.deep_lift_shap import deep_lift_shap
+from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
 from torch import nn
 
 from cisflow.errors import InputError
+from cisflow.models.layers import Product
 
 
 class _Explained(nn.Module):
@@ -42,7 +43,7 @@ def deep_lift(network, x, references, weights, batch_size):
     explained = _Explained(network, weights.repeat_interleave(k, dim=0).split(batch_size))
     # tangermeme checks references that it is given, and refuses what is not one-hot; of a function it takes any.
     batches = iter(references.flatten(0, 1).split(batch_size))
-    with warnings.catch_warnings(), _any_algorithm():
+    with warnings.catch_warnings(), _any_algorithm(), _hookable_products(network):
         # Unknown bases are 0.25 in each channel; and convergence is an error here, not a warning.
         warnings.simplefilter("ignore")
         found = deep_lift_shap(
@@ -70,6 +71,24 @@ def _any_algorithm():
         yield
     finally:
         torch.use_deterministic_algorithms(asked)
+
+
+@contextlib.contextmanager
+def _hookable_products(network):
+    """Puts the module that tangermeme has a rule for in the place of each Product of a network."""
+    found = [
+        (parent, name, child)
+        for parent in network.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, Product)
+    ]
+    for parent, name, child in found:
+        setattr(parent, name, BilinearOp(child.equation))
+    try:
+        yield
+    finally:
+        for parent, name, child in found:
+            setattr(parent, name, child)
 
 
 def _global_maximum(module, grad_input, grad_output):

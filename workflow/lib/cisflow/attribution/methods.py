@@ -85,7 +85,7 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
 
     Raises
     ------
-    InputError : unknown method, setting or target; DeepLIFT that does not converge.
+    InputError : unknown method, setting or target; a network that reads tokens; DeepLIFT that does not converge.
     """
     targets = targets if isinstance(targets, Targets) else Targets(targets, model.n_outputs)
     result = np.empty((len(codes), len(targets), 4, codes.shape[1]), dtype=np.float32)
@@ -100,6 +100,8 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, **se
     Parameters are those of `multipliers`; `targets` is Targets, and `start` the first row, at the start of a block:
     what the blocks are does not depend on it.
     """
+    if models.reads_tokens(model):
+        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
     if method not in METHODS:
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
     if unknown := [name for name in settings if name not in DEFAULTS]:
@@ -264,7 +266,8 @@ def _against_all(x, parts, constant):
         base = base.cpu()[:, None]
         contributions = found * (x - base)
         error = contributions.sum(dim=(2, 3)) - difference
-        size = contributions.abs().sum(dim=(2, 3)).clamp_min(torch.finfo(error.dtype).tiny)
+        # Below that, the rounding of outputs near 1 would count.
+        size = contributions.abs().sum(dim=(2, 3)).clamp_min(1e-3)
         worst = max(worst, (error.abs() / size).max().item())
         total = total + (found if constant else found - (base * found).sum(dim=2, keepdim=True))
         total_difference, total_error, count = total_difference + difference, total_error + error, count + 1

@@ -12,7 +12,11 @@ from cisflow import datasets, device, files, models, training
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
-    parser.add_argument("--model", required=True, type=json.loads, help="JSON: architecture, settings, training")
+    parser.add_argument(
+        "--model", required=True, type=json.loads, help="JSON: architecture, settings, training, freeze"
+    )
+    parser.add_argument("--pretrained", help="checkpoint that the network's pretrained part starts from")
+    parser.add_argument("--tokenizer", help="tokenizer.json, for a network that reads tokens")
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
@@ -27,8 +31,13 @@ def run(args):
     dataset = datasets.read(args.dataset)
     folds = datasets.read_folds(args.split, dataset.ids)
     inputs = [Path(args.dataset, name) for name in ("windows.tsv", "sequences.npy", "targets.npy")] + [args.split]
-    job = {"architecture": args.model["architecture"], "settings": args.model.get("settings", {})}
-    recipe = args.model.get("training", {})
+    inputs += [path for path in (args.pretrained, args.tokenizer) if path]
+    settings = dict(args.model.get("settings", {}))
+    if args.tokenizer:
+        # The text itself, so that the trained network can be read without the file.
+        settings["tokenizer"] = files.read_text(args.tokenizer)
+    job = {"architecture": args.model["architecture"], "settings": settings, "training": args.model.get("training", {})}
+    job |= {"pretrained": args.pretrained, "freeze": args.model.get("freeze", False)}
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
     with (
@@ -36,7 +45,7 @@ def run(args):
         device.acquire(args.device, args.gpus, args.threads) as where,
     ):
         network, header, history = training.train(
-            dataset, folds, **job, training=recipe, seed=args.seed, device=where, work=args.work, inputs=job_inputs
+            dataset, folds, **job, seed=args.seed, device=where, work=args.work, inputs=job_inputs
         )
         models.save(args.output, network, header)
         files.write_table(args.history, pd.DataFrame(training.table(history)))
@@ -44,5 +53,6 @@ def run(args):
             "device": str(where),
             "epochs": len(history),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "frozen": sum(parameter.numel() for parameter in network.parameters() if not parameter.requires_grad),
         }
     shutil.rmtree(args.work)

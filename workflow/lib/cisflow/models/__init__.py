@@ -14,8 +14,12 @@ from cisflow.errors import InputError, listing
 # Architecture -> module of this package. Modules are loaded by name, so that a run imports, and depends on, only the
 # one it uses.
 ARCHITECTURES = {
+    "AttentionConv": "attention_conv",
     "BassetLike": "basset",
     "Beluga": "beluga",
+    "ConvNet": "convnet",
+    "DNABERT2": "dnabert2",
+    "FSei": "fsei",
     "MotifCNN": "motif_cnn",
     "Sei": "sei",
 }
@@ -24,10 +28,11 @@ _PREFIXES = ("module.model.", "module.", "model.")
 
 
 def build(architecture, **settings):
-    """An untrained network: (n, 4, length) float in, (n, n_outputs) out.
+    """An untrained network: what `inputs` makes of n sequences in, (n, n_outputs) out.
 
     Every class of the registry has `n_outputs`, `length` (the one length it accepts, or None) and `output`
-    ("logit" or "probability": what its forward returns).
+    ("logit" or "probability": what its forward returns). A class whose weights can start from a checkpoint has
+    `pretrained` (see `take_weights`), and one that does not read one-hot sequence has `prepare` (see `inputs`).
 
     Raises
     ------
@@ -47,6 +52,16 @@ def one_hot(codes, device):
     codes = torch.as_tensor(codes, device=device).long()
     table = torch.tensor(dna.ONE_HOT, device=device)
     return table[codes].transpose(1, 2)
+
+
+def inputs(model, codes, device):
+    """What a network reads of base codes (n, length): one-hot (n, 4, length), or what its own `prepare` makes."""
+    return model.prepare(codes, device) if reads_tokens(model) else one_hot(codes, device)
+
+
+def reads_tokens(model):
+    """Whether a network reads tokens, which have no gradient towards the bases, instead of one-hot sequence."""
+    return hasattr(model, "prepare")
 
 
 def probabilities(model, outputs):
@@ -99,9 +114,37 @@ def load_pretrained(architecture, settings, path):
     with torch.device("meta"):
         model = build(architecture, **settings)
     state = _strip_prefix(_read_state(path))
-    _check_layout(model, state, architecture, path)
+    _check_layout(model.state_dict(), state, architecture, path)
     model.load_state_dict(state, assign=True, strict=True)
     return model.eval()
+
+
+def take_weights(model, path):
+    """Copy the pretrained part of a checkpoint, by its tensors' names, into a network; the rest stays as it is.
+
+    The network's method `pretrained(state)` says which of its tensors are filled and from where:
+    (dict own name -> name in the checkpoint, prefixes of names that the checkpoint may hold besides).
+
+    Returns
+    -------
+    names of the network's tensors that were filled.
+
+    Raises
+    ------
+    InputError : the architecture has no such part, the file cannot be read, or a tensor is missing, unexpected or of
+        another shape; the network is then unchanged.
+    """
+    architecture = type(model).__name__
+    if not hasattr(model, "pretrained"):
+        raise InputError(f"{path}: architecture {architecture} takes no pretrained weights")
+    state = _strip_prefix(_read_state(path))
+    names, besides = model.pretrained(state)
+    own = model.state_dict()
+    used = {theirs: own[name] for name, theirs in names.items()}
+    found = {name: tensor for name, tensor in state.items() if name in used or not name.startswith(besides)}
+    _check_layout(used, found, f"the pretrained part of {architecture}", path)
+    model.load_state_dict({name: state[theirs] for name, theirs in names.items()}, strict=False)
+    return list(names)
 
 
 def _read_state(path):
@@ -132,8 +175,8 @@ def _strip_prefix(state):
     return state
 
 
-def _check_layout(model, state, architecture, path):
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+def _check_layout(wanted, state, architecture, path):
+    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     complaints = []
     if missing := [name for name in expected if name not in found]:

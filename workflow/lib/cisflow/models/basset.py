@@ -2,17 +2,20 @@
 
 from torch import nn
 
+from cisflow.models.layers import logits
+
 
 class BassetLike(nn.Module):
-    """(n, 4, length) -> (n, n_outputs) logits. 2,392,802 parameters at length 600 with two outputs.
+    """(n, 4, length) -> (n, n_outputs) logits. 2,392,802 parameters at length 600 with the published two logits.
 
     The layout of the Basset-like baseline of Daoud & Ben-Hur (2025), after Basset (Kelley et al. 2016): convolutions
-    without bias, each followed by batch normalisation and ReLU.
+    without bias, each followed by batch normalisation and ReLU. `two_logits` gives the last layer two logits a target,
+    as published; their difference is the output.
     """
 
     output = "logit"
 
-    def __init__(self, length=600, n_outputs=1):
+    def __init__(self, length=600, n_outputs=1, two_logits=False):
         super().__init__()
         self.length = length
         self.n_outputs = n_outputs
@@ -42,7 +45,7 @@ class BassetLike(nn.Module):
             nn.Linear(800, 300),
             nn.ReLU(),
             nn.Dropout(0.4),
-            nn.Linear(300, n_outputs),
+            *logits(300, n_outputs, two_logits),
         )
 
     def forward(self, x):
