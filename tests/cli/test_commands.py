@@ -11,8 +11,9 @@ import safetensors
 
 import pipeline
 import planted
-from cisflow import files, models
+from cisflow import dna, files, models
 from cisflow.__main__ import command_names, main
+from cisflow.attribution import journal, methods
 from tables import check_table
 
 MODEL = {
@@ -74,8 +75,10 @@ def fit(dataset, features, folder, classifier, **settings):
 
 def attribute(dataset, folder, method, output, **selection):
     weights, predictions = folder / "model.safetensors", folder / "predictions.tsv"
-    options = {"method": {"method": method}, "selection": selection, "seed": 1, "device": "cpu", "output": output}
-    return call("attribute", dataset=dataset, weights=weights, predictions=predictions, **options)
+    method = method if isinstance(method, dict) else {"method": method}
+    options = {"method": method, "selection": selection, "seed": 1, "device": "cpu", "output": output}
+    work = output.with_suffix(".work")
+    return call("attribute", dataset=dataset, weights=weights, predictions=predictions, work=work, **options)
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +295,7 @@ def test_a_split_of_other_windows_is_refused(trained, tmp_path, capsys, command)
     assert not (tmp_path / "predictions.tsv").exists()
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "tism", "ism"])
+@pytest.mark.parametrize("method", ["integrated_gradients", "tism", "deep_lift_shap", "ism"])
 def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, method):
     dataset, folder = trained
     assert attribute(dataset, folder, method, tmp_path / "a.npz", folds=["valid", "test"], max_per_target=5) == 0
@@ -311,6 +314,85 @@ def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, met
     np.testing.assert_allclose(predictions["probability"].astype(float), probability, atol=1e-6)
     assert predictions["fold"].tolist() == fold.tolist() and set(fold) <= {"valid", "test"}
     assert set(predictions["label"]) == {"1"} and (probability > 0.5).all()
+    assert not (tmp_path / "a.work").exists()
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift_shap"])
+def test_completeness_of_each_row_is_in_the_file_and_in_the_log(trained, tmp_path, method, capsys):
+    assert attribute(*trained, {"method": method, "n_baselines": 3}, tmp_path / "a.npz") == 0
+    assert f"{method}: contributions miss the difference of the outputs (median " in capsys.readouterr().err
+    with np.load(tmp_path / "a.npz") as arrays:
+        present = dna.one_hot(arrays["sequences"])
+        contributions = arrays["multipliers"] * (present - arrays["baseline"][:, None])
+        error = contributions.sum(axis=(1, 2)) - arrays["output_difference"]
+        np.testing.assert_allclose(error, arrays["completeness_error"], atol=1e-4)
+        assert np.abs(arrays["output_difference"]).max() > 0.1
+
+
+def test_groups_of_targets_are_explained(trained, tmp_path):
+    entries = ["ap1", {"name": "both", "mean": ["ap1", "creb"]}, {"name": "either", "contrast": ["ap1", "creb"]}]
+    wanted = {"folds": ["test"], "max_per_target": 4}
+    assert attribute(*trained, "gradient", tmp_path / "a.npz", targets=entries, **wanted) == 0
+    assert attribute(*trained, "gradient", tmp_path / "b.npz", folds=["test"]) == 0
+    single, group = (
+        files.read_arrays(tmp_path / name, ("ids", "target", "multipliers")) for name in ("b.npz", "a.npz")
+    )
+    assert {name: (group["target"] == name).sum() for name in ("ap1", "both", "either")} == dict.fromkeys(
+        ("ap1", "both", "either"), 4
+    )
+    of = {
+        (row, target): number for number, (row, target) in enumerate(zip(single["ids"], single["target"], strict=True))
+    }
+    seen = set()
+    for number, (row, target) in enumerate(zip(group["ids"], group["target"], strict=True)):
+        parts = [single["multipliers"][of[row, name]] for name in ("ap1", "creb") if (row, name) in of]
+        if target == "ap1":
+            np.testing.assert_allclose(group["multipliers"][number], parts[0], atol=1e-6)
+        elif len(parts) == 2:
+            expected = (parts[0] + parts[1]) / 2 if target == "both" else parts[0] - parts[1]
+            np.testing.assert_allclose(group["multipliers"][number], expected, atol=1e-6)
+            seen.add(target)
+    assert seen == {"both", "either"}
+
+
+def test_targets_that_are_not_predicted_are_named(trained, tmp_path, capsys):
+    assert attribute(*trained, "tism", tmp_path / "a.npz", targets=["ap1", "gata"]) == 1
+    assert "predictions.tsv: no target 'gata', which 'gata' of targets asks for; expected one of ap1, creb" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "SAVE_EVERY_S", 0)
+    method = {"method": "deep_lift_shap", "n_baselines": 3, "batch_size": 6}
+    assert attribute(*trained, method, tmp_path / "whole.npz") == 0
+    explain, rows = methods.attribute, []
+
+    def watched(*args, stop, **settings):
+        for part in explain(*args, **settings):
+            if len(rows) == stop:
+                raise KeyboardInterrupt
+            rows.append(part[0])
+            yield part
+
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, stop=2, **settings))
+    with pytest.raises(KeyboardInterrupt):
+        attribute(*trained, method, tmp_path / "a.npz")
+    assert not (tmp_path / "a.npz").exists()
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, stop=-1, **settings))
+    assert attribute(*trained, method, tmp_path / "a.npz") == 0
+    # Each row was computed once.
+    assert [part.start for part in rows] == list(range(0, rows[-1].stop, 2)) and len(rows) > 4
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "SAVE_EVERY_S", 0)
+    monkeypatch.setattr(journal.Journal, "remove", lambda self: None)
+    assert attribute(*trained, "ism", tmp_path / "a.npz") == 0
+    assert attribute(*trained, "gradient", tmp_path / "a.npz") == 0
+    assert attribute(*trained, "gradient", tmp_path / "b.npz") == 0
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsys):

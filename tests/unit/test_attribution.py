@@ -1,17 +1,32 @@
+"""Multipliers against closed forms, brute force, completeness, and tangermeme's and captum's own."""
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from cisflow import dna, models
-from cisflow.attribution import methods, scores
+from cisflow.attribution import baselines, methods, scores, targets
+from cisflow.attribution.deep_lift import deep_lift
+from cisflow.attribution.linear_front import split
 from cisflow.errors import InputError
 
 LENGTH = 24
+PATH_METHODS = tuple(methods.DEFAULT_BASELINE)
+SMALL = {
+    "AttentionConv": {"length": 42, "n_outputs": 3, "channels": (6, 7, 8), "heads": 2, "hidden": (12, 8)},
+    "BassetLike": {"length": 36, "n_outputs": 3},
+    "ConvNet": {"length": 424, "n_outputs": 3, "channels": (4, 5, 6, 8), "hidden": (10, 12)},
+    "FSei": {"n_outputs": 3, "channels": (4, 6, 8), "hidden": 10},
+    "MotifCNN": {"n_outputs": 3, "channels": 8, "width": 5, "pool": 2, "hidden": 6},
+    "Sei": {"n_targets": 3, "channels": (4, 6, 8)},
+}
+# Of those that take any, one that leaves enough for Sei's splines.
+SIZES = {name: settings.get("length", 256) for name, settings in SMALL.items()}
 
 
 class Linear(nn.Module):
-    """One linear output a target: every attribution method is exact on it."""
+    """Two linear outputs: every attribution method is exact on them."""
 
     output, length, n_outputs = "logit", LENGTH, 2
 
@@ -23,6 +38,17 @@ class Linear(nn.Module):
         return self.layer(x.flatten(1))
 
 
+def build(architecture):
+    torch.manual_seed(0)
+    network = models.build(architecture, **SMALL[architecture])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            # What an untrained one holds would make it the identity.
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return network.eval()
+
+
 @pytest.fixture
 def linear():
     torch.manual_seed(0)
@@ -31,8 +57,7 @@ def linear():
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    return models.build("MotifCNN", n_outputs=3, channels=8, width=5, pool=2, hidden=6).eval()
+    return build("MotifCNN")
 
 
 @pytest.fixture
@@ -40,80 +65,285 @@ def codes():
     return np.random.default_rng(0).integers(0, 4, (5, LENGTH)).astype(np.uint8)
 
 
-def brute_force(model, codes, target):
-    """Exact ISM, one mutant at a time."""
-    effects = np.zeros((len(codes), 4, codes.shape[1]))
-    for row, sequence in enumerate(codes):
-        with torch.inference_mode():
-            reference = float(model(models.one_hot(sequence[None], "cpu"))[0, target[row]])
-            for position in range(len(sequence)):
-                for base in range(4):
-                    mutant = sequence.copy()
-                    mutant[position] = base
-                    if base != sequence[position]:
-                        output = float(model(models.one_hot(mutant[None], "cpu"))[0, target[row]])
-                        effects[row, base, position] = output - reference
+@pytest.fixture(scope="module")
+def trained():
+    """A network that has learned one planted motif for each of two outputs, and sequences with and without them."""
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 4, (512, 60)).astype(np.uint8)
+    labels = rng.integers(0, 2, (512, 2))
+    for target, motif in enumerate(("TGACTCA", "CACGTG")):
+        for row in np.flatnonzero(labels[:, target]):
+            start = 5 + 30 * target + rng.integers(0, 18)
+            codes[row, start : start + len(motif)] = dna.encode(motif)
+    torch.manual_seed(0)
+    # Smooth, so that a path needs few points.
+    network = nn.Sequential(
+        nn.Conv1d(4, 16, 9), nn.GELU(), nn.AvgPool1d(4), nn.Flatten(), nn.Linear(208, 16), nn.GELU(), nn.Linear(16, 2)
+    )
+    network.n_outputs = 2
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    x, y = models.one_hot(codes, "cpu"), torch.tensor(labels).float()
+    for _ in range(120):
+        optimiser.zero_grad()
+        loss = nn.functional.binary_cross_entropy_with_logits(network(x), y)
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.1
+    optimiser.zero_grad()
+    return network.eval(), codes[:6]
+
+
+def multipliers(network, codes, *args, **settings):
+    return methods.multipliers(network, codes, *args, **{"n_baselines": 4} | settings)
+
+
+def both_strands(network, codes):
+    x = models.one_hot(codes, "cpu")
+    with torch.no_grad():
+        return (network(x) + network(x.flip(1, 2))).numpy() / 2
+
+
+def brute_force(network, codes):
+    """Exact ISM of every output, one mutant at a time."""
+    reference = both_strands(network, codes)
+    effects = np.zeros((len(codes), reference.shape[1], 4, codes.shape[1]))
+    for position in range(codes.shape[1]):
+        for base in range(4):
+            mutants = codes.copy()
+            mutants[:, position] = base
+            changed = codes[:, position] != base
+            effects[changed, :, base, position] = (both_strands(network, mutants) - reference)[changed]
     return effects
 
 
-@pytest.mark.parametrize("strands", ["both", "forward"])
+def attribution(network, codes, method, **settings):
+    """The Attribution of all sequences in one block."""
+    wanted = targets.Targets(None, network.n_outputs)
+    ((_, found),) = methods.attribute(network, codes, wanted, method, **{"batch_size": 10**6} | settings)
+    return found
+
+
 @pytest.mark.parametrize("batch_size", [7, 256])
-def test_ism_equals_brute_force(network, codes, strands, batch_size):
+def test_ism_equals_brute_force(network, codes, batch_size):
     codes[0, 5] = dna.UNKNOWN
-    targets = np.array([0, 1, 2, 0, 1])
-    found = methods.multipliers(network, codes, targets, "ism", strands=strands, batch_size=batch_size)
-    expected = brute_force(methods.BothStrands(network) if strands == "both" else network, codes, targets)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    found = multipliers(network, codes, None, "ism", batch_size=batch_size)
+    np.testing.assert_allclose(found, brute_force(network, codes), atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["tism", "integrated_gradients"])
-def test_multipliers_of_a_linear_model_are_its_weights(linear, codes, method):
-    targets = np.array([0, 1, 0, 1, 1])
-    found = methods.multipliers(linear, codes, targets, method, strands="forward", batch_size=2)
-    weights = linear.layer.weight.detach().numpy().reshape(2, 4, LENGTH)
-    np.testing.assert_allclose(found, weights[targets], atol=1e-6)
+@pytest.mark.parametrize("method", ["gradient", "tism", *PATH_METHODS])
+@pytest.mark.parametrize("baseline", ["uniform", "zeros"])
+def test_multipliers_of_a_linear_model_are_its_weights(linear, codes, method, baseline):
+    found = multipliers(linear, codes, None, method, strands="forward", batch_size=2, baseline=baseline)
+    weights = linear.layer.weight.detach().numpy().reshape(1, 2, 4, LENGTH)
+    np.testing.assert_allclose(found, weights.repeat(5, axis=0), atol=1e-6)
 
 
 def test_ism_of_a_linear_model_is_its_tism(linear, codes):
-    targets = np.zeros(5, dtype=int)
-    ism = methods.multipliers(linear, codes, targets, "ism")
-    gradient = methods.multipliers(linear, codes, targets, "tism")
-    np.testing.assert_allclose(ism, scores.transform(gradient, codes, "tism"), atol=1e-6)
+    gradient = multipliers(linear, codes)
+    np.testing.assert_allclose(
+        multipliers(linear, codes, None, "ism"), scores.transform(gradient, codes, "tism"), atol=1e-6
+    )
 
 
-def test_integrated_gradients_are_complete(network, codes):
-    targets = np.zeros(5, dtype=int)
-    found = methods.multipliers(network, codes, targets, "integrated_gradients", steps=200)
-    contribution = scores.transform(found, codes, "global").sum(axis=(1, 2))
-    both = methods.BothStrands(network)
-    with torch.inference_mode():
-        x = models.one_hot(codes, "cpu")
-        difference = (both(x) - both(torch.full_like(x, 0.25)))[:, 0].numpy()
-    np.testing.assert_allclose(contribution, difference, atol=2e-2 * np.abs(difference).max())
+@pytest.mark.parametrize("method", PATH_METHODS)
+@pytest.mark.parametrize("baseline", baselines.BASELINES)
+def test_contributions_add_up(linear, trained, codes, method, baseline):
+    for network, sequences, limit in ((linear, codes, 1e-6), (*trained, 1e-3)):
+        found = attribution(network, sequences, method, baseline=baseline, n_baselines=3)
+        kept = baselines.stored(baseline)
+        contributions = scores.transform(found.multipliers, sequences, "global", kept).sum(axis=(2, 3))
+        outputs = both_strands(network, sequences)
+        if baseline in baselines.CONSTANT:
+            flat = torch.full((1, 4, sequences.shape[1]), baselines.CONSTANT[baseline])
+            np.testing.assert_allclose(found.difference, outputs - network(flat).detach().numpy(), atol=1e-5)
+        scale = np.abs(found.difference).max()
+        np.testing.assert_allclose(contributions, found.difference, atol=limit * scale)
+        np.testing.assert_allclose(found.error, contributions - found.difference, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("method", ["tism", "integrated_gradients", "ism"])
+def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
+    codes = np.tile(codes, 4)
+    codes[2, 10:13] = dna.UNKNOWN
+    x = models.one_hot(codes, "cpu")
+    made = baselines.make("dinucleotide_shuffled", x, codes, 3, seed=1)
+    assert made.shape == (5, 3, 4, 96)
+
+    def pairs(one_hot):
+        # An unknown base is 0.25 in each channel; as a fifth letter it takes part in pairs of its own.
+        letters = np.where(one_hot.max(axis=0) == 1, one_hot.argmax(axis=0), dna.UNKNOWN)
+        return np.bincount(letters[:-1] * 5 + letters[1:], minlength=25)
+
+    for row in range(5):
+        for shuffle in made[row].numpy():
+            assert np.array_equal(pairs(shuffle), pairs(x[row].numpy()))
+            assert not np.array_equal(shuffle, x[row].numpy())
+    alone = baselines.make("dinucleotide_shuffled", x[3:4], codes[3:4], 3, seed=1)
+    assert torch.equal(alone[0], made[3])
+    assert not torch.equal(baselines.make("dinucleotide_shuffled", x, codes, 3, seed=2), made)
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
 def test_the_reverse_complement_has_the_reverse_complement_s_multipliers(network, codes, method):
-    targets = np.array([0, 1, 2, 0, 1])
-    forward = methods.multipliers(network, codes, targets, method)
-    reverse = methods.multipliers(network, np.ascontiguousarray(dna.reverse_complement(codes)), targets, method)
-    np.testing.assert_allclose(forward, reverse[:, ::-1, ::-1], atol=1e-5)
+    forward = multipliers(network, codes, None, method)
+    reverse = multipliers(network, np.ascontiguousarray(dna.reverse_complement(codes)), None, method)
+    np.testing.assert_allclose(forward, reverse[..., ::-1, ::-1], atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["tism", "integrated_gradients", "ism"])
-def test_multipliers_do_not_depend_on_the_batch(network, codes, method):
-    targets = np.array([0, 1, 2, 0, 1])
-    alone = methods.multipliers(network, codes, targets, method, batch_size=1)
-    together = methods.multipliers(network, codes, targets, method, batch_size=64)
-    np.testing.assert_allclose(alone, together, atol=1e-6)
+@pytest.mark.parametrize("architecture", ["BassetLike", "MotifCNN"])
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_neither_batches_nor_chunks_of_targets_matter(architecture, method):
+    network = build(architecture)
+    codes = np.random.default_rng(2).integers(0, 5, (3, 36)).astype(np.uint8)
+    alone = multipliers(network, codes, None, method, batch_size=1, target_chunk=1)
+    together = multipliers(network, codes, None, method, batch_size=500, target_chunk=2)
+    # Effects of mutants are differences of outputs near 1, each with its rounding.
+    np.testing.assert_allclose(alone, together, atol=1e-5 * np.abs(alone).max() + 1e-7)
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_groups_are_weighted_sums_and_rows_may_have_their_own(network, codes, method):
+    single = multipliers(network, codes, None, method)
+    weights = np.array([[0.5, 0.5, 0], [1, 0, -1]], dtype=np.float32)
+    grouped = multipliers(network, codes, weights, method)
+    if method != "deep_lift_shap":
+        tolerance = 1e-5 * np.abs(single).max()
+        np.testing.assert_allclose(grouped, np.einsum("go,nocl->ngcl", weights, single), atol=tolerance)
+    np.testing.assert_allclose(multipliers(network, codes, [2, 0], method), single[:, [2, 0]], atol=1e-6)
+    which = np.array([[0], [1], [1], [0], [1]])
+    own = multipliers(network, codes, targets.Targets(weights, 3, which), method)
+    np.testing.assert_allclose(own[:, 0], grouped[np.arange(5), which[:, 0]], atol=1e-6)
+    own = multipliers(network, codes, targets.Targets([2, 0], 3, which), method)
+    np.testing.assert_allclose(own[:, 0], single[np.arange(5), [2, 0, 0, 2, 0]], atol=1e-6)
+
+
+def test_entries_of_the_config_are_weighted_sums():
+    entries = ["a", {"name": "m", "mean": ["b", "c"]}, {"name": "d", "contrast": ["m", "a"]}]
+    groups = targets.members(entries)
+    assert groups == {"a": {"a": 1}, "m": {"b": 0.5, "c": 0.5}, "d": {"b": 0.5, "c": 0.5, "a": -1}}
+    found = targets.from_members(groups, ["c", "b", "a"], ["d", "a", "d"])
+    np.testing.assert_array_equal(found.values, [[0, 0, 1], [0.5, 0.5, 0], [0.5, 0.5, -1]])
+    assert found.which[:, 0].tolist() == [2, 0, 2]
+    assert not targets.from_members({"b": {"b": 1.0}}, ["c", "b"], ["b"]).weighted
+    with pytest.raises(InputError, match="two entries named 'a'"):
+        targets.members(["a", {"name": "a", "mean": ["b"]}])
+    with pytest.raises(InputError, match="'d': 'b' is not predicted; expected one of x, y"):
+        targets.from_members({"d": {"b": 1.0}}, ["x", "y"], [])
+
+
+def test_gradients_of_the_weights_are_neither_left_nor_switched_off(network, codes):
+    frozen = next(network.parameters()).requires_grad_(False)
+    network.train()
+    multipliers(network, codes, None, "integrated_gradients")
+    assert network.training
+    for parameter in network.parameters():
+        assert parameter.grad is None and parameter.requires_grad == (parameter is not frozen)
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+def test_the_linear_front_and_the_rest_are_the_network(architecture):
+    network = build(architecture)
+    front, rest = split(network)
+    x = torch.rand(3, 4, SIZES[architecture])
+    # Each starts with two layers that are linear, the pair of Sei or a normalised convolution.
+    assert len(front) == 2
+    torch.testing.assert_close(rest(front(x)), network(x))
+    origin, other = front(torch.zeros_like(x)), torch.rand_like(x)
+    torch.testing.assert_close(front(x + other) - front(other), front(x) - origin, atol=1e-5, rtol=1e-5)
+
+
+def test_a_network_that_cannot_be_split_is_explained_whole(network, codes):
+    class Branching(nn.Module):
+        n_outputs = 3
+
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            return self.network(x if x.sum() > 0 else -x)
+
+    whole = Branching()
+    assert isinstance(split(whole)[0], nn.Identity)
+    # The bare network is interpolated behind its front.
+    expected = multipliers(network, codes, None, "integrated_gradients")
+    found = multipliers(whole, codes, None, "integrated_gradients")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+def test_deep_lift_has_a_rule_for_every_layer_of_the_registry(architecture):
+    # In double precision, so that what is left is the rules' and not rounding.
+    network = build(architecture).double()
+    codes = np.random.default_rng(3).integers(0, 5, (3, SIZES[architecture])).astype(np.uint8)
+    x = models.one_hot(codes, "cpu").double()
+    bases = baselines.make("dinucleotide_shuffled", x, codes, 2, seed=0)
+    with methods.frozen(network):
+        found, difference = deep_lift(network, x, bases, torch.eye(3).double(), batch_size=4)
+    contributions = found * (x[:, None] - bases)
+    scale = contributions.abs().sum(dim=(2, 3))
+    assert ((contributions.sum(dim=(2, 3)) - difference).abs() < 1e-6 * scale).all()
+    with torch.no_grad():
+        outputs = network(torch.cat([x[:1], bases[0]]))[:, 0]
+    torch.testing.assert_close(difference[0], outputs[0] - outputs[1:])
+
+
+def test_deep_lift_of_a_layer_without_a_rule_is_an_error(codes):
+    class Squared(nn.Module):
+        def forward(self, x):
+            return x**2
+
+    network = nn.Sequential(nn.Conv1d(4, 3, 5), Squared(), nn.Flatten(), nn.Linear(3 * (LENGTH - 4), 1))
+    network.n_outputs = 1
+    with pytest.raises(InputError, match="contributions miss the difference of the outputs by .* has no rule"):
+        multipliers(network, codes, None, "deep_lift_shap")
+
+
+def test_tangermeme_agrees():
+    from tangermeme.deep_lift_shap import deep_lift_shap
+    from tangermeme.saliency import saliency
+
+    network = build("BassetLike")
+    codes = np.random.default_rng(4).integers(0, 4, (4, 36)).astype(np.uint8)
+    x = models.one_hot(codes, "cpu")
+    found = scores.transform(multipliers(network, codes, [1], strands="forward"), codes, "corrected")
+    expected = saliency(network, x, target=1, hypothetical=True, device="cpu").detach().numpy()
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-6)
+    bases = baselines.make("dinucleotide_shuffled", x, codes, 4, seed=0)
+    expected = deep_lift_shap(network, x, target=1, references=bases, hypothetical=True, device="cpu").numpy()
+    found = multipliers(network, codes, [1], "deep_lift_shap", strands="forward", batch_size=6)
+    np.testing.assert_allclose(
+        scores.transform(found, codes, "hypothetical", baselines.stored("dinucleotide_shuffled"))[:, 0],
+        expected,
+        atol=1e-6,
+    )
+
+
+def test_captum_agrees():
+    captum = pytest.importorskip("captum.attr", reason="captum is installed for benchmarks only")
+    network = build("Sei")
+    codes = np.random.default_rng(5).integers(0, 4, (2, 128)).astype(np.uint8)
+    x = models.one_hot(codes, "cpu")
+    contributions = captum.IntegratedGradients(network).attribute(
+        x, torch.full_like(x, 0.25), target=2, n_steps=20, method="gausslegendre"
+    )
+    found = multipliers(network, codes, [2], "integrated_gradients", strands="forward", steps=20)
+    found = scores.transform(found, codes, "global")[:, 0]
+    np.testing.assert_allclose(found, contributions.numpy(), atol=1e-4 * np.abs(found).max())
 
 
 def test_no_rows_give_no_multipliers(network):
     empty = np.empty((0, LENGTH), dtype=np.uint8)
-    found = methods.multipliers(network, empty, np.empty(0, dtype=int), "tism")
-    assert found.shape == (0, 4, LENGTH)
+    assert multipliers(network, empty, [0, 1], "tism").shape == (0, 2, 4, LENGTH)
 
 
-def test_unknown_method_is_named(network, codes):
-    with pytest.raises(InputError, match="unknown attribution method 'shap'; expected one of tism"):
-        methods.multipliers(network, codes, np.zeros(5, dtype=int), "shap")
+def test_what_is_not_known_is_named(network, codes):
+    with pytest.raises(InputError, match="unknown attribution method 'shap'; expected one of gradient, tism"):
+        multipliers(network, codes, None, "shap")
+    with pytest.raises(InputError, match="unknown setting 'stepps' of attribution; expected one of strands, "):
+        multipliers(network, codes, None, "tism", stepps=3)
+    with pytest.raises(InputError, match="unknown baseline 'random'; expected one of uniform, zeros, dinucleotide"):
+        multipliers(network, codes, None, "integrated_gradients", baseline="random")
+    with pytest.raises(InputError, match=r"targets: \[0, 3\]; expected outputs from 0 to 2"):
+        multipliers(network, codes, [0, 3])
+    with pytest.raises(InputError, match=r"targets: weights \(1, 2\); expected \(t, 3\)"):
+        multipliers(network, codes, np.ones((1, 2), dtype=np.float32))

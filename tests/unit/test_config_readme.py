@@ -137,6 +137,7 @@ def schema_defaults(schema):
 NETWORK = SCHEMA["properties"]["models"]["additionalProperties"]["else"]["properties"]
 CLASSIFIER = SCHEMA["properties"]["models"]["additionalProperties"]["then"]["properties"]
 EXPLAIN = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["explain"]["items"]
+ATTRIBUTION = SCHEMA["properties"]["attribution"]["additionalProperties"]
 MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
 
 
@@ -146,6 +147,7 @@ MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
         ("training", NETWORK["training"]),
         ("tuning", CLASSIFIER["tune"]),
         ("attribution/selection", EXPLAIN),
+        ("attribution/methods", ATTRIBUTION),
         ("motifs/discovery", MOTIFS["discovery"]),
         ("motifs/hotspots", MOTIFS["hotspots"]),
     ],

@@ -28,6 +28,7 @@ def test_each_kind_against_its_definition_in_loops(data):
             "hypothetical": m[j] - sum(baseline[i] * m[i] for i in range(4)),
             "corrected": m[j] - sum(m) / 4,
             "tism": m[j] - m[codes[n, p]],
+            "mean_effect": m[j] - m[codes[n, p]] - sum(m[i] - m[codes[n, p]] for i in range(4)) / 3,
         }
         assert set(expected) == set(KINDS)
         for kind, value in expected.items():
@@ -108,6 +109,52 @@ def test_dtype_stays_and_codes_broadcast_over_targets(data, kind):
     assert np.allclose(scores[:, 1], transform(-multipliers, codes, kind), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_targets_share_a_sequence_and_its_baseline(data, kind):
+    multipliers, codes = data
+    several = np.random.default_rng(6).normal(size=(N, 3, 4, LENGTH))
+    several[:, 1] = multipliers
+    baseline = np.random.default_rng(7).dirichlet(np.ones(4), size=(N, LENGTH)).swapaxes(1, 2)
+    scores = transform(several, codes, kind, baseline)
+    assert scores.shape == several.shape
+    np.testing.assert_array_equal(scores[:, 1], transform(multipliers, codes, kind, baseline))
+    np.testing.assert_allclose(observed(scores, codes)[:, 1], observed(scores[:, 1], codes))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_the_observed_base_the_rest_is_nought(data, kind):
+    multipliers, codes = data
+    scores = transform(multipliers, codes, kind, at_observed=True)
+    full = transform(multipliers, codes, kind)
+    present = dna.one_hot(codes) == 1
+    assert np.array_equal(scores[present], full[present]) and not scores[~present].any()
+
+
+def test_the_mean_effect_at_the_base_present_is_that_of_its_three_replacements(data):
+    multipliers, codes = data
+    effects = transform(multipliers, codes, "tism")
+    found = observed(transform(multipliers, codes, "mean_effect"), codes)
+    assert np.allclose(found, -effects.sum(axis=1) / 3)
+
+
+def test_centred_tism_is_the_corrected_gradient(data):
+    multipliers, codes = data
+    tism = transform(multipliers, codes, "tism")
+    assert np.allclose(tism - tism.mean(axis=1, keepdims=True), transform(multipliers, codes, "corrected"))
+
+
+def test_hypothetical_scores_weighted_by_their_baseline_sum_to_nought(data):
+    multipliers, codes = data
+    baseline = np.random.default_rng(8).dirichlet(np.ones(4), size=(N, LENGTH)).swapaxes(1, 2)
+    scores = transform(multipliers, codes, "hypothetical", baseline)
+    assert np.allclose((baseline * scores).sum(axis=1), 0)
+
+
+def test_with_a_baseline_of_nought_contributions_are_gradient_times_input(data):
+    multipliers, codes = data
+    assert np.array_equal(transform(multipliers, codes, "global", 0), multipliers * dna.one_hot(codes))
+
+
 def test_at_an_unknown_base_the_mean_over_bases_is_observed():
     scores = np.array([[[1.0], [2.0], [3.0], [6.0]]])
     assert observed(scores, np.array([[dna.UNKNOWN]], dtype=np.uint8)) == 3
@@ -121,3 +168,7 @@ def test_unknown_kinds_and_shapes_that_do_not_fit_are_refused(data):
         transform(multipliers, codes[:, 1:], "local")
     with pytest.raises(InputError, match="do not fit sequences"):
         transform(np.swapaxes(multipliers, 1, 2), codes, "local")
+    with pytest.raises(InputError, match=r"multipliers \(5, 4, 17\) do not fit sequences \(4, 17\)"):
+        transform(multipliers, codes[1:], "local")
+    with pytest.raises(InputError, match=r"baseline \(3,\) does not fit multipliers \(5, 4, 17\)"):
+        transform(multipliers, codes, "global", np.zeros(3))

@@ -26,9 +26,11 @@ rule attribute:
         method=lambda wildcards: to_json(get_method(wildcards)),
         selection=lambda wildcards: to_json(get_selection(wildcards)),
         dataset=subpath(input.windows, parent=True),
+        # Finished rows live where Snakemake does not delete them when the job fails, so that it goes on with the rest.
+        work=lambda wildcards, output: Path(output[0]).with_suffix(".work").as_posix(),
         device=config["device"],
     shell:
         "python -m cisflow attribute --dataset {params.dataset} --weights {input.weights}"
         " --predictions {input.predictions} --method {params.method:q} --selection {params.selection:q}"
         " --seed {wildcards.seed} --device {params.device} --gpus {resources.gpu} --threads {threads}"
-        " --output {output} > {log} 2>&1"
+        " --work {params.work} --output {output} > {log} 2>&1"

@@ -11,6 +11,15 @@ from snakemake.utils import validate
 
 LIB = Path(workflow.basedir) / "lib"
 NETWORK_KEYS = ("architecture", "settings", "training", "freeze")
+# Settings that belong to some attribution methods only.
+PATH_METHODS = ("integrated_gradients", "deep_lift_shap")
+METHOD_KEYS = {
+    "steps": ("integrated_gradients",),
+    "baseline": PATH_METHODS,
+    "n_baselines": PATH_METHODS,
+    "max_error": ("deep_lift_shap",),
+    "target_chunk": ("gradient", "tism", "integrated_gradients"),
+}
 
 
 # --- Configuration ---------------------------------------------------------------------------------------------------
@@ -455,13 +464,13 @@ def get_explanation(wildcards):
 
 def get_selection(wildcards):
     job = get_explanation(wildcards)
-    return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target")}
+    return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target", "targets") if key in job}
 
 
 def get_method(wildcards):
-    """Settings of an attribution method; `steps` belongs to integrated gradients alone."""
+    """Settings of an attribution method: those that it reads."""
     method = config["attribution"][wildcards.method]
-    return {key: value for key, value in method.items() if key != "steps" or method["method"] == "integrated_gradients"}
+    return {key: value for key, value in method.items() if method["method"] in METHOD_KEYS.get(key, [method["method"]])}
 
 
 def get_attributions():

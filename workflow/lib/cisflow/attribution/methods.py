@@ -1,103 +1,304 @@
-"""Raw multipliers of a network: gradients, integrated gradients and exact in silico mutagenesis."""
+"""Raw multipliers of a network: gradients, path methods, and in silico mutagenesis."""
+
+import contextlib
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from cisflow import dna, models
+from cisflow.attribution import baselines
+from cisflow.attribution.deep_lift import deep_lift
+from cisflow.attribution.linear_front import split
+from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError, listing
 
+# What the methods take unless told otherwise.
+DEFAULTS = {
+    "strands": "both",
+    "batch_size": 256,
+    "target_chunk": 32,
+    "steps": 20,
+    "baseline": None,
+    "n_baselines": 20,
+    "max_error": 1e-3,
+}
+# Baselines of the path methods where none is asked for.
+DEFAULT_BASELINE = {"integrated_gradients": "uniform", "deep_lift_shap": "dinucleotide_shuffled"}
 
-class BothStrands(nn.Module):
-    """The mean of a network's outputs on a sequence and on its reverse complement."""
 
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
+class Attribution(NamedTuple):
+    """Multipliers of n sequences and t targets, and how well those of a path method add up.
 
-    def forward(self, x):
-        return (self.network(x) + self.network(x.flip(1, 2))) / 2
+    multipliers : (n, t, 4, length) float32.
+    difference : (n, t) float32, target of the sequence minus target of the baseline (mean over baselines); None for
+        methods without a baseline.
+    error : (n, t) float32, sum of the contributions minus `difference`: 0 where completeness holds; None likewise.
+    """
+
+    multipliers: np.ndarray
+    difference: np.ndarray | None = None
+    error: np.ndarray | None = None
 
 
-def multipliers(model, codes, targets, method, device="cpu", strands="both", batch_size=128, steps=20):
-    """Raw multipliers of one output of a network for each sequence.
+def multipliers(model, codes, targets=None, method="gradient", device="cpu", seed=0, **settings):
+    """Raw multipliers of a network.
+
+    Methods
+    -------
+    `gradient`, `tism` : the gradient at the sequence. With `transform(…, "tism")` it is the first-order in silico
+        mutagenesis of Sasse et al. (2023), and with `transform(…, "global", baseline=0)` gradient x input.
+    `integrated_gradients` : the mean gradient on the straight path from the baseline (Sundararajan et al. 2017), by
+        Gauss-Legendre quadrature. Layers before the first non-linearity are passed once, not once a step.
+    `deep_lift_shap` : DeepLIFT's rescale rule (Shrikumar et al. 2017), the mean over the baselines (Lundberg & Lee
+        2017).
+    `ism` : exact in silico mutagenesis, target of the mutant minus target of the reference (alternative − reference);
+        0 at the reference base. At an unknown base the reference is the sequence as it stands.
+
+    Against one constant baseline b, contributions are m (x − b). Against shuffles b_k of the sequence there is no
+    such b, so each position's mean of sum_i b_k,i m_k,i is subtracted from its multipliers: contributions are then
+    m x, with a baseline of 0, and `corrected`, `tism` and `mean_effect` are what they would be without.
 
     Parameters
     ----------
-    model : network of the registry, in eval mode; its outputs are attributed as they come (logits, for the networks
-        trained here).
-    codes : (m, length) uint8.
-    targets : (m,) index of the output to attribute, one a row.
-    method :
-        `tism`: the gradient at the sequence; with `transform(…, "tism")` it is the first-order
-        in silico mutagenesis of Sasse et al. (2023).
-        `integrated_gradients`: the mean gradient on the straight path from the baseline of 0.25 in each channel
-        (Sundararajan et al. 2017), by Gauss-Legendre quadrature with `steps` points.
-        `ism`: exact in silico mutagenesis, output of the mutant minus output of the reference; 0 at the reference
-        base. At an unknown base the reference is the sequence as it stands.
+    model : network of the registry; its outputs are attributed as they come (logits, for the networks trained here).
+        Its mode, and which of its parameters ask for gradients, are restored.
+    codes : (n, length) uint8.
+    targets : (t,) outputs by index; (t, n_outputs) float weights, for means and contrasts; None for every output; or
+        Targets, for targets of each sequence's own.
+    seed : of the shuffled baselines.
     strands : "both" attributes the mean of the network over both strands, as predictions do; "forward" the bare one.
-    batch_size : sequences (mutants, for `ism`) in a forward pass.
+    batch_size : sequences × targets × path points (or mutants, or pairs with a baseline) that a pass holds at most,
+        where one of each is more than that.
+    target_chunk : targets that go through one backward pass together.
+    steps : points of the path of `integrated_gradients`.
+    baseline : "uniform" (0.25 in each channel; what `integrated_gradients` takes without it), "zeros", or
+        "dinucleotide_shuffled" (what `deep_lift_shap` takes without it).
+    n_baselines : shuffles of a sequence.
+    max_error : `deep_lift_shap` fails where completeness is off by more than this share of the absolute
+        contributions: some layer of the network then has no rule.
 
     Returns
     -------
-    (m, 4, length) float32.
+    (n, t, 4, length) float32.
 
     Raises
     ------
-    InputError : unknown method, or a network that reads tokens.
+    InputError : unknown method, setting or target; a network that reads tokens; DeepLIFT that does not converge.
+    """
+    targets = targets if isinstance(targets, Targets) else Targets(targets, model.n_outputs)
+    result = np.empty((len(codes), len(targets), 4, codes.shape[1]), dtype=np.float32)
+    for rows, part in attribute(model, codes, targets, method, device, seed, **settings):
+        result[rows] = part.multipliers
+    return result
+
+
+def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, **settings):
+    """Attributions block by block, with a progress bar: yields (slice of rows, Attribution).
+
+    Parameters are those of `multipliers`; `targets` is Targets, and `start` the first row, at the start of a block:
+    what the blocks are does not depend on it.
     """
     if models.reads_tokens(model):
         raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
     if method not in METHODS:
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
-    network = (BothStrands(model) if strands == "both" else model).to(device).eval()
-    # The gradient of the weights is never used, and costs a third of a backward pass.
-    network.requires_grad_(False)
-    result = np.empty((len(codes), 4, codes.shape[1]), dtype=np.float32)
-    rows_at_once = 1 if method == "ism" else batch_size
-    for start in tqdm(range(0, len(codes), rows_at_once), desc=method, unit="batch"):
-        rows = slice(start, start + rows_at_once)
-        x = models.one_hot(np.ascontiguousarray(codes[rows]), device)
-        index = torch.as_tensor(targets[rows], device=device)
-        result[rows] = METHODS[method](network, x, index, batch_size=batch_size, steps=steps).cpu().numpy()
-    return result
+    if unknown := [name for name in settings if name not in DEFAULTS]:
+        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
+    settings = DEFAULTS | settings
+    settings["baseline"] = settings["baseline"] or DEFAULT_BASELINE.get(method)
+    settings["seed"] = seed
+    with frozen(model):
+        model.to(device)
+        rows_at_once, explain = METHODS[method](model, len(targets), settings)
+        with tqdm(total=len(codes), initial=start, desc=method, unit="sequence") as bar:
+            for first in range(start, len(codes), rows_at_once):
+                rows = slice(first, min(first + rows_at_once, len(codes)))
+                block, chosen = np.ascontiguousarray(codes[rows]), targets.take(rows, device)
+                x = models.one_hot(block, device)
+                found = explain(x, block, chosen)
+                if settings["strands"] == "both":
+                    # The mean over strands is linear in the two, and so is every method.
+                    reverse = explain(x.flip(1, 2), dna.reverse_complement(block), chosen)
+                    found = _mean(found, reverse)
+                yield rows, found
+                bar.update(rows.stop - rows.start)
 
 
-def _gradient(network, x, targets, **_):
-    x = x.clone().requires_grad_(True)
-    output = network(x).gather(1, targets[:, None]).sum()
-    return torch.autograd.grad(output, x)[0]
+@contextlib.contextmanager
+def frozen(model):
+    """The model in eval mode with parameters that ask for no gradients, which cost a third of a backward pass."""
+    asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    training = model.training
+    model.eval().requires_grad_(False)
+    try:
+        yield
+    finally:
+        model.train(training)
+        for parameter in asking:
+            parameter.requires_grad_(True)
 
 
-def _integrated_gradients(network, x, targets, steps, **_):
-    baseline = torch.full_like(x, 0.25)
-    points, weights = np.polynomial.legendre.leggauss(steps)
-    total = torch.zeros_like(x)
+def _mean(forward, reverse):
+    """Mean of the attributions of sequences and of their reverse complements, in the direction of the former."""
+    parts = [(a + b) / 2 for a, b in zip(forward[1:], reverse[1:], strict=True) if a is not None]
+    return Attribution((forward.multipliers + reverse.multipliers[..., ::-1, ::-1]) / 2, *parts)
+
+
+def _parts(n_targets, settings):
+    """Targets in slices that go through a backward pass together."""
+    size = settings["target_chunk"]
+    return [slice(first, min(first + size, n_targets)) for first in range(0, n_targets, size)]
+
+
+def _rows_at_once(n_targets, settings):
+    return max(1, settings["batch_size"] // max(1, min(n_targets, settings["target_chunk"])))
+
+
+def _backward(outputs, inputs, cotangents, keep=False):
+    """Vector-Jacobian products (k, *inputs) of k cotangents (k, *outputs)."""
+    if len(cotangents) == 1:
+        return torch.autograd.grad(outputs, inputs, cotangents[0], retain_graph=keep)[0][None]
+    return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=keep, is_grads_batched=True)[0]
+
+
+# A method is prepared once for a network: (network, number of targets, settings) -> (rows at once, function).
+# The function takes x (n, 4, length), its codes and the Targets of its rows, and returns their Attribution.
+
+
+def _gradient(network, n_targets, settings):
+    parts = _parts(n_targets, settings)
+
+    def explain(x, codes, targets):
+        x = x.clone().requires_grad_(True)
+        outputs = network(x)
+        result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
+        for part in parts:
+            found = _backward(outputs, x, targets.cotangents(len(x), part), keep=part is not parts[-1])
+            result[:, part] = found.transpose(0, 1).cpu().numpy()
+        return Attribution(result)
+
+    return _rows_at_once(n_targets, settings), explain
+
+
+def _integrated_gradients(network, n_targets, settings):
+    front, rest = split(network)
     # The nodes are those of [-1, 1], moved to [0, 1].
-    for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
-        total += float(weight) * _gradient(network, baseline + float(point) * (x - baseline), targets)
-    return total
+    points, weights = np.polynomial.legendre.leggauss(settings["steps"])
+    points, weights = (points + 1) / 2, weights / 2
+
+    def path(begin, end, targets, part):
+        """Mean gradient (k, n, …) of the targets in a slice on the way from one activation of the front to another."""
+        at_once = max(1, settings["batch_size"] // (len(end) * (part.stop - part.start)))
+        cotangents = targets.cotangents(len(end), part)
+        total = 0
+        for first in range(0, len(points), at_once):
+            share = torch.tensor(points[first : first + at_once], dtype=end.dtype, device=end.device)
+            weight = torch.tensor(weights[first : first + at_once], dtype=end.dtype, device=end.device)
+            # Points of a path lie next to each other in the batch.
+            step = share.view(1, -1, *[1] * (end.ndim - 1))
+            where = (begin[:, None] + step * (end - begin)[:, None]).flatten(0, 1).requires_grad_(True)
+            found = _backward(rest(where), where, (cotangents[:, :, None] * weight[:, None]).flatten(1, 2))
+            total = total + found.unflatten(1, (len(end), len(share))).sum(dim=2)
+        return total
+
+    def against(x, base, targets):
+        """Multipliers (n, t, 4, length) against one baseline, and the difference that they should add up to."""
+        x = x.clone().requires_grad_(True)
+        end = front(x)
+        with torch.no_grad():
+            begin = front(base).expand_as(end)
+            difference = targets.of(rest(end)) - targets.of(rest(front(base)).expand(len(x), -1))
+        result = torch.empty((len(x), n_targets, *x.shape[1:]))
+        for part in _parts(n_targets, settings):
+            found = _backward(end, x, path(begin, end.detach(), targets, part), keep=True)
+            result[:, part] = found.transpose(0, 1).cpu()
+        return result, difference.cpu()
+
+    def explain(x, codes, targets):
+        bases, constant = _bases(x, codes, settings)
+        # A constant baseline is the same for every sequence: one pass serves all.
+        each = (bases[:1, number] if constant else bases[:, number] for number in range(bases.shape[1]))
+        return _against_all(x, ((*against(x, base, targets), base) for base in each), constant)[0]
+
+    return _rows_at_once(n_targets, settings), explain
 
 
-@torch.inference_mode()
-def _ism(network, x, targets, batch_size, **_):
-    """One sequence: x (1, 4, length)."""
-    length = x.shape[-1]
-    target = int(targets[0])
-    reference = network(x)[0, target]
-    effects = torch.zeros_like(x[0])
-    # Position-major list of the mutants: every base that is not the one present.
-    position, base = torch.nonzero(x[0].T != 1, as_tuple=True)
-    bases = torch.eye(4, device=x.device)
-    for start in range(0, len(position), batch_size):
-        where, what = position[start : start + batch_size], base[start : start + batch_size]
-        mutants = x.expand(len(where), 4, length).clone()
-        mutants[torch.arange(len(where), device=x.device), :, where] = bases[what]
-        effects[what, where] = network(mutants)[:, target] - reference
-    return effects[None]
+def _deep_lift_shap(network, n_targets, settings):
+    def explain(x, codes, targets):
+        bases, constant = _bases(x, codes, settings)
+        found = []
+        for number in range(n_targets):
+            weights = targets.cotangents(len(x), slice(number, number + 1))[0]
+            found.append(deep_lift(network, x, bases, weights, settings["batch_size"]))
+        each = torch.stack([result for result, _ in found], dim=2).cpu()
+        difference = torch.stack([outputs for _, outputs in found], dim=2).cpu()
+        parts = ((each[:, number], difference[:, number], bases[:, number]) for number in range(bases.shape[1]))
+        result, error = _against_all(x, parts, constant)
+        if error > settings["max_error"]:
+            raise InputError(
+                f"deep_lift_shap: contributions miss the difference of the outputs by {error:.2g} of their absolute "
+                f"sum; expected {settings['max_error']:g} at most. A layer that is not linear has no rule: every one "
+                "must be a module of torch.nn that tangermeme knows, used once"
+            )
+        return result
+
+    constant = settings["baseline"] in baselines.CONSTANT
+    return max(1, settings["batch_size"] // (1 if constant else settings["n_baselines"])), explain
 
 
-METHODS = {"tism": _gradient, "integrated_gradients": _integrated_gradients, "ism": _ism}
+def _bases(x, codes, settings):
+    """Baselines (n, k, 4, length), and whether they are one constant."""
+    made = baselines.make(settings["baseline"], x, codes, settings["n_baselines"], settings["seed"])
+    return made, settings["baseline"] in baselines.CONSTANT
 
-BASELINE = dna.ONE_HOT[dna.UNKNOWN]
+
+def _against_all(x, parts, constant):
+    """Mean over baselines, and the largest error of any as a share of its absolute contributions.
+
+    `parts` gives, for each baseline, multipliers (n, t, 4, length), difference (n, t) and the baseline
+    (n or 1, 4, length).
+    """
+    x = x.detach().cpu()[:, None]
+    total, total_difference, total_error, worst, count = 0, 0, 0, 0.0, 0
+    for found, difference, base in parts:
+        base = base.cpu()[:, None]
+        contributions = found * (x - base)
+        error = contributions.sum(dim=(2, 3)) - difference
+        # Below that, the rounding of outputs near 1 would count.
+        size = contributions.abs().sum(dim=(2, 3)).clamp_min(1e-3)
+        worst = max(worst, (error.abs() / size).max().item())
+        total = total + (found if constant else found - (base * found).sum(dim=2, keepdim=True))
+        total_difference, total_error, count = total_difference + difference, total_error + error, count + 1
+    means = (part.numpy() / np.float32(count) for part in (total, total_difference, total_error))
+    return Attribution(*means), worst
+
+
+def _ism(network, n_targets, settings):
+    @torch.inference_mode()
+    def explain(x, codes, targets):
+        length = x.shape[-1]
+        reference = targets.of(network(x))
+        effects = torch.zeros((n_targets, 4, length), device=x.device)
+        # Position-major list of the mutants: every base that is not the one present.
+        position, base = torch.nonzero(x[0].T != 1, as_tuple=True)
+        bases = torch.eye(4, device=x.device)
+        for start in range(0, len(position), settings["batch_size"]):
+            where = position[start : start + settings["batch_size"]]
+            what = base[start : start + settings["batch_size"]]
+            mutants = x.expand(len(where), 4, length).clone()
+            mutants[torch.arange(len(where), device=x.device), :, where] = bases[what]
+            effects[:, what, where] = (targets.of(network(mutants)) - reference).T
+        return Attribution(effects[None].cpu().numpy())
+
+    return 1, explain
+
+
+METHODS = {
+    "gradient": _gradient,
+    "tism": _gradient,
+    "integrated_gradients": _integrated_gradients,
+    "deep_lift_shap": _deep_lift_shap,
+    "ism": _ism,
+}

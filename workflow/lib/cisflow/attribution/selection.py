@@ -1,26 +1,35 @@
 """Which sequences to explain: those that the model predicts correctly, of the folds and labels asked for."""
 
 import numpy as np
+import pandas as pd
 
 from cisflow import files
+from cisflow.errors import InputError, listing
 
 DEFAULTS = {"folds": ["test"], "labels": [1], "min_probability": 0.5, "max_per_target": None}
 
 
-def select(predictions, settings, seed):
+def select(predictions, settings, seed, groups=None):
     """Rows (sequence, target) to attribute.
 
     A row counts as correctly predicted when the probability of its own label exceeds `min_probability` (and a half).
+    A group has the windows whose row counts for any of its outputs; its probability is the weighted mean over its
+    outputs, without those of negative weight.
 
     Parameters
     ----------
     predictions : path of predictions.tsv.
     settings : DEFAULTS, overridden; `max_per_target` rows of a target at most, drawn at random.
     seed : seeds the draw, which does not depend on the attribution method.
+    groups : {name: {output: weight}} to explain, from `targets.members`; None explains every output by itself.
 
     Returns
     -------
-    frame with id, target, fold, probability, in the order of the predictions.
+    frame with id, target, fold, probability, in the order of the predictions; group by group where there are groups.
+
+    Raises
+    ------
+    InputError : a group has an output that the predictions lack.
     """
     settings = DEFAULTS | settings
     table = files.read_table(
@@ -32,7 +41,10 @@ def select(predictions, settings, seed):
         & table["label"].isin(settings["labels"])
         & (own > max(settings["min_probability"], 0.5))
     )
-    chosen = table.loc[keep, ["id", "target", "fold", "probability"]]
+    if groups is None:
+        chosen = table.loc[keep, ["id", "target", "fold", "probability"]]
+    else:
+        chosen = _of_groups(table, keep, groups, predictions)
     if settings["max_per_target"] is not None:
         rng = np.random.default_rng(seed)
         rows = []
@@ -40,3 +52,22 @@ def select(predictions, settings, seed):
             rows.extend(rng.permutation(group.index.to_numpy())[: settings["max_per_target"]])
         chosen = chosen.loc[sorted(rows)]
     return chosen.reset_index(drop=True)
+
+
+def _of_groups(table, keep, groups, predictions):
+    outputs = sorted(set(table["target"]))
+    parts = []
+    for name, weights in groups.items():
+        if unknown := [output for output in weights if output not in outputs]:
+            raise InputError(
+                f"{predictions}: no target '{unknown[0]}', which '{name}' of targets asks for; "
+                f"expected one of {listing(outputs, 12)}"
+            )
+        counted = table[table["target"].map(lambda target, weights=weights: weights.get(target, 0) > 0)]
+        weight = counted["target"].map(weights)
+        share = (counted["probability"] * weight).groupby(counted["id"]).sum() / weight.groupby(counted["id"]).sum()
+        rows = table[keep & table["target"].isin(list(weights))].drop_duplicates("id")
+        parts.append(
+            rows.assign(target=name, probability=rows["id"].map(share))[["id", "target", "fold", "probability"]]
+        )
+    return pd.concat(parts, ignore_index=True)[["id", "target", "fold", "probability"]]

@@ -1,11 +1,12 @@
 """Raw attribution multipliers of a trained network on correctly predicted sequences."""
 
 import json
+import sys
 
 import numpy as np
 
 from cisflow import datasets, device, files, models
-from cisflow.attribution import methods, selection
+from cisflow.attribution import baselines, journal, methods, selection, targets
 from cisflow.errors import InputError
 
 
@@ -14,36 +15,67 @@ def arguments(parser):
     parser.add_argument("--weights", required=True, help="network that `cisflow train` wrote")
     parser.add_argument("--predictions", required=True, help="its predictions")
     parser.add_argument("--method", required=True, type=json.loads, help="JSON: method and its settings")
-    parser.add_argument("--selection", default={}, type=json.loads, help="JSON: folds, labels, min_probability, …")
+    parser.add_argument(
+        "--selection", default={}, type=json.loads, help="JSON: folds, labels, min_probability, targets, …"
+    )
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
     parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--work", required=True, help="folder for finished rows; removed on success")
     parser.add_argument("--output", required=True, help=".npz")
 
 
 def run(args):
     dataset = datasets.read(args.dataset)
-    chosen = selection.select(args.predictions, args.selection, args.seed)
+    asked = dict(args.selection)
+    entries = asked.pop("targets", None)
+    groups = None if entries is None else targets.members(entries)
+    chosen = selection.select(args.predictions, asked, args.seed, groups)
     model, header = models.load(args.weights)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
     absent = [item for item in chosen["id"] if item not in row_of]
     if absent:
         raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
     codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
-    targets = np.array([header["targets"].index(target) for target in chosen["target"]], dtype=np.int64)
+    wanted = targets.from_members(groups or targets.members(header["targets"]), header["targets"], chosen["target"])
     settings = dict(args.method)
     method = settings.pop("method")
+    key = {
+        "job": [args.method, args.selection, args.seed],
+        "inputs": [files.digest(path) for path in (args.weights, args.predictions, f"{args.dataset}/sequences.npy")],
+    }
+    done = journal.Journal(args.work, key, codes.shape)
     with device.acquire(args.device, args.gpus, args.threads) as where:
-        multipliers = methods.multipliers(model, codes, targets, method, device=where, **settings)
+        blocks = methods.attribute(model, codes, wanted, method, where, args.seed, start=done.rows, **settings)
+        for rows, part in blocks:
+            done.add(rows, part)
+    completeness = {}
+    if method in methods.DEFAULT_BASELINE:
+        completeness = {"output_difference": done.difference, "completeness_error": done.error}
+        report(done, method)
+    baseline = settings.get("baseline") or methods.DEFAULT_BASELINE.get(method, "uniform")
     files.write_arrays(
         args.output,
-        multipliers=multipliers,
+        multipliers=done.multipliers,
         ids=chosen["id"].to_numpy(dtype=str),
         target=chosen["target"].to_numpy(dtype=str),
         fold=chosen["fold"].to_numpy(dtype=str),
         probability=chosen["probability"].to_numpy(dtype=np.float32),
         sequences=codes,
-        baseline=methods.BASELINE,
+        baseline=baselines.stored(baseline),
         method=np.array(method),
+        **completeness,
     )
+    done.remove()
+
+
+def report(done, method):
+    """Say in the log how well contributions add up to the difference of the outputs."""
+    if len(done.error):
+        error, difference = np.abs(done.error), np.abs(done.difference)
+        print(
+            f"{method}: contributions miss the difference of the outputs (median {np.median(difference):.3g}) "
+            f"by {np.median(error):.2g} in the median and {error.max():.2g} at most",
+            file=sys.stderr,
+        )

@@ -1,0 +1,110 @@
+"""DeepLIFT multipliers: tangermeme's rules, and one for a maximum over all positions."""
+
+import contextlib
+import warnings
+
+import torch
+from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
+from torch import nn
+
+from cisflow.errors import InputError
+from cisflow.models.layers import Product
+
+
+class _Explained(nn.Module):
+    """A weighted sum of a network's outputs as the only output, with the weights of each pass; keeps what it gave."""
+
+    def __init__(self, network, weights):
+        super().__init__()
+        self.network = network
+        self.weights = iter(weights)
+        self.seen = []
+
+    def forward(self, x):
+        output = (self.network(x) * next(self.weights).repeat(2, 1)).sum(dim=1, keepdim=True)
+        self.seen.append(output.detach())
+        return output
+
+
+def deep_lift(network, x, references, weights, batch_size):
+    """DeepLIFT multipliers (Shrikumar et al. 2017, rescale rule) of one target, for each reference.
+
+    Parameters
+    ----------
+    x : (n, 4, length). references : (n, k, 4, length), of any values.
+    weights : (n, n_outputs), the target of each sequence as a weighted sum of outputs.
+    batch_size : pairs of sequence and reference in a pass.
+
+    Returns
+    -------
+    multipliers (n, k, 4, length), and target of the sequence minus target of the reference (n, k); on x's device.
+    """
+    n, k = references.shape[:2]
+    explained = _Explained(network, weights.repeat_interleave(k, dim=0).split(batch_size))
+    # tangermeme checks references that it is given, and refuses what is not one-hot; of a function it takes any.
+    batches = iter(references.flatten(0, 1).split(batch_size))
+    with warnings.catch_warnings(), _any_algorithm(), _hookable_products(network):
+        # Unknown bases are 0.25 in each channel; and convergence is an error here, not a warning.
+        warnings.simplefilter("ignore")
+        found = deep_lift_shap(
+            explained,
+            x,
+            batch_size=batch_size,
+            references=lambda _, n: next(batches)[:, None],
+            n_shuffles=k,
+            additional_nonlinear_ops={nn.AdaptiveMaxPool1d: _global_maximum},
+            raw_outputs=True,
+            only_warn=True,
+            device=x.device,
+        )
+    differences = torch.cat([torch.sub(*outputs.chunk(2)) for outputs in explained.seen])
+    return found.to(x.device), differences.view(n, k)
+
+
+@contextlib.contextmanager
+def _any_algorithm():
+    """Lets torch use what it does not call deterministic: the rule of a pooling layer undoes it with `max_unpool`,
+    whose result is the same every time where windows do not overlap."""
+    asked = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(asked)
+
+
+@contextlib.contextmanager
+def _hookable_products(network):
+    """Puts the module that tangermeme has a rule for in the place of each Product of a network."""
+    found = [
+        (parent, name, child)
+        for parent in network.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, Product)
+    ]
+    for parent, name, child in found:
+        setattr(parent, name, BilinearOp(child.equation))
+    try:
+        yield
+    finally:
+        for parent, name, child in found:
+            setattr(parent, name, child)
+
+
+def _global_maximum(module, grad_input, grad_output):
+    """Rule for a maximum over all positions, which Shrikumar et al. (2017) leave open.
+
+    The change of the maximum goes to one position: where the sequence has its maximum if that is the larger one, and
+    where the reference has its own otherwise. The input changes there by at least as much, and in the same direction,
+    so the multiplier is between 0 and 1, and contributions add up.
+    """
+    if module.output_size not in (1, (1,)):
+        raise InputError(f"deep_lift_shap: no rule for {module}; expected AdaptiveMaxPool1d(1)")
+    x, reference = module.input.chunk(2)
+    value, where = x.max(dim=-1, keepdim=True)
+    reference_value, reference_where = reference.max(dim=-1, keepdim=True)
+    where = torch.where(value >= reference_value, where, reference_where)
+    change = (x - reference).gather(-1, where)
+    share = torch.where(change == 0, 0.0, (value - reference_value) / torch.where(change == 0, 1.0, change))
+    halves = [torch.zeros_like(x).scatter(-1, where, share * half) for half in grad_output[0].chunk(2)]
+    return (torch.cat(halves),)

@@ -1,0 +1,130 @@
+"""What is attributed: outputs of a network, means over groups of them, and contrasts between two."""
+
+import numpy as np
+import torch
+
+from cisflow.errors import InputError, listing
+
+
+class Targets:
+    """t targets for each of n sequences; a target is an output of a network or a weighted sum of its outputs.
+
+    Parameters
+    ----------
+    values : (T,) int, outputs by their index; or (T, n_outputs) float, weights of the outputs; None is every output.
+    n_outputs : outputs of the network.
+    which : (n, t) int, rows of `values` for each sequence; None gives all T to every sequence.
+
+    Raises
+    ------
+    InputError : an output that the network does not have, or weights for another number of outputs.
+    """
+
+    def __init__(self, values, n_outputs, which=None):
+        values = torch.arange(n_outputs) if values is None else torch.as_tensor(np.asarray(values))
+        self.weighted = values.is_floating_point()
+        if self.weighted and (values.ndim != 2 or values.shape[1] != n_outputs):
+            raise InputError(f"targets: weights {tuple(values.shape)}; expected (t, {n_outputs}), one for each output")
+        if not self.weighted and (values.ndim != 1 or ((values < 0) | (values >= n_outputs)).any()):
+            raise InputError(f"targets: {values.tolist()}; expected outputs from 0 to {n_outputs - 1}")
+        self.values = values.float() if self.weighted else values.long()
+        self.n_outputs = n_outputs
+        self.which = None if which is None else torch.as_tensor(np.asarray(which)).long()
+
+    def __len__(self):
+        """t, the number of targets of a sequence."""
+        return len(self.values) if self.which is None else self.which.shape[1]
+
+    def take(self, rows, device):
+        """The targets of the sequences in a slice, on a device."""
+        taken = Targets(None, self.n_outputs)
+        taken.weighted, taken.values = self.weighted, self.values.to(device)
+        taken.which = None if self.which is None else self.which[rows].to(device)
+        return taken
+
+    def of(self, outputs):
+        """Outputs (n, n_outputs) of the sequences -> their targets (n, t).
+
+        Where the targets are those of one sequence, `outputs` may be those of many versions of it.
+        """
+        if self.which is None:
+            return outputs @ self.values.T if self.weighted else outputs[:, self.values]
+        chosen = self.values[self.which]
+        if self.weighted:
+            return torch.einsum("no,nto->nt", outputs, chosen.expand(len(outputs), -1, -1))
+        return outputs.gather(1, chosen.expand(len(outputs), -1))
+
+    def cotangents(self, n, part):
+        """Gradients (k, n, n_outputs) of the k targets in a slice by the outputs of each of n sequences."""
+        which = torch.arange(len(self), device=self.values.device).expand(n, -1) if self.which is None else self.which
+        chosen = self.values[which[:, part]].transpose(0, 1)
+        if self.weighted:
+            return chosen
+        return torch.zeros((*chosen.shape, self.n_outputs), device=chosen.device).scatter_(2, chosen[..., None], 1)
+
+
+def members(entries):
+    """Entries of the config's `targets` as weighted sums of outputs.
+
+    A `mean` weighs its outputs alike; a `contrast` is its first side minus its second, each an output or an entry
+    above.
+
+    Parameters
+    ----------
+    entries : list of names of outputs, {name, mean: [outputs]} and {name, contrast: [side, side]}.
+
+    Returns
+    -------
+    {name: {output: weight}}, in the order of the entries.
+
+    Raises
+    ------
+    InputError : two entries of one name.
+    """
+    found = {}
+    for entry in entries:
+        name = entry if isinstance(entry, str) else entry["name"]
+        if name in found:
+            raise InputError(f"targets: two entries named '{name}'; expected names that differ")
+        if isinstance(entry, str):
+            weights = {entry: 1.0}
+        elif "mean" in entry:
+            weights = dict.fromkeys(entry["mean"], 1 / len(entry["mean"]))
+        else:
+            weights = {}
+            for side, sign in zip(entry["contrast"], (1.0, -1.0), strict=True):
+                for output, weight in found.get(side, {side: 1.0}).items():
+                    weights[output] = weights.get(output, 0.0) + sign * weight
+        found[name] = weights
+    return found
+
+
+def from_members(groups, outputs, chosen):
+    """The Targets of rows that have one target each.
+
+    Parameters
+    ----------
+    groups : {name: {output: weight}}, from `members`.
+    outputs : names of the network's outputs, in order.
+    chosen : (n,) name of the target of each row.
+
+    Raises
+    ------
+    InputError : a target that the network does not predict.
+    """
+    position = {output: number for number, output in enumerate(outputs)}
+    for target, weights in groups.items():
+        unknown = [output for output in weights if output not in position]
+        if unknown:
+            raise InputError(
+                f"targets: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
+            )
+    row_of = {target: row for row, target in enumerate(groups)}
+    which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
+    if all(list(weights.values()) == [1.0] for weights in groups.values()):
+        return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)
+    values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
+    for row, weights in enumerate(groups.values()):
+        for output, weight in weights.items():
+            values[row, position[output]] = weight
+    return Targets(values, len(outputs), which)
