@@ -1,4 +1,4 @@
-# make demo | test | lint. `CORES=8` sets the cores of the demo, `PYTHON=python3.12` the Python that .venv is made with.
+# make demo | test | lint | bench. `CORES=8` sets the cores of the demo, `PYTHON=python3.12` the Python that .venv is made with.
 PYTHON ?= python3
 CORES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 
@@ -8,7 +8,7 @@ REPORT := results/report.zip
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m
 DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workflow/profiles/demo
 
-.PHONY: demo test lint system
+.PHONY: demo test lint bench system
 
 demo: system $(INSTALLED)
 	$(DEMO) --cores $(CORES)
@@ -30,6 +30,10 @@ lint: $(INSTALLED)
 	$(RUN) ruff format --check
 	$(RUN) snakefmt --check workflow
 	$(RUN) snakemake --lint
+
+# Speed, side by side: reads no network and no data, takes minutes and 5 GB. Options: see the head of each script.
+bench: $(INSTALLED)
+	@for script in tests/benchmarks/bench_*.py; do echo "$$script"; .venv/bin/python "$$script" || exit 1; done
 
 system:
 	@.ci/system-packages

@@ -129,9 +129,8 @@ def in_batches(function, n, size):
             if not is_out_of_memory(error):
                 raise
             if stop - start == 1:
-                raise InputError(
-                    f"out of memory with a single row in the batch: {str(error).splitlines()[0]}"
-                ) from None
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                raise InputError(f"out of memory with a single row in the batch: {reason}") from None
             result = None
         if result is None:
             size = (stop - start) // 2

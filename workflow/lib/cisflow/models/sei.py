@@ -5,8 +5,8 @@ from torch import nn
 
 SPLINE_COLUMNS = 16
 DILATIONS = (2, 4, 8, 16, 25)
-# Bases in one pass of the fused convolutions on a CPU. In float32, activations of 480 channels then stay under the 32 MB
-# from which malloc asks the kernel for new pages; in bfloat16 larger passes pay, since more of the time is preparation.
+# Bases in one pass of the fused convolutions on a CPU. In float32, activations of 480 channels then stay under the
+# 32 MB from which malloc asks the kernel for new pages. In bfloat16 larger passes pay: each one reorders the weights.
 BASES_AT_ONCE = {torch.float64: 8192, torch.float32: 16384, torch.bfloat16: 65536}
 
 
