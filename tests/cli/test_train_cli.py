@@ -17,7 +17,7 @@ import tokens
 from cisflow import files, models
 from cisflow.__main__ import main
 
-EPOCHS = 40
+EPOCHS = 30
 SMALL = {"architecture": "MotifCNN", "settings": {"channels": 8, "width": 9, "hidden": 8}}
 LONG = {"max_epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16, "schedule": "modern"}
 BERT = {"vocabulary": 32, "hidden": 16, "layers": 2, "heads": 2, "intermediate": 24}

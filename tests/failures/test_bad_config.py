@@ -71,7 +71,8 @@ MISTAKES = {
     ),
     "unknown architecture": (
         change("models", "basset", "architecture", to="Basset"),
-        "models.basset.architecture: 'Basset' is not one of ['BassetLike', 'Beluga', 'MotifCNN', 'Sei']",
+        "models.basset.architecture: 'Basset' is not one of ['AttentionConv', 'BassetLike', 'Beluga', 'ConvNet', "
+        "'DNABERT2', 'FSei', 'MotifCNN', 'Sei']",
     ),
     "unknown classifier": (
         change("models", "lightgbm", "classifier", to="svm"),
