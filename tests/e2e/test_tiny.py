@@ -48,6 +48,8 @@ TABLES = {
     "evaluation/metrics.tsv": "metrics",
     "evaluation/curves.tsv": "curves",
     "evaluation/comparisons.tsv": "comparisons",
+    "evaluation/strata.tsv": "strata",
+    "evaluation/calibration.tsv": "calibration",
     "motifs/*/*/*/*/patterns.tsv": "patterns",
     "motifs/*/*/*/*/hotspots.tsv": "hotspots",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
@@ -350,7 +352,8 @@ def test_predictions_are_of_the_windows_of_their_dataset(finished):
 
 def test_metrics_are_those_of_scikit_learn(finished):
     metrics = text(finished / "results" / "metrics.tsv")
-    own = metrics[(metrics["seed"] != "mean") & (metrics["target"] != "mean")]
+    single = ~metrics["seed"].isin(["mean", "ensemble"]) & (metrics["target"] != "mean")
+    own = metrics[single & (metrics["strands"] == "averaged") & metrics["metric"].isin(METRICS)]
     assert set(own["dataset"]) == {folder.name for folder in datasets(finished)}
     for row in own.itertuples():
         run = f"{row.dataset}/models/{row.model}/{row.split}/seed{row.seed}"
@@ -361,8 +364,9 @@ def test_metrics_are_those_of_scikit_learn(finished):
         assert float(row.value) == pytest.approx(METRICS[row.metric](labels, scores), abs=1e-6), row
         assert float(row.lower) <= float(row.upper)
     # The mean over the seeds, and over the targets, is the mean of the rows above.
-    keys = ["dataset", "split", "model", "fold", "metric"]
-    values = metrics.assign(value=metrics["value"].astype(float))
+    keys = ["dataset", "split", "model", "fold", "metric", "strands"]
+    values = metrics[metrics["seed"] != "ensemble"]
+    values = values.assign(value=pd.to_numeric(values["value"]))
     for over, other in (("seed", "target"), ("target", "seed")):
         single, mean = (values[(values[over] == "mean") == wanted] for wanted in (False, True))
         joined = mean.merge(single.groupby([*keys, other])["value"].mean().reset_index(), on=[*keys, other])
@@ -404,7 +408,8 @@ def test_a_search_without_motifs_says_why(finished):
 
 def test_figures_are_whole_images(finished):
     paths = sorted((finished / "results").glob("*/figures/*.svg"))
-    assert len(paths) == 5 + 5 + 3 + 4
+    # A comparison a dataset, three figures a split, learning curves of three datasets, four of the one explained.
+    assert len(paths) == 5 + 3 * 5 + 3 + 4
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
@@ -466,7 +471,8 @@ def fed_by_motif_cnn(rule, output):
 
 
 def fed_by_classifiers(rule, output):
-    evaluated = {"fit", "evaluate", "figure_performance_curves", "figure_model_comparison"}
+    figures = ("performance_curves", "model_comparison", "robustness", "calibration")
+    evaluated = {"fit", "evaluate", *(f"figure_{name}" for name in figures)}
     named = any(f"results/{name}/" in output for name in ("peaks", "introns"))
     return (rule in evaluated and named) or rule == "stack_metrics"
 

@@ -630,8 +630,14 @@ def test_robustness_draws_splits_strands_and_strata(tmp_path):
     for axes, rows in zip(figure.axes, expected, strict=True):
         points = np.concatenate([line.get_xdata() for line in axes.lines])
         np.testing.assert_allclose(np.sort(points), np.sort(rows["value"]))
-    text = svg_text(figure)
-    for words in ("Low: 31\u201342%", "High: 51\u201374%", "One of 9 chromosomes", "Both, averaged"):
+    text = svg_text(figure).replace("\n", " ")
+    for words in (
+        "Low, 31\u201342%: 130 of 400 positive",
+        "High, 51\u201374%:",
+        "random: 400 of 1,200 positive",
+        "One of 9 chromosomes",
+        "Both, averaged",
+    ):
         assert words in text
 
 
@@ -646,6 +652,7 @@ def test_calibration_draws_the_bins_of_the_ensemble(tmp_path):
         rows = table[(table["model"] == model) & (table["seed"] == "ensemble") & (table["n"] > 0)]
         np.testing.assert_allclose(axes.lines[1].get_xydata(), rows[["predicted", "observed"]])
         assert axes.get_title(loc="center") == model
+    assert "n = 1,200, 400 positive" in svg_text(figure)
     assert svg_text(figure).count("Error 0.03") == 2 and "Slope 1.21" in svg_text(figure)
 
 

@@ -50,7 +50,8 @@ def draw(inputs, settings):
     for number in range(len(models)):
         if number + columns >= len(models):
             panels.flat[number].tick_params(labelbottom=True)
-    figure.supxlabel("Predicted probability", fontsize=style.TEXT)
+    balance = reading.balance(reading.matching(metrics, seed="mean"))
+    figure.supxlabel(f"Predicted probability (test fold: {balance.text})", fontsize=style.TEXT)
     figure.supylabel("Share of positives", fontsize=style.TEXT)
     return figure
 

@@ -9,7 +9,7 @@ from cisflow.figures.model_comparison import by_auroc
 
 FOLD = "test"
 METRIC = "auroc"
-NAME_WIDTH = 24
+NAME_WIDTH, KEY_WIDTH = 24, 20
 STRANDS = {"averaged": "Both, averaged", "separate": "Each by itself"}
 THIRDS = ("low", "middle", "high")
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
@@ -45,17 +45,18 @@ def draw(inputs, settings):
 
     splits = sorted(set(metrics["averaged"]["split"]), key=lambda name: (name != split, name))
     gc, chromosomes = (reading.matching(strata, kind=kind) for kind in ("gc", "chromosome"))
+    parts = [(name, reading.matching(metrics["averaged"], split=name)) for name in splits]
     groups = [
-        [(name, reading.matching(metrics["averaged"], split=name)) for name in splits],
+        [(f"{name}: {counts(rows)}", rows) for name, rows in parts],
         [(label, reading.matching(metrics[kind], split=split)) for kind, label in STRANDS.items()],
         [(third_label(gc, name), reading.matching(gc, stratum=name)) for name in THIRDS],
     ]
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * max(map(len, groups)), 2 + 2.9 * max(name.count("\n") + 1 for name in names))
-    keys = 3.6 * (max(map(len, groups)) + 1)
+    keys = 3.6 + max(sum(4 + 2.8 * key_label(label).count("\n") for label, _ in group) for group in groups)
     figure = style.figure(style.DOUBLE, 22 + spacing * len(models) + keys)
     figure.get_layout_engine().set(wspace=0.05)
-    panels = figure.subplots(1, 4, sharey=True)
+    panels = figure.subplots(1, 4, sharex=True, sharey=True)
     titles = ("Split", f"Strands ({style.wrap(split, 18)})", "GC content", "Chromosome")
     for axes, letter, title, parts in zip(panels, style.letters(), titles, groups, strict=False):
         draw_groups(axes, parts, models)
@@ -68,11 +69,17 @@ def draw(inputs, settings):
 
 
 def third_label(gc, name):
-    """`low: 31-42%`, or the name alone where no sequence is in the third."""
+    """`Low, 31-42%: 130 of 400 positive`, or the name alone where no sequence is in the third."""
     rows = reading.matching(gc, stratum=name)
     if rows.empty:
         return name
-    return f"{name.capitalize()}: {100 * rows['gc_from'].iloc[0]:.0f}\u2013{100 * rows['gc_to'].iloc[0]:.0f}%"
+    low, high = (100 * rows[bound].iloc[0] for bound in ("gc_from", "gc_to"))
+    return f"{name.capitalize()}, {low:.0f}\u2013{high:.0f}%: {counts(rows)}"
+
+
+def counts(rows):
+    """`400 of 1,200 positive`, of the first row."""
+    return f"{rows['n_positive'].iloc[0]:,.0f} of {rows['n'].iloc[0]:,.0f} positive"
 
 
 def draw_groups(axes, groups, models):
@@ -85,7 +92,7 @@ def draw_groups(axes, groups, models):
         heights = rows["model"].map({model: place + offset for place, model in enumerate(models)}).astype(float)
         axes.hlines(heights, rows["lower"], rows["upper"], color=colour, linewidth=1.0, zorder=2)
         axes.plot(rows["value"], heights, marker, color=colour, markersize=3.6, zorder=3)
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, label=style.wrap(label, 20)))
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, label=key_label(label)))
     key(axes, handles)
 
 
@@ -106,6 +113,10 @@ def stripes(axes, models):
     axes.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     axes.margins(x=0.08)
     axes.tick_params(axis="y", length=0)
+
+
+def key_label(label):
+    return style.wrap(label, KEY_WIDTH)
 
 
 def key(axes, handles):
