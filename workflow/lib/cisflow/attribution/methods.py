@@ -208,11 +208,11 @@ def _integrated_gradients(network, n_targets, settings):
         x = x.clone().requires_grad_(True)
         end = front(x)
         with torch.no_grad():
-            begin = front(base).expand_as(end)
-            difference = targets.of(rest(end)) - targets.of(rest(front(base)).expand(len(x), -1))
+            begin = front(base)
+            difference = targets.of(rest(end)) - targets.of(rest(begin).expand(len(x), -1))
         result = torch.empty((len(x), n_targets, *x.shape[1:]))
         for part in _parts(n_targets, settings):
-            found = _backward(end, x, path(begin, end.detach(), targets, part), keep=True)
+            found = _backward(end, x, path(begin.expand_as(end), end.detach(), targets, part), keep=True)
             result[:, part] = found.transpose(0, 1).cpu()
         return result, difference.cpu()
 
