@@ -127,7 +127,12 @@ def test_the_largest_error_of_float16_is_measured(given, tmp_path):
     error = np.abs(given.outputs(given.texts) - read(tmp_path)[1]).max()
     assert 2.0**-14 < error <= 2.0**-12
     assert manifest["largest_rounding_error"] == pytest.approx(error, abs=1e-6)
-    assert manifest["windows"] == N and manifest["targets"] == TARGETS and str(given.fasta) in manifest["inputs"]
+    assert (
+        manifest["windows"] == N
+        and manifest["device"] == "cpu"
+        and manifest["targets"] == TARGETS
+        and str(given.fasta) in manifest["inputs"]
+    )
 
 
 def test_shards_by_hand_gather_to_the_same_bytes(given, tmp_path):
