@@ -1,6 +1,5 @@
 """Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
 
-import math
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from cisflow.context import Sequences
 from cisflow.errors import InputError, listing
 from cisflow.genome import Genome
 
-# Windows of a shard: 22 MB of Sei's targets, and minutes of a CPU.
+# Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
 SHARD = 500
 
 
@@ -109,12 +108,11 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
 
     Parameters
     ----------
-    count : number of shards; None for as many as hold up to SHARD windows each.
+    count : number of shards.
     acquire : gives a context manager that yields the device.
     """
     folder = Path(folder)
     n = len(rows.frame)
-    count = min(count or math.ceil(n / SHARD), n)
     extra = [genome] if genome else []
     made_of = {
         "shards": count,
@@ -151,5 +149,8 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
 
 def identity(path):
     """What tells one state of a file from another, without reading gigabytes of it."""
-    state = Path(path).stat()
+    try:
+        state = Path(path).stat()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
     return [str(path), state.st_size, state.st_mtime_ns]
