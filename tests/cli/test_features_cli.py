@@ -1,6 +1,7 @@
 """`cisflow features` on a BED, a FASTA and a dataset: the same windows give the same bytes, whichever way they came."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+import pipeline
 from cisflow import dna, files, models, shards
 from cisflow.__main__ import main
 from tables import check_table
@@ -271,7 +273,8 @@ def test_memory_does_not_grow_with_the_number_of_windows(tmp_path):
         options = {"bed": bed, "genome": tmp_path / "genome.fa", "weights": tmp_path / "network.safetensors"}
         options |= {"length": length, "strands": "forward", "device": "cpu", "threads": 1, "output": output}
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        subprocess.run([sys.executable, "-m", "cisflow", "features", *words], check=True)
+        environment = {**os.environ, "PYTHONPATH": str(pipeline.ROOT / "workflow" / "lib")}
+        subprocess.run([sys.executable, "-m", "cisflow", "features", *words], env=environment, check=True)
         peak[n] = json.loads((output / "manifest.json").read_text())["peak_memory_mb"]
         (output / "features.npy").unlink()
     assert 9000 * targets * 2 / 1e6 > 300

@@ -15,6 +15,7 @@ import pipeline
 from cisflow.genome import Genome
 
 N, SHARDS = 200, 8
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pipeline.ROOT / "workflow" / "lib")}
 NARROW = {"n_targets": 300, "channels": [16, 16, 16]}
 RANDOM_WEIGHTS = """
 import json, sys, torch
@@ -54,7 +55,8 @@ def start(folder, windows, weights, settings, length):
     }
     options |= {"length": length, "batch-size": 16, "shards": SHARDS, "threads": 1, "device": "cpu", "output": folder}
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    return subprocess.Popen([sys.executable, "-m", "cisflow", "features", *words], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "cisflow", "features", *words]
+    return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process, seconds):
@@ -76,12 +78,12 @@ full = pytest.mark.skipif(
     "settings, length",
     [
         pytest.param(NARROW, 2048, id="narrow"),
-        pytest.param({}, int(os.environ.get("CISFLOW_FULL_SEI", 0)) or 1024, id="full", marks=full),
+        pytest.param({}, 1024, id="full", marks=full),
     ],
 )
 def test_a_run_killed_and_started_again_gives_the_bytes_of_one_that_was_not(tmp_path, windows, settings, length):
     weights = tmp_path / "sei.pth"
-    subprocess.run([sys.executable, "-c", RANDOM_WEIGHTS, json.dumps(settings), weights], check=True)
+    subprocess.run([sys.executable, "-c", RANDOM_WEIGHTS, json.dumps(settings), weights], env=ENVIRONMENT, check=True)
     finish(start(tmp_path / "whole", windows, weights, settings, length), 3600)
 
     killed = tmp_path / "killed"
