@@ -280,17 +280,26 @@ def test_corrupt_archive_deletes_the_download(server, output):
     assert list(output.parent.iterdir()) == []
 
 
-def test_unsafe_archive_from_a_server_writes_nothing(server, output, tmp_path):
+@pytest.mark.parametrize("absolute", [False, True], ids=["parent", "absolute"])
+def test_unsafe_archive_from_a_server_writes_nothing(server, output, tmp_path, absolute):
+    name = str(tmp_path / "escaped") if absolute else "../escaped"
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        entry = tarfile.TarInfo("../escaped")
-        entry.size = 4
-        tar.addfile(entry, io.BytesIO(b"evil"))
+        for member, content in (("model/sei.pth", b"good"), (name, b"evil")):
+            entry = tarfile.TarInfo(member)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
     server.body, server.url = archive.getvalue(), server.url.replace(".bin", ".tar.gz")
-    with pytest.raises(InputError, match=r"member '../escaped' .* '\.\.'"):
-        fetch(server, output, sha256="", member="escaped")
+    for asked in ("escaped", name):
+        with pytest.raises(
+            InputError, match=f"member '{name}' .* has {'an absolute path' if absolute else repr('..')}"
+        ):
+            fetch(server, output, sha256="", member=asked)
+        assert not output.exists()
+    # What is not asked for is not written, wherever it points.
+    fetch(server, output, sha256="", member="model/sei.pth")
+    assert output.read_bytes() == b"good"
     assert not list(tmp_path.rglob("escaped"))
-    assert not output.exists()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
@@ -364,6 +373,7 @@ def test_no_checksum_prints_the_true_one(server, output, capsys):
     fetch(server, output, sha256="")
     assert "WARNING" in (printed := capsys.readouterr().err)
     assert f"sha256: {SHA256}" in printed
+    assert output.with_name("thing.bin.sha256").read_text() == f"{SHA256}  thing.bin\n"
 
 
 def test_killed_process_leaves_a_part_that_the_next_one_goes_on_with(server, output):

@@ -76,7 +76,7 @@ def test_path_and_file_url_copy_the_same_bytes_and_leave_the_source(plain, outpu
     assert fetch(plain.as_uri(), output) == TEXT
     assert "%20" in plain.as_uri()
     assert plain.read_bytes() == TEXT
-    assert list(output.parent.iterdir()) == [output]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["thing", "thing.sha256"]
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
@@ -115,6 +115,21 @@ def test_without_a_digest_the_true_one_is_printed_as_a_config_line(plain, output
     fetch(plain, output)
     assert "WARNING" in (printed := capsys.readouterr().err)
     assert f"    sha256: {hashlib.sha256(TEXT).hexdigest()}\n" in printed
+
+
+def test_without_a_digest_the_true_one_is_recorded_and_a_change_told(plain, output, capsys):
+    record = output.with_name("thing.sha256")
+    fetch(plain, output)
+    assert record.read_text() == f"{hashlib.sha256(TEXT).hexdigest()}  plain file.txt\n"
+    fetch(plain, output)
+    assert "has changed" not in capsys.readouterr().err
+    plain.write_bytes(b"other")
+    fetch(plain, output)
+    told = f"plain file.txt has changed: the sha256 of the last one was {hashlib.sha256(TEXT).hexdigest()}"
+    assert told in capsys.readouterr().err
+    assert record.read_text().split()[0] == hashlib.sha256(b"other").hexdigest()
+    fetch(plain, output, sha256=hashlib.sha256(b"other").hexdigest())
+    assert not record.exists()
 
 
 @pytest.mark.parametrize(

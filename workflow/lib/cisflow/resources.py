@@ -58,7 +58,7 @@ def fetch(url, name, output, sha256="", md5="", member=""):
     url : http(s)://, file:// or a path.
     name : what messages call it (its key in the config).
     sha256, md5 : expected digests of the file as downloaded, before unpacking; each may be "". When both are, the
-        sha256 found is printed as a line for the config.
+        sha256 found is printed as a line for the config, and kept in `<output>.sha256`.
     member : the file to take from a .tar, .tar.gz, .tgz or .zip, by path or, where unique, by base name.
 
     Raises
@@ -70,17 +70,19 @@ def fetch(url, name, output, sha256="", md5="", member=""):
     output = Path(output)
     local = local_path(url, name)
     if local is not None:
-        check(local, name, url, expected)
+        digest = check(local, name, url, expected)
         unpack(local, local.name, name, output, member)
+        record(output, local.name, digest)
         return
     part = output.with_name(output.name + ".part")
     download(url, name, part)
     try:
-        check(part, name, url, expected)
+        digest = check(part, name, url, expected)
         unpack(part, remote_name(url), name, output, member)
     except Spoiled as error:
         _discard(part)
         raise InputError(f"{error}; the download was deleted") from error
+    record(output, remote_name(url), digest)
     _discard(part)
 
 
@@ -119,6 +121,10 @@ def remote_name(url):
 def check(path, name, url, expected):
     """Compare a file's digests with {algorithm: hex digits}; with none, print the line that the config lacks.
 
+    Returns
+    -------
+    the sha256 found where none is expected, else "".
+
     Raises
     ------
     InputError : one differs.
@@ -127,12 +133,30 @@ def check(path, name, url, expected):
         found = files.digest(path, algorithm)
         if found != value:
             raise Spoiled(f"resource '{name}': {algorithm} of {url} is {found}, expected {value}")
-    if not expected:
-        print(
-            f"WARNING: resource '{name}' has no checksum; to hold later runs to the file found now, "
-            f"add this line to its entry in the config:\n    sha256: {files.digest(path)}",
-            file=sys.stderr,
-        )
+    if expected:
+        return ""
+    found = files.digest(path)
+    print(
+        f"WARNING: resource '{name}' has no checksum; to hold later runs to the file found now, "
+        f"add this line to its entry in the config:\n    sha256: {found}",
+        file=sys.stderr,
+    )
+    return found
+
+
+def record(output, source, digest):
+    """Keep a sha256 found in `<output>.sha256`, in the format of sha256sum, and warn where an earlier one was another.
+
+    Without one (the config has a checksum), what is kept there is out of date and goes.
+    """
+    kept = output.with_name(output.name + ".sha256")
+    if not digest:
+        kept.unlink(missing_ok=True)
+        return
+    earlier = kept.read_text().split()[0] if kept.exists() else digest
+    if earlier != digest:
+        print(f"WARNING: {source} has changed: the sha256 of the last one was {earlier}", file=sys.stderr)
+    files.write_text(kept, f"{digest}  {source}\n")
 
 
 # ---- download -------------------------------------------------------------------------------------------------------
