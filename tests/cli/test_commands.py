@@ -49,11 +49,11 @@ def predict(dataset, folder):
 
 def extract(dataset, weights, folder, shards):
     """Feature arrays in `folder`, by so many shards; the exit status of the last command."""
-    common = {"extractor": {"strands": "both"}, "weights": weights, "windows": dataset / "windows.tsv"}
+    common = {"extractor": {"strands": "both"}, "weights": weights, "dataset": dataset}
     parts = [folder / "shards" / f"{number}.npz" for number in range(1, shards + 1)]
     for number, part in enumerate(parts, 1):
         where = {"shard": number, "shards": shards, "device": "cpu", "output": part}
-        assert call("features", sequences=dataset / "sequences.npy", **common, **where) == 0
+        assert call("features", **common, **where) == 0
     return call("gather-features", shards=parts, **common, output=folder)
 
 
@@ -189,7 +189,7 @@ def test_shards_of_other_windows_are_refused(trained, tmp_path, capsys):
     dataset, folder = trained
     assert extract(dataset, folder / "model.safetensors", tmp_path, 2) == 0
     parts = [tmp_path / "shards" / f"{number}.npz" for number in (2, 1)]
-    common = {"extractor": {}, "weights": folder / "model.safetensors", "windows": dataset / "windows.tsv"}
+    common = {"extractor": {}, "weights": folder / "model.safetensors", "dataset": dataset}
     assert call("gather-features", shards=parts, **common, output=tmp_path / "out") == 1
     assert "2.npz: its windows are not those at rows 0 to 120 of the dataset" in capsys.readouterr().err
     assert not (tmp_path / "out" / "features.npy").exists()

@@ -21,10 +21,11 @@ rule features_shard:
         code=extractor_code,
         extractor=lambda wildcards: to_json(get_extractor(wildcards)),
         genome=lambda wildcards, input: f"--genome {shlex.quote(input.genome[0])}" if input.genome else "",
+        dataset=subpath(input.windows, parent=True),
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", " --shards "),
         device=config["device"],
     shell:
-        "python -m cisflow features --windows {input.windows} --sequences {input.sequences} --weights {input.weights}"
+        "python -m cisflow features --dataset {params.dataset} --weights {input.weights}"
         " --extractor {params.extractor:q} {params.genome} --shard {params.shard} --device {params.device}"
         " --gpus {resources.gpu} --threads {threads} --output {output} > {log} 2>&1"
 
@@ -33,6 +34,7 @@ rule features:
     input:
         shards=gather.shard("results/{{dataset}}/features/{{extractor}}/shards/{scatteritem}.npz"),
         windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
         weights=get_extractor_weights,
         names=get_extractor_names,
     output:
@@ -51,8 +53,9 @@ rule features:
         code=code_digest("commands/gather_features"),
         extractor=lambda wildcards: to_json(get_extractor(wildcards)),
         names=lambda wildcards, input: f"--names {shlex.quote(input.names[0])}" if input.names else "",
+        dataset=subpath(input.windows, parent=True),
         folder=subpath(output.features, parent=True),
     shell:
-        "python -m cisflow gather-features --shards {input.shards} --windows {input.windows}"
+        "python -m cisflow gather-features --shards {input.shards} --dataset {params.dataset}"
         " --weights {input.weights} --extractor {params.extractor:q} {params.names} --output {params.folder}"
         " > {log} 2>&1"

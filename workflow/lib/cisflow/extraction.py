@@ -1,60 +1,37 @@
-"""Targets of a multi-output network for windows, in their context and on both strands."""
+"""Targets of a multi-output network for sequences, on both strands."""
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from cisflow import dna, models
-from cisflow.errors import InputError
-from cisflow.genome import Genome
-
-
-def with_context(windows, codes, length, context, genome=None):
-    """Sequences (n, length) as the network sees them: the window in the middle of a longer stretch.
-
-    Parameters
-    ----------
-    windows : frame with id, chrom, start, end, strand; used for context `genome`.
-    codes : (n, window) uint8.
-    context : "none" the bare window; "pad" unknown bases around it; "genome" the real sequence around it, unknown
-        past a chromosome's end.
-    genome : path of the FASTA for context `genome`.
-
-    Raises
-    ------
-    InputError : a window without coordinates, or longer than `length`.
-    """
-    if context == "none" or length == codes.shape[1]:
-        return codes
-    if length < codes.shape[1]:
-        raise InputError(f"context: length {length} is shorter than the windows, {codes.shape[1]}")
-    left = (length - codes.shape[1]) // 2
-    if context == "pad":
-        padded = np.full((len(codes), length), dna.UNKNOWN, dtype=np.uint8)
-        padded[:, left : left + codes.shape[1]] = codes
-        return padded
-    reference = Genome(genome)
-    rows = []
-    for row in windows.itertuples():
-        if not row.chrom:
-            raise InputError(
-                f"window '{row.id}' has no coordinates, so context: genome cannot be read; use pad or none"
-            )
-        # On the reverse strand the longer flank of an odd split lies on the other side.
-        start = int(row.start) - (left if row.strand != "-" else length - codes.shape[1] - left)
-        rows.append(reference.fetch(row.chrom, start, start + length, row.strand, pad=True))
-    return np.stack(rows)
+from cisflow import models
 
 
 @torch.inference_mode()
-def extract(model, codes, device, strands="both", batch_size=64):
-    """Probabilities of every target, (n, n_outputs) float16; the mean of both strands unless `strands` is "forward"."""
+def stream(model, sequences, device, strands="both", batch_size=64):
+    """Yield the probabilities of every target, batch after batch, as float32 arrays (k, n_outputs).
+
+    Parameters
+    ----------
+    sequences : base codes (n, length) uint8: an array, or what gives one when it is sliced (`context.Sequences`).
+    strands : "both" for the mean over both strands, or "forward".
+    """
     model.to(device)
-    result = np.empty((len(codes), model.n_outputs), dtype=np.float16)
-    for start in tqdm(range(0, len(codes), batch_size), desc="features", unit="batch"):
-        batch = models.one_hot(np.ascontiguousarray(codes[start : start + batch_size]), device)
+    for start in range(0, len(sequences), batch_size):
+        batch = models.one_hot(np.ascontiguousarray(sequences[start : start + batch_size]), device)
         outputs = models.probabilities(model, model(batch).float())
         if strands == "both":
             outputs = (outputs + models.probabilities(model, model(batch.flip(1, 2)).float())) / 2
-        result[start : start + len(batch)] = outputs.cpu().numpy()
+        yield outputs.cpu().numpy()
+
+
+def extract(model, sequences, device, strands="both", batch_size=64):
+    """Probabilities of every target, (n, n_outputs) float16; parameters as for `stream`."""
+    result = np.empty((len(sequences), model.n_outputs), dtype=np.float16)
+    row = 0
+    with tqdm(total=len(sequences), desc="features", unit="window") as bar:
+        for values in stream(model, sequences, device, strands, batch_size):
+            result[row : row + len(values)] = values
+            row += len(values)
+            bar.update(len(values))
     return result

@@ -6,6 +6,8 @@ import pandas as pd
 from cisflow import files
 from cisflow.errors import InputError, listing
 
+GROUP_RULES = ("legacy", "corrected")
+
 
 def shard_rows(n, shard, shards):
     """Rows of one of `shards` nearly equal parts of n windows; `shard` counts from 1."""
@@ -17,31 +19,37 @@ def shard_rows(n, shard, shards):
 def gather(shards, ids, output):
     """Write the shards' rows, in order, as one float16 array at `output`, holding one shard in memory at a time.
 
+    Returns
+    -------
+    targets, and the largest error that rounding to float16 made.
+
     Raises
     ------
     InputError : the shards' ids are not `ids`, or their widths differ.
     """
-    width, row = None, 0
-    with files.atomic(output) as temporary:
-        gathered = None
+    width, row, error = None, 0, 0.0
+    # Written as a stream: pages of a memory map would count as memory of this process.
+    with files.atomic(output) as temporary, open(temporary, "wb") as handle:
         for path in shards:
-            part = files.read_arrays(path, ["ids", "features"])
+            part = files.read_arrays(path, ["ids", "features", "largest_rounding_error"])
             values, names = part["features"], part["ids"]
             expected = ids[row : row + len(names)]
             if len(names) != len(values) or not np.array_equal(names, expected):
                 raise InputError(
                     f"{path}: its windows are not those at rows {row} to {row + len(names)} of the dataset"
                 )
-            if gathered is None:
+            if width is None:
                 width = values.shape[1]
-                gathered = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(ids), width))
+                header = {"descr": "<f2", "fortran_order": False, "shape": (len(ids), width)}
+                np.lib.format.write_array_header_1_0(handle, header)
             if values.shape[1] != width:
                 raise InputError(f"{path}: {values.shape[1]} targets, expected {width}")
-            gathered[row : row + len(values)] = values
+            handle.write(np.ascontiguousarray(values, dtype="<f2"))
             row += len(values)
+            error = max(error, float(part["largest_rounding_error"]))
         if row != len(ids):
             raise InputError(f"{listing(shards)}: {row} windows in all, expected {len(ids)}")
-        gathered.flush()
+    return width, error
 
 
 def sei_group(target, rule="legacy"):

@@ -130,32 +130,70 @@ def check_fasta(path):
         raise InputError(f"{path}: not a FASTA: expected a line that starts with '>', found {found}")
 
 
-def read_fasta(path):
-    """All records of a small FASTA as [(name, base codes)], names up to the first space.
+class Records:
+    """The records of a FASTA in order, read from the file one by one: `records[row]` is its base codes (uint8).
+
+    Attributes
+    ----------
+    names : up to the first space.
+    lengths : bases (n,) int64.
 
     Raises
     ------
     InputError : not a FASTA, a character that is no base, an empty record, or a name that occurs twice.
     """
-    check_fasta(path)
-    records, name, parts = {}, None, []
 
-    def close():
-        if name is not None:
-            if not parts:
-                raise InputError(f"{path}: record '{name}' has no sequence")
-            records[name] = dna.encode("".join(parts), f"{path}, record '{name}'")
+    def __init__(self, path):
+        check_fasta(path)
+        self.path, self.names, lengths, self._spans = Path(path), [], [], []
+        seen, parts, first, last = set(), [], 0, 0
 
-    # A byte that is not text becomes a character that no base has, so that `encode` refuses it.
-    with open(path, encoding="utf-8", errors="replace") as handle:
-        for line in handle:
-            line = line.strip()
-            if line.startswith(">"):
-                close()
-                name, parts = (line[1:].split() or [""])[0], []
-                if name in records:
-                    raise InputError(f"{path}: record name '{name}' occurs more than once")
-            elif line:
-                parts.append(line)
-    close()
-    return list(records.items())
+        def close():
+            if self.names:
+                name = self.names[-1]
+                if not parts:
+                    raise InputError(f"{path}: record '{name}' has no sequence")
+                lengths.append(len(self._encode(b"".join(parts), name)))
+                self._spans.append((first, last))
+
+        with open(path, "rb") as handle:
+            for line in handle:
+                last += len(line)
+                line = line.strip()
+                if line.startswith(b">"):
+                    close()
+                    name = (self._text(line[1:]).split() or [""])[0]
+                    if name in seen:
+                        raise InputError(f"{path}: record name '{name}' occurs more than once")
+                    seen.add(name)
+                    self.names.append(name)
+                    parts, first = [], last
+                elif line:
+                    parts.append(line)
+        close()
+        self.lengths = np.array(lengths, dtype=np.int64)
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, row):
+        first, last = self._spans[row]
+        with open(self.path, "rb") as handle:
+            handle.seek(first)
+            # The span ends with the name of the next record.
+            lines = handle.read(last - first).split(b">")[0].split()
+        return self._encode(b"".join(lines), self.names[row])
+
+    def _encode(self, sequence, name):
+        return dna.encode(self._text(sequence), f"{self.path}, record '{name}'")
+
+    @staticmethod
+    def _text(line):
+        # A byte that is not text becomes a character that no base has, so that `encode` refuses it.
+        return line.decode("utf-8", "replace")
+
+
+def read_fasta(path):
+    """All records of a small FASTA as [(name, base codes)]; raises as `Records` does."""
+    records = Records(path)
+    return [(name, records[row]) for row, name in enumerate(records.names)]

@@ -202,16 +202,20 @@ def table(ids, loci):
 def locate(path, names, rows, length):
     """Frame of windows whose ids are names such as `chr3:100-300(-)`; coordinates are empty for any other name.
 
+    Parameters
+    ----------
+    length : bases of every window, or of each (n,).
+
     Raises
     ------
     InputError : a name that speaks of another length than `length` (`rows` says where each name stands).
     """
     loci = [parse_locus(name) for name in names]
-    for name, locus, row in zip(names, loci, rows, strict=True):
-        if locus is not None and locus.end - locus.start != length:
+    for name, locus, row, bases in zip(names, loci, rows, np.broadcast_to(length, len(names)), strict=True):
+        if locus is not None and locus.end - locus.start != bases:
             raise InputError(
                 f"{path}: {row}: the name '{name}' speaks of {locus.end - locus.start} bases, the sequence has "
-                f"{length}; expected chrom:start-end, 0-based half-open (samtools faidx counts from 1)"
+                f"{bases}; expected chrom:start-end, 0-based half-open (samtools faidx counts from 1)"
             )
     return table(names, loci)
 

@@ -1,42 +1,50 @@
-"""Targets of a multi-output network for one shard of a dataset's windows."""
+"""Targets of a multi-output network for windows: a folder with one array, or one shard of it.
 
+Without --shard, all shards are computed one after the other and gathered; the same command again goes on where a
+stopped one was.
+"""
+
+import functools
 import json
 
-import numpy as np
+import torch
 
-from cisflow import device, extraction, features, files, models
+from cisflow import device, features, inputs, shards
+from cisflow.context import CONTEXTS
 
 
 def arguments(parser):
-    parser.add_argument("--windows", required=True, help="windows.tsv")
-    parser.add_argument("--sequences", required=True, help="sequences.npy")
-    parser.add_argument(
-        "--extractor", required=True, type=json.loads, help="JSON: architecture, settings, context, length, strands, …"
-    )
+    inputs.arguments(parser)
     parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
-    parser.add_argument("--genome", help="FASTA, for context: genome")
-    parser.add_argument("--shard", required=True, type=int, help="number of this shard, from 1")
-    parser.add_argument("--shards", required=True, type=int, help="number of all shards")
+    parser.add_argument("--genome", help="FASTA, for the intervals of a BED and for context genome")
+    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
+    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
+    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
+    parser.add_argument("--length", type=int, help="bases the network sees (default: its own, or the windows')")
+    parser.add_argument("--context", choices=CONTEXTS, help="around windows (default: genome where given, or pad)")
+    parser.add_argument("--strands", choices=("both", "forward"), help="mean of both (default), or forward alone")
+    parser.add_argument("--batch-size", type=int, help="windows in a forward pass (default: 64)")
+    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
+    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+    parser.add_argument("--shards", type=int, help=f"number of all shards (default: of {shards.SHARD} windows each)")
+    parser.add_argument("--shard", type=int, help="compute this shard alone, counted from 1")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", default=1, type=int)
-    parser.add_argument("--output", required=True, help=".npz with ids and features")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: as many as torch finds)")
+    parser.add_argument("--output", required=True, help="folder; with --shard, the shard's .npz")
 
 
 def run(args):
-    windows = files.read_table(args.windows, ["id", "chrom", "start", "end", "strand"], text=("id", "chrom", "strand"))
-    codes = files.read_array(args.sequences, np.uint8, (len(windows), None), mmap=True)
-    rows = features.shard_rows(len(windows), args.shard, args.shards)
-    extractor = args.extractor
-    if extractor.get("architecture"):
-        model = models.load_pretrained(extractor["architecture"], extractor.get("settings", {}), args.weights)
-    else:
-        model, _ = models.load(args.weights)
-    context = extractor.get("context", "none")
-    length = extractor.get("length") or model.length or codes.shape[1]
-    sequences = extraction.with_context(windows.iloc[rows], np.array(codes[rows]), length, context, args.genome)
-    with device.acquire(args.device, args.gpus, args.threads) as where:
-        values = extraction.extract(
-            model, sequences, where, extractor.get("strands", "both"), extractor.get("batch_size", 64)
-        )
-    files.write_arrays(args.output, ids=windows["id"].to_numpy(dtype=str)[rows], features=values)
+    rows = inputs.read(args)
+    given = ("architecture", "settings", "length", "context", "strands", "batch_size", "groups")
+    extractor = args.extractor | {name: getattr(args, name) for name in given if getattr(args, name) is not None}
+    threads = args.threads or torch.get_num_threads()
+    acquire = functools.partial(device.acquire, args.device, args.gpus, threads)
+    if args.shard is None:
+        shards.run(args.output, rows, extractor, args.weights, args.genome, args.names, args.shards, acquire)
+        return
+    part = features.shard_rows(len(rows.frame), args.shard, args.shards or 1)
+    model = shards.load_model(extractor, args.weights)
+    sequences = shards.open_sequences(rows, model, extractor, args.genome).part(part)
+    with acquire() as where, shards.progress(len(sequences)) as bar:
+        shards.compute(args.output, model, sequences, where, extractor, bar)

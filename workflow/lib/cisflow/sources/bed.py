@@ -43,13 +43,7 @@ def collect(source, length, inputs, seed):
 def window(path, row, record, length, genome):
     """The locus of the window around one record's interval."""
     where = f"{path}: row {row}"
-    start, end = (_integer(where, name, record[name]) for name in ("start", "end"))
-    if start >= end:
-        raise InputError(f"{where}: start is {start} and end is {end}, expected start < end")
-    strand = record.get("strand") or "."
-    if strand not in ("+", "-", "."):
-        raise InputError(f"{where}: strand is '{strand}', expected +, - or .")
-    chrom = record["chrom"]
+    chrom, start, end, strand = interval(where, record)
     first = centred(start, end, length)
     problem = genome.problem(chrom, first, first + length)
     if problem:
@@ -57,8 +51,19 @@ def window(path, row, record, length, genome):
     return Locus(chrom, first, first + length, strand)
 
 
+def interval(where, record):
+    """The locus of one record, {column: text}; `where` is its place, for messages."""
+    start, end = (_integer(where, name, record[name]) for name in ("start", "end"))
+    if start >= end:
+        raise InputError(f"{where}: start is {start} and end is {end}, expected start < end")
+    strand = record.get("strand") or "."
+    if strand not in ("+", "-", "."):
+        raise InputError(f"{where}: strand is '{strand}', expected +, - or .")
+    return Locus(record["chrom"], start, end, strand)
+
+
 def name_of(record, locus):
-    """The record's name; its window's locus where the name is absent, empty or `.`."""
+    """The record's name; the locus where the name is absent, empty or `.`."""
     name = record.get("name", "").strip()
     if name not in ("", "."):
         return name

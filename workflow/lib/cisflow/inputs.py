@@ -1,0 +1,102 @@
+"""Where the windows of a feature array come from: a dataset, the intervals of a BED, or the records of a FASTA."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cisflow import files
+from cisflow.errors import InputError
+from cisflow.genome import Records
+from cisflow.sources import bed
+from cisflow.windows import COLUMNS, locate, refuse_duplicates, table
+
+BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+
+
+class Rows(NamedTuple):
+    """Windows in order.
+
+    Attributes
+    ----------
+    frame : one row a window, columns id, chrom, start, end, strand; coordinates are empty where they are unknown.
+    codes : their base codes, read when asked for, as `context.Sequences` takes them; None where a genome holds them.
+    files : what they were read from.
+    """
+
+    frame: pd.DataFrame
+    codes: np.ndarray | Records | None
+    files: list
+
+
+def arguments(parser):
+    """The options that say where windows come from; `read` takes what they give."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", help="folder that `cisflow windows` wrote")
+    source.add_argument("--bed", help="intervals of a genome: chrom, start, end, name, score, strand")
+    source.add_argument("--fasta", help="sequences; names such as chr3:100-300(-) give them coordinates")
+
+
+def read(args):
+    """The rows that the options of `arguments` name.
+
+    Raises
+    ------
+    InputError : a file that is absent or malformed, an id that occurs twice, or no row.
+    """
+    if args.dataset:
+        return read_dataset(args.dataset)
+    return read_bed(args.bed) if args.bed else read_fasta(args.fasta)
+
+
+def read_dataset(folder):
+    """The windows of a dataset; their sequences stay on disk."""
+    paths = [Path(folder, "windows.tsv"), Path(folder, "sequences.npy")]
+    frame = files.read_table(paths[0], COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
+    refuse_none(paths[0], len(frame))
+    return Rows(frame, files.read_array(paths[1], np.uint8, (len(frame), None), mmap=True), paths)
+
+
+def read_bed(path):
+    """The intervals of a BED, 0-based half-open, of three columns or more.
+
+    Columns are those of the format, unless a header line (with or without `#`) names others. An interval's id is its
+    name, or its locus where it has none.
+    """
+    rows, loci, ids, columns = [], [], [], BED_COLUMNS
+    try:
+        with open(path, encoding="utf-8") as handle:
+            for row, line in enumerate(handle, 1):
+                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+                names = [fields[0].lstrip("# "), *fields[1:]] if fields else []
+                if not rows and set(BED_COLUMNS[:3]) <= set(names):
+                    columns = names
+                elif line.strip() and not line.startswith("#") and fields[0] not in ("track", "browser"):
+                    if len(fields) < 3:
+                        raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
+                    record = dict(zip(columns, fields, strict=False))
+                    loci.append(bed.interval(f"{path}: row {row}", record))
+                    ids.append(bed.name_of(record, loci[-1]))
+                    rows.append(row)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file, expected an unpacked BED: {error}") from error
+    refuse_none(path, len(rows))
+    refuse_duplicates(path, ids, rows)
+    return Rows(table(ids, loci), None, [Path(path)])
+
+
+def read_fasta(path):
+    """The records of a FASTA, of any lengths; their sequences stay on disk."""
+    records = Records(path)
+    places = [f"record {number}" for number in range(1, len(records) + 1)]
+    if "" in records.names:
+        raise InputError(f"{path}: {places[records.names.index('')]} has no name, expected '>name'")
+    return Rows(locate(path, records.names, places, records.lengths), records, [Path(path)])
+
+
+def refuse_none(path, n):
+    if not n:
+        raise InputError(f"{path}: holds no window, expected at least one")

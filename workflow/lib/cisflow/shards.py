@@ -1,0 +1,150 @@
+"""Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
+
+import math
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cisflow import extraction, features, files, models
+from cisflow.context import Sequences
+from cisflow.errors import InputError
+from cisflow.genome import Genome
+
+# Windows of a shard: 22 MB of Sei's targets, and minutes of a CPU.
+SHARD = 500
+
+
+def load_model(extractor, weights):
+    """The network that an extractor names, or the one that a checkpoint of cisflow's own holds."""
+    if extractor.get("architecture"):
+        return models.load_pretrained(extractor["architecture"], extractor.get("settings", {}), weights)
+    return models.load(weights)[0]
+
+
+def open_sequences(rows, model, extractor, genome=None):
+    """`inputs.Rows` as the network sees them.
+
+    Parameters
+    ----------
+    extractor : `length` (the network's own, or the windows') and `context` ("genome" where one is given, or "pad").
+    genome : path of a FASTA, or None.
+
+    Raises
+    ------
+    InputError : whatever `Sequences` refuses, or a length that the network does not accept.
+    """
+    context = extractor.get("context") or ("genome" if genome else "pad")
+    length = extractor.get("length") or model.length
+    sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
+    if model.length and sequences.length != model.length:
+        raise InputError(f"windows have {sequences.length} bases, the network expects {model.length}")
+    return sequences
+
+
+def compute(output, model, sequences, device, extractor, bar):
+    """Write one shard: ids (n,) str, features (n, t) float16 and the largest error of rounding to it.
+
+    Parameters
+    ----------
+    sequences : those of the shard.
+    extractor : `strands` ("both") and `batch_size` (64).
+    bar : progress bar that counts windows.
+    """
+    values = np.empty((len(sequences), model.n_outputs), dtype=np.float16)
+    row, error = 0, 0.0
+    options = extractor.get("strands", "both"), extractor.get("batch_size", 64)
+    for exact in extraction.stream(model, sequences, device, *options):
+        rounded = exact.astype(np.float16)
+        error = max(error, float(np.abs(exact - rounded).max()))
+        values[row : row + len(rounded)] = rounded
+        row += len(rounded)
+        bar.update(len(rounded))
+    files.write_arrays(output, ids=sequences.ids, features=values, largest_rounding_error=np.float32(error))
+
+
+def progress(total, done=0):
+    """A bar over windows: rate and time left."""
+    return tqdm(total=total, initial=done, desc="features", unit="window", smoothing=0.1)
+
+
+def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), notes=None):
+    """Write features.npy, ids.tsv, targets.tsv and manifest.json, the last of all, from shards in order.
+
+    Parameters
+    ----------
+    rows : the `inputs.Rows` that were cut into shards.
+    names : list of target names, where the checkpoint has none.
+    inputs : further files whose digest the manifest holds.
+    notes : further entries of the manifest.
+    """
+    folder = Path(folder)
+    with files.manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
+        ids = rows.frame["id"].to_numpy(dtype=str)
+        width, error = features.gather(shards, ids, folder / "features.npy")
+        if names:
+            names, groups = features.read_target_names(names, extractor.get("groups", "legacy"), width)
+        elif extractor.get("architecture"):
+            names, groups = [f"target_{number}" for number in range(width)], ["all"] * width
+        else:
+            names = models.read_header(weights)["targets"]
+            groups = ["all"] * width
+        files.write_table(folder / "targets.tsv", features.target_table(names, groups))
+        files.write_table(folder / "ids.tsv", rows.frame)
+        record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error, **(notes or {})}
+
+
+def run(folder, rows, extractor, weights, genome, names, count, acquire):
+    """Compute all shards one after the other and gather them; a run that was stopped goes on with its next shard.
+
+    Finished shards lie in `<folder>/shards`, beside a record of what they were made of, and go when all are gathered.
+
+    Parameters
+    ----------
+    count : number of shards; None for as many as hold up to SHARD windows each.
+    acquire : gives a context manager that yields the device.
+    """
+    folder = Path(folder)
+    n = len(rows.frame)
+    count = min(count or math.ceil(n / SHARD), n)
+    extra = [genome] if genome else []
+    made_of = {
+        "shards": count,
+        "extractor": {key: value for key, value in extractor.items() if key != "groups"},
+        "files": [_identity(path) for path in (*rows.files, weights, *extra)],
+    }
+    whole = {**made_of, "groups": extractor.get("groups"), "names": _identity(names) if names else None}
+    manifest, record = folder / "manifest.json", folder / "shards" / "made_of.json"
+    if manifest.exists() and files.read_json(manifest).get("made_of") == whole:
+        print(f"features: {folder} is complete", file=sys.stderr)
+        return
+    # Without its manifest, an array of an earlier run does not look like that of this one.
+    manifest.unlink(missing_ok=True)
+    if not (record.exists() and files.read_json(record) == made_of):
+        shutil.rmtree(record.parent, ignore_errors=True)
+        files.write_json(record, made_of)
+    parts = [features.shard_rows(n, number, count) for number in range(1, count + 1)]
+    paths = [folder / "shards" / f"{number}-of-{count}.npz" for number in range(1, count + 1)]
+    waiting = [(path, part) for path, part in zip(paths, parts, strict=True) if not path.exists()]
+    if len(waiting) < count:
+        print(f"features: {count - len(waiting)} of {count} shards are there from an earlier run", file=sys.stderr)
+    if waiting:
+        model = load_model(extractor, weights)
+        if names:
+            # Hours before they are needed.
+            features.read_target_names(names, extractor.get("groups", "legacy"), model.n_outputs)
+        sequences = open_sequences(rows, model, extractor, genome)
+        done = n - sum(part.stop - part.start for _, part in waiting)
+        with acquire() as device, progress(n, done) as bar:
+            for path, part in waiting:
+                compute(path, model, sequences.part(part), device, extractor, bar)
+    gather(folder, paths, rows, extractor, weights, names, extra, {"made_of": whole})
+    shutil.rmtree(record.parent)
+
+
+def _identity(path):
+    """What tells one state of a file from another, without reading gigabytes of it."""
+    state = Path(path).stat()
+    return [str(path), state.st_size, state.st_mtime_ns]
