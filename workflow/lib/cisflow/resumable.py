@@ -23,6 +23,8 @@ class Rows:
     n : rows in all.
     layout : {name: (shape of a row, dtype)}; array `name` is the file `<name>.npy`.
 
+    Files are closed where a `with` block ends.
+
     Attributes
     ----------
     done : rows that are written.
@@ -51,7 +53,7 @@ class Rows:
         """The file of an array, cut back to its committed rows, with the header of the whole array."""
         shape, dtype = self._layout[name]
         path = self._path(name)
-        handle = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115 (closed by `finish` and `close`)
+        handle = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115 (closed by `close`)
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (self._n, *shape)}
         np.lib.format.write_array_header_1_0(handle, header)
         handle.seek(handle.tell() + self.done * dtype.itemsize * int(np.prod(shape)))
@@ -75,6 +77,12 @@ class Rows:
             handle.flush()
             os.fsync(handle.fileno())
         files.write_json(self._folder / "progress.json", {"key": self._key, "rows": self.done})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
 
     def close(self):
         for handle in self._handles.values():

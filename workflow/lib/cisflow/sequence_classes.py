@@ -97,21 +97,22 @@ def variant_scores(ref, alt, vectors, histone):
     return project(alt - ref, vectors)
 
 
-def project_file(features, ids, vectors, names, output, rows=4096):
+def project_file(features, n, vectors, output, rows=1024):
     """Write the class scores of a feature array, block by block, as float32 (n, classes) at `output`.
 
     Parameters
     ----------
     features : path of the array, (n, targets) float16.
+    vectors : (classes, targets) of norm 1.
     rows : rows in memory at a time.
     """
-    shape = (len(ids), vectors.shape[1])
-    with files.atomic(output) as temporary:
-        scores = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(ids), len(names)))
-        for start in range(0, len(ids), rows):
+    shape = (n, vectors.shape[1])
+    header = {"descr": "<f4", "fortran_order": False, "shape": (n, len(vectors))}
+    with files.atomic(output) as temporary, open(temporary, "wb") as handle:
+        np.lib.format.write_array_header_1_0(handle, header)
+        for start in range(0, n, rows):
             # Mapped anew each time, so that pages already read do not stay in memory.
             block = files.read_array(features, np.float16, shape, mmap=True)[start : start + rows]
             if not np.isfinite(block).all():
                 raise InputError(f"{features}: values that are not finite in rows {start} to {start + len(block)}")
-            scores[start : start + len(block)] = project(block, vectors)
-        scores.flush()
+            handle.write(np.ascontiguousarray(project(block, vectors), dtype="<f4"))

@@ -44,6 +44,15 @@ def open_sequences(rows, model, extractor, genome=None):
     return sequences
 
 
+def target_names(extractor, weights, n_targets, path=None):
+    """Names and groups of a network's targets: of the list at `path`, or of the checkpoint, or numbered."""
+    if path:
+        return features.read_target_names(path, extractor.get("groups", "legacy"), n_targets)
+    if extractor.get("architecture"):
+        return [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets
+    return models.read_header(weights)["targets"], ["all"] * n_targets
+
+
 def compute(output, model, sequences, device, extractor, bar):
     """Write one shard: ids (n,) str, features (n, t) float16 and the largest error of rounding to it.
 
@@ -84,13 +93,7 @@ def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), note
     with files.manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
         ids = rows.frame["id"].to_numpy(dtype=str)
         width, error = features.gather(shards, ids, folder / "features.npy")
-        if names:
-            names, groups = features.read_target_names(names, extractor.get("groups", "legacy"), width)
-        elif extractor.get("architecture"):
-            names, groups = [f"target_{number}" for number in range(width)], ["all"] * width
-        else:
-            names = models.read_header(weights)["targets"]
-            groups = ["all"] * width
+        names, groups = target_names(extractor, weights, width, names)
         files.write_table(folder / "targets.tsv", features.target_table(names, groups))
         files.write_table(folder / "ids.tsv", rows.frame)
         record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error, **(notes or {})}
@@ -113,9 +116,9 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     made_of = {
         "shards": count,
         "extractor": {key: value for key, value in extractor.items() if key != "groups"},
-        "files": [_identity(path) for path in (*rows.files, weights, *extra)],
+        "files": [identity(path) for path in (*rows.files, weights, *extra)],
     }
-    whole = {**made_of, "groups": extractor.get("groups"), "names": _identity(names) if names else None}
+    whole = {**made_of, "groups": extractor.get("groups"), "names": identity(names) if names else None}
     manifest, record = folder / "manifest.json", folder / "shards" / "made_of.json"
     if manifest.exists() and files.read_json(manifest).get("made_of") == whole:
         print(f"features: {folder} is complete", file=sys.stderr)
@@ -144,7 +147,7 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     shutil.rmtree(record.parent)
 
 
-def _identity(path):
+def identity(path):
     """What tells one state of a file from another, without reading gigabytes of it."""
     state = Path(path).stat()
     return [str(path), state.st_size, state.st_mtime_ns]

@@ -1,6 +1,8 @@
 """Variants against a genome: which can be scored, the two sequences of each, and the effect on every target."""
 
+import copy
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,13 +19,13 @@ COLUMNS = ("id", "record", "chrom", "pos", "ref", "alt", "status", "note")
 BLOCK = 256
 
 
-def read(path, genome, length, strict=False):
+def read(path, genome, length=None, strict=False):
     """One row for each alternative of a VCF, in the file's order, with what keeps it from being scored.
 
     Parameters
     ----------
     genome : `Genome` that the positions refer to.
-    length : bases that the network sees.
+    length : bases that the network sees; None where that is not known yet.
     strict : make a contradiction between VCF and genome an error, instead of a status and a warning.
 
     Returns
@@ -71,16 +73,20 @@ def problem(record, alt, genome, length):
         return "unknown_contig", genome.problem(record.chrom, 0, 1) + _hint(record.chrom, genome)
     end = record.start + len(record.ref)
     outside = genome.problem(record.chrom, record.start, end)
-    if outside or record.start < 0:
-        return "outside", outside or f"{record.chrom}:{record.start + 1} lies before the chromosome"
+    if outside:
+        return "outside", outside
     found = genome.fetch(record.chrom, record.start, end)
     if not np.array_equal(found, dna.encode(record.ref)):
         shown = dna.decode(found)
         return "ref_differs", f"REF is {record.ref[:40]}, the genome has {shown[:40]} at {record.chrom}:{record.start + 1}"
-    start, ref, changed = trim(record.start, record.ref, alt)
-    if max(len(ref), len(changed)) > length:
-        return "longer_than_input", f"an allele of {max(len(ref), len(changed))} bases, the network sees {length}"
+    _, ref, changed = trim(record.start, record.ref, alt)
+    if length and max(len(ref), len(changed)) > length:
+        return "longer_than_input", too_long(ref, changed, length)
     return SCORED, ""
+
+
+def too_long(ref, alt, length):
+    return f"an allele of {max(len(ref), len(alt))} bases, the network sees {length}"
 
 
 def _hint(chrom, genome):
@@ -127,32 +133,55 @@ class Alleles:
     Parameters
     ----------
     frame : rows of `read` with status `scored`.
+    genome : `Genome` that they were checked against.
 
     Attributes
     ----------
-    ids : `<id>|ref` and `<id>|alt`, in the order of the rows.
+    ids : `<id>|ref` and `<id>|alt`, in the order of the rows (2n,) str.
+
+    Raises
+    ------
+    InputError : an allele that is longer than `length`.
     """
 
     def __init__(self, frame, genome, length):
-        self._rows = list(zip(frame["chrom"], frame["pos"] - 1, frame["ref"], frame["alt"], strict=True))
+        self._names = frame["id"].to_numpy(dtype=object)
+        places = zip(frame["chrom"], frame["pos"] - 1, frame["ref"], frame["alt"], strict=True)
+        self._variants = [(chrom, *trim(start, ref, alt)) for chrom, start, ref, alt in places]
+        for name, (_, _, ref, alt) in zip(self._names, self._variants, strict=True):
+            if max(len(ref), len(alt)) > length:
+                raise InputError(f"variant '{name}': {too_long(ref, alt, length)}")
         self._genome, self.length = genome, length
-        self.ids = [f"{name}|{allele}" for name in frame["id"] for allele in ("ref", "alt")]
+        self._rows = range(2 * len(frame))
+
+    @property
+    def ids(self):
+        return np.array([f"{self._names[row // 2]}|{('ref', 'alt')[row % 2]}" for row in self._rows])
 
     def __len__(self):
-        return 2 * len(self._rows)
+        return len(self._rows)
 
     def __getitem__(self, rows):
-        chosen = range(len(self))[rows]
-        return np.array([self._cut(row) for row in chosen], dtype=np.uint8).reshape(len(chosen), self.length)
+        rows = self._rows[rows]
+        codes = np.empty((len(rows), self.length), dtype=np.uint8)
+        for place, row in enumerate(rows):
+            codes[place] = self._cut(row)
+        return codes
+
+    def part(self, rows):
+        """The sequences of a slice of the rows, as an object of this kind."""
+        part = copy.copy(self)
+        part._rows = self._rows[rows]
+        return part
 
     def _cut(self, row):
-        chrom, start, ref, alt = self._rows[row // 2]
-        start, ref, alt = trim(start, ref, alt)
-        end, allele = start + len(ref), alt if row % 2 else ref
+        chrom, start, ref, alt = self._variants[row // 2]
+        allele, end = alt if row % 2 else ref, start + len(ref)
         left = (self.length - len(allele)) // 2
         right = self.length - len(allele) - left
-        parts = [self._flank(chrom, start - left, start), dna.encode(allele), self._flank(chrom, end, end + right)]
-        return np.concatenate(parts)
+        return np.concatenate(
+            [self._flank(chrom, start - left, start), dna.encode(allele), self._flank(chrom, end, end + right)]
+        )
 
     def _flank(self, chrom, start, end):
         if start == end:
@@ -160,32 +189,21 @@ class Alleles:
         return self._genome.fetch(chrom, start, end, pad=True)
 
 
-class Tail:
-    """The rows of an array-like from `first` on."""
+class Classes(NamedTuple):
+    """Sequence classes of a network: names; vectors (classes, targets) of norm 1; indices of the histone targets."""
 
-    def __init__(self, rows, first):
-        self._rows, self._first = rows, first
-
-    def __len__(self):
-        return len(self._rows) - self._first
-
-    def __getitem__(self, rows):
-        return self._rows[self._first + rows.start : self._first + min(rows.stop, len(self))]
-
-
-class Classes:
-    """Sequence classes of a network: names; vectors (classes, targets); histone column indices."""
-
-    def __init__(self, names, vectors, histone):
-        self.names, self.vectors, self.histone = names, vectors, histone
+    names: list
+    vectors: np.ndarray
+    histone: np.ndarray
 
 
 def layout(n_targets, classes=None):
     """Arrays that `score` fills, for `resumable.Rows`.
 
-    ref, alt : probabilities of every target, (n, n_targets) float16. diff : alt - ref, float32, from the probabilities
-    before they were rounded. top_target : column of the largest absolute diff, int32. class_scores : (n, classes)
-    float32, with `classes` only.
+    ref, alt : probabilities of every target, (n, n_targets) float16.
+    diff : alt - ref, float32, from the probabilities before they were rounded.
+    top_target, top_diff : column of the largest absolute diff and its value, (n,) int32 and float32.
+    class_scores : (n, classes) float32, with `classes` only.
     """
     arrays = {name: ((n_targets,), np.float16) for name in ("ref", "alt")} | {"diff": ((n_targets,), np.float32)}
     arrays |= {"top_target": ((), np.int32), "top_diff": ((), np.float32)}
@@ -202,7 +220,7 @@ def score(model, alleles, rows, device, strands="both", batch_size=64, classes=N
     classes : `Classes`, or None for none.
     """
     batch_size += batch_size % 2
-    sequences = Tail(alleles, 2 * rows.done)
+    sequences = alleles.part(slice(2 * rows.done, None))
     committed = rows.done
     with tqdm(total=len(alleles) // 2, initial=rows.done, desc="variants", unit="variant") as bar:
         for values in extraction.stream(model, sequences, device, strands, batch_size):
@@ -218,6 +236,7 @@ def score(model, alleles, rows, device, strands="both", batch_size=64, classes=N
             if rows.done - committed >= BLOCK:
                 rows.commit()
                 committed = rows.done
+    rows.commit()
 
 
 def table(frame, rows, target_names, class_names=()):
