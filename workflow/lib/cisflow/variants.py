@@ -78,7 +78,10 @@ def problem(record, alt, genome, length):
     found = genome.fetch(record.chrom, record.start, end)
     if not np.array_equal(found, dna.encode(record.ref)):
         shown = dna.decode(found)
-        return "ref_differs", f"REF is {record.ref[:40]}, the genome has {shown[:40]} at {record.chrom}:{record.start + 1}"
+        return (
+            "ref_differs",
+            f"REF is {record.ref[:40]}, the genome has {shown[:40]} at {record.chrom}:{record.start + 1}",
+        )
     _, ref, changed = trim(record.start, record.ref, alt)
     if length and max(len(ref), len(changed)) > length:
         return "longer_than_input", too_long(ref, changed, length)
@@ -249,6 +252,8 @@ def table(frame, rows, target_names, class_names=()):
     scored = frame["status"] == SCORED
     result = frame.copy()
     effects = {"row": pd.array(np.arange(rows.done), dtype="Int64")}
+    for name in ("max_abs_class_score", "top_class", "top_class_score"):
+        effects[name] = pd.array([pd.NA] * rows.done)
     if len(class_names):
         scores = rows.read("class_scores")
         top = np.abs(scores).argmax(axis=1)

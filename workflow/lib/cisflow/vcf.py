@@ -47,7 +47,9 @@ def read(path):
             width = len(fields)
             continue
         if width is None:
-            raise InputError(f"{where}: '{line[:40]}'; expected a header line '#CHROM POS ID REF ALT …' before the rows")
+            raise InputError(
+                f"{where}: '{line[:40]}'; expected a header line '#CHROM POS ID REF ALT …' before the rows"
+            )
         if len(fields) != width:
             raise InputError(f"{where}: {len(fields)} tab-separated fields, expected {width} as in the header")
         yield _record(where, number, fields)
