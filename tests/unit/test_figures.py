@@ -853,7 +853,14 @@ class Wildcards(SimpleNamespace):
 def test_captions_are_valid_and_name_their_dataset(name):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
-    wildcards = {"dataset": "demo_data", "job": "demo_data", "model": "FSei", "split": "random", "seed": "1", "method": "tism"}
+    wildcards = {
+        "dataset": "demo_data",
+        "job": "demo_data",
+        "model": "FSei",
+        "split": "random",
+        "seed": "1",
+        "method": "tism",
+    }
     for known in (wildcards, {"dataset": "demo_data", "job": "demo_data"}):
         snakemake = SimpleNamespace(wildcards=Wildcards(**known), config={"datasets": {"demo_data": {}}})
         text = environment.from_string((REPORT / f"{name}.rst").read_text()).render(snakemake=snakemake)
