@@ -40,7 +40,8 @@ class Sequences:
 
     def __init__(self, frame, codes=None, length=None, context="none", genome=None):
         if genome is None and (codes is None or context == "genome"):
-            raise InputError("context: the windows' sequence or surroundings are read from a genome, but none is given")
+            what = "a BED holds no sequence" if codes is None else "context genome reads what lies around windows"
+            raise InputError(f"{what}, expected a genome (FASTA)")
         self._ids = frame["id"].to_numpy(dtype=str)
         self._rows = range(len(frame))
         self._codes, self._genome, self._context = codes, genome, context
