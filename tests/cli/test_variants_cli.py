@@ -170,6 +170,22 @@ def test_bad_options_end_in_one_line_and_leave_nothing(inputs, tmp_path, capsys,
     assert not (tmp_path / "out").exists()
 
 
+def test_features_of_a_vcf_are_the_arrays_of_its_variants(inputs, effects, tmp_path, capsys):
+    options = {name: value for name, value in inputs.items() if "class" not in name}
+    assert call(options, command="features", output=tmp_path / "out") == 0
+    features = np.load(tmp_path / "out" / "features.npy")
+    for start, allele in enumerate(("ref", "alt")):
+        np.testing.assert_array_equal(features[start::2], np.load(effects / f"{allele}.npy"))
+    names = pd.read_csv(effects / "variants.tsv", sep="\t")["id"][:6]
+    ids = pd.read_csv(tmp_path / "out" / "ids.tsv", sep="\t")
+    assert ids["id"].tolist() == [f"{name}|{allele}" for name in names for allele in ("ref", "alt")]
+    assert ids["start"][0] == START + 300 and ids["end"][11] == START + 504
+    capsys.readouterr()
+    for change, words in (({"genome": None}, "expected --genome"), ({"context": "pad"}, "expected context genome")):
+        assert call(options | change, command="features", output=tmp_path / "other") == 1
+        assert words in capsys.readouterr().err
+
+
 def test_sequence_classes_of_a_feature_array(inputs, tmp_path):
     values = np.random.default_rng(1).random((7, 8)).astype(np.float16)
     files.write_array(tmp_path / "features.npy", values)
