@@ -12,7 +12,7 @@ NUMBERS = ("pos", "max_abs_class_score")
 MAX_CLASSES = 40
 NAME_WIDTH = 30
 # Millimetres: room for the names of variants, size of a cell, and what lies above, below and at the right.
-LEFT, CELL, ROW, TOP, BOTTOM, RIGHT = 52, 2.9, 3.4, 13, 17, 12
+LEFT, CELL, ROW, TOP, BOTTOM, RIGHT = 52, 2.9, 3.4, 16, 17, 12
 
 
 def draw(inputs, settings):
