@@ -22,6 +22,7 @@ NAMES = [
     "performance_curves",
     "robustness",
     "top_factors",
+    "variant_classes",
 ]
 
 
@@ -65,7 +66,14 @@ def test_another_process_with_another_hash_seed_writes_the_same_bytes(arguments,
 
 
 def test_figures_of_tables_need_no_torch():
-    names = ("performance_curves", "model_comparison", "learning_curves", "method_agreement", "top_factors")
+    names = (
+        "performance_curves",
+        "model_comparison",
+        "learning_curves",
+        "method_agreement",
+        "top_factors",
+        "variant_classes",
+    )
     lines = [f"import cisflow.figures.{name}" for name in names]
     code = "\n".join(["import sys", "import cisflow.commands.figure", *lines, "assert 'torch' not in sys.modules"])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(LIBRARY)})

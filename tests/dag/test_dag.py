@@ -15,8 +15,8 @@ import pipeline
 from distributions import LIB
 
 HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "optuna", "tangermeme", "modiscolite", "matplotlib", "numba")
-TARGETS = {"all", "features_only", "evaluation_only", "attributions_only"}
-ORDER = ("resources", "windows", "features", "models", "evaluation", "attribution", "motifs", "figures")
+TARGETS = {"all", "features_only", "variants_only", "evaluation_only", "attributions_only"}
+ORDER = ("resources", "windows", "features", "variants", "models", "evaluation", "attribution", "motifs", "figures")
 
 # Rule -> the rules whose files it reads, of both configs together.
 READS = {
@@ -28,6 +28,10 @@ READS = {
     "predict": {"windows", "planted_windows", "split", "train"},
     "features_shard": {"windows", "train", "fetch", "index_genome"},
     "features": {"windows", "train", "fetch", "features_shard"},
+    "sequence_classes": {"features", "fetch"},
+    "variants": {"fetch", "index_genome", "train"},
+    "class_variants": {"fetch", "index_genome"},
+    "figure_variant_classes": {"class_variants"},
     "tune": {"windows", "split", "features"},
     "fit": {"windows", "split", "features", "tune"},
     "evaluate": {"windows", "planted_windows", "predict", "fit"},
@@ -52,13 +56,14 @@ READS = {
         *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
         *("figure_robustness", "figure_calibration"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
+        *("sequence_classes", "variants", "class_variants", "figure_variant_classes"),
     },
 }
 
 
 def examples():
-    """The complete configs that the README shows."""
-    text = (pipeline.ROOT / "config" / "README.md").read_text()
+    """The complete configs that the README and the docs show; the last is that of the docs."""
+    text = "".join((pipeline.ROOT / path).read_text() for path in ("config/README.md", "docs/variants.md"))
     return dict(enumerate(re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)))
 
 
@@ -69,6 +74,7 @@ def folder(tmp_path_factory):
     seeded = read(folder, "config/demo.yaml")
     seeded["models"]["basset"]["seeds"].append(99)
     (folder / "seeded.yaml").write_text(yaml.safe_dump(seeded))
+    (folder / "scored.yaml").write_text(yaml.safe_dump(scored(read(folder, "config/demo.yaml"))))
     for number, text in examples().items():
         (folder / f"example{number}.yaml").write_text(text)
         for entry in yaml.safe_load(text)["resources"].values():
@@ -90,6 +96,7 @@ def planned(folder, tmp_path_factory):
         "demo": [*pipeline.DEMO, "--d3dag"],
         "study": ["--d3dag"],
         "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
+        "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
         "slurm": ["-n", "--workflow-profile", "workflow/profiles/slurm"],
@@ -137,6 +144,15 @@ def jobs(text):
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def scored(config):
+    """A config with variants that its first extractor, trained there, scores."""
+    genome = next(entry["source"]["genome"] for entry in config["datasets"].values() if "genome" in entry["source"])
+    config["resources"]["some.vcf"] = config["resources"]["other.vcf"] = {"url": "https://example.org/some.vcf"}
+    common = {"genome": genome, "features": next(iter(config["features"]))}
+    config["variants"] = {"some": common | {"vcf": "some.vcf"}, "other": common | {"vcf": "other.vcf", "strict": True}}
+    return config
+
+
 def expected_counts(config):
     """Jobs of each rule, counted from the config alone."""
     counts = Counter(all=1, stack_metrics=1)
@@ -181,13 +197,28 @@ def expected_counts(config):
         counts["features_shard"] += config.get("shards", 2)
         genomes |= {entry["genome"]} if entry.get("context") == "genome" else set()
         read |= {entry.get("names"), config["models"][entry["model"]].get("weights")}
+        counts["sequence_classes"] += "classes" in entry
+        read |= {entry.get("classes"), entry.get("class_names")}
+    for job in config.get("variants", {}).values():
+        entry = config["features"][job["features"]]
+        counts["class_variants" if "classes" in entry else "variants"] += 1
+        counts["figure_variant_classes"] += "classes" in entry
+        genomes.add(job["genome"])
+        read |= {job["vcf"], config["models"][entry["model"]].get("weights")}
+        read |= {entry.get(key) for key in ("names", "classes", "class_names", "histone")}
     counts["fetch"] = len((read | genomes) - {None})
     counts["index_genome"] = len(genomes)
     return +counts
 
 
 @pytest.mark.parametrize(
-    ("name", "config"), [("demo", "config/demo.yaml"), ("study", "config/config.yaml"), ("seeded", "seeded.yaml")]
+    ("name", "config"),
+    [
+        ("demo", "config/demo.yaml"),
+        ("study", "config/config.yaml"),
+        ("seeded", "seeded.yaml"),
+        ("scored", "scored.yaml"),
+    ],
 )
 def test_jobs_are_the_product_of_what_the_config_names(planned, folder, name, config):
     assert Counter(graph(planned[name])[0]) == expected_counts(read(folder, config))
@@ -210,7 +241,8 @@ def test_rules_read_from_the_rules_that_they_should(planned, name):
 
 
 def test_every_edge_occurs_in_one_config_or_the_other(planned):
-    edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
+    names = ("demo", "study", "scored", f"example{len(examples()) - 1}")
+    edges = set().union(*(graph(planned[name])[1] for name in names))
     assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}
 
 
@@ -221,8 +253,9 @@ def test_nothing_flows_back(planned, folder):
         for rule in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", path.read_text(), re.MULTILINE):
             stage[rule] = ORDER.index(path.stem)
     edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
+    edges |= graph(planned["scored"])[1]
     back = {(rule, source) for rule, source in edges if rule != "all" and stage[rule] < stage[source]}
-    assert back == {("features_shard", "train"), ("features", "train")}
+    assert back == {("features_shard", "train"), ("features", "train"), ("variants", "train")}
 
 
 @pytest.mark.parametrize(
@@ -300,7 +333,7 @@ def takes_device(command):
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
     asking = {name for name, rule in rules.items() if rule["gpu"]}
-    assert asking == {"train", "predict", "features_shard", "attribute"}
+    assert asking == {"train", "predict", "features_shard", "variants", "class_variants", "attribute"}
     for name in set(rules) - TARGETS:
         command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
         assert takes_device(command) == (name in asking), f"rule {name}: --device and gpu do not go together"
@@ -313,7 +346,7 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(folder, rules):
     functions = {name: re.search(r"code_digest\((.*)\)", body)[1] for name, body in definitions}
     blocks = "".join(text(folder, room) for room in ORDER)
     found = dict(re.findall(r"^rule (\w+):\n((?: +.*\n|\n)+)", blocks, re.MULTILINE))
-    assert {*found, "planted_windows"} == set(rules) - TARGETS
+    assert {*found, "planted_windows", "class_variants"} == set(rules) - TARGETS
     for name, block in found.items():
         command, argument = re.search(r'"python -m cisflow (\S+) (\S+)', block).groups()
         code = re.search(r"code=(\w+)(?:\((.*)\))?,", block)

@@ -17,7 +17,10 @@ ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
 CONDA_ONLY = {"python", "pip", "bedtools"}
 # Rooms of the package whose modules a command loads by name.
-CHOSEN = {"windows": ["sources"], **dict.fromkeys(("train", "predict", "features", "attribute"), ["models"])}
+CHOSEN = {
+    "windows": ["sources"],
+    **dict.fromkeys(("train", "predict", "features", "variants", "attribute"), ["models"]),
+}
 
 
 def dependencies(path):

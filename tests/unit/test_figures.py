@@ -371,6 +371,17 @@ def awkward_logos(folder):
     return {"attributions": sources, "hotspots": hotspots} | paths
 
 
+def variant_table(folder, n, n_classes):
+    """{scores: path of class_scores.tsv}, with variants of long names."""
+    scores = np.random.default_rng(6).normal(size=(n, n_classes))
+    frame = pd.DataFrame({"id": [f"rs{10**8 + i}:chr22:{10**7 + i}:ACCGT>A" for i in range(n)]})
+    frame = frame.assign(record="", chrom="chr22", pos=range(1, n + 1), ref="ACCGT", alt="A")
+    frame["max_abs_class_score"] = np.abs(scores).max(axis=1) if n else []
+    classes = pd.DataFrame(scores, columns=[f"HET{i} Heterochromatin" for i in range(n_classes)])
+    files.write_table(folder / "class_scores.tsv", pd.concat([frame, classes], axis=1))
+    return {"scores": str(folder / "class_scores.tsv")}
+
+
 DATASET = {"dataset": "demo"}
 SPLIT = {"dataset": "demo", "split": "random"}
 NOWHERE = {"dataset": "other", "split": "random"}
@@ -429,6 +440,9 @@ CASES = {
     "factors of five": ("top_factors", lambda f: {"scores": score_tables(f, METHODS)}, RUN),
     "no factors": ("top_factors", lambda f: {"scores": score_tables(f, METHODS[:1], empty=(0,))}, RUN),
     "no scores": ("top_factors", lambda f: {"scores": []}, RUN),
+    "classes of one variant": ("variant_classes", lambda f: variant_table(f, 1, 3), {}),
+    "classes of many variants": ("variant_classes", lambda f: variant_table(f, 80, 48), {"n": 60}),
+    "no variants": ("variant_classes", lambda f: variant_table(f, 0, 3), {}),
 }
 
 
@@ -920,6 +934,17 @@ def test_a_table_without_a_row_is_explained(tmp_path):
     assert "nothing to test" in svg_text(drawn("top_factors", {"scores": sources}, RUN))
 
 
+# Sequence classes of variants
+
+
+def test_the_variants_shown_are_those_with_the_largest_scores_in_their_order(tmp_path):
+    inputs = variant_table(tmp_path, 9, 3)
+    table = pd.read_csv(inputs["scores"], sep="\t").sort_values("max_abs_class_score", ascending=False)
+    text = svg_text(drawn("variant_classes", inputs, {"n": 4}))
+    assert "4 of 9 variants" in text
+    assert re.findall(r"rs1\d+", text) == [name.split(":")[0] for name in table["id"].head(4)]
+
+
 # What all share
 
 
@@ -972,8 +997,15 @@ class Wildcards(SimpleNamespace):
 def test_captions_are_valid_and_name_their_dataset(name):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
-    wildcards = {"dataset": "demo_data", "model": "FSei", "split": "random", "seed": "1", "method": "tism"}
-    for known in (wildcards, {"dataset": "demo_data"}):
+    wildcards = {
+        "dataset": "demo_data",
+        "job": "demo_data",
+        "model": "FSei",
+        "split": "random",
+        "seed": "1",
+        "method": "tism",
+    }
+    for known in (wildcards, {"dataset": "demo_data", "job": "demo_data"}):
         snakemake = SimpleNamespace(wildcards=Wildcards(**known), config={"datasets": {"demo_data": {}}})
         text = environment.from_string((REPORT / f"{name}.rst").read_text()).render(snakemake=snakemake)
         assert "demo_data" in text

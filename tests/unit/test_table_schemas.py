@@ -9,6 +9,7 @@ NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("
 CONTRACT = {
     *("windows", "targets", "split", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
     *("comparisons", "strata", "calibration", "tuning", "patterns", "hotspots", "motif_scores", "recovery"),
+    *("variants", "class_scores", "sequence_classes"),
 }
 VALID = {"id": ["a", "b"], "fold": ["train", "test"]}
 NUMBERS = {
@@ -36,7 +37,7 @@ def test_schema_is_valid_and_complete(name):
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["type"] == "object" and schema["description"]
     assert schema["required"] == list(schema["properties"])
-    extra = [schema["additionalProperties"]] if name == "windows" else []
+    extra = [schema["additionalProperties"]] if name in ("windows", "class_scores", "sequence_classes") else []
     assert extra or schema["additionalProperties"] is False
     for column in [*schema["properties"].values(), *extra]:
         assert column["description"].endswith((".", ")."))

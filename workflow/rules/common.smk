@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -85,15 +86,25 @@ def check_references():
     for name, extractor in config["features"].items():
         where = f"features.{name}"
         expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
-        for key in ("genome", "names"):
+        for key in ("genome", "names", "classes", "class_names", "histone"):
             if key in extractor:
                 expect(extractor[key], resources, f"{where}.{key}")
+        if ("classes" in extractor) != ("class_names" in extractor):
+            fail(f"{where}: found one of the keys classes, class_names; expected both or neither")
         if extractor["context"] == "genome" and "genome" not in extractor:
             fail(f"{where}: context: genome needs the key genome, a resource")
         if "weights" not in models[extractor["model"]]:
             if "trained_on" not in extractor:
                 fail(f"{where}: model '{extractor['model']}' has no published weights, so the key trained_on is needed")
             check_training(extractor["model"], extractor["trained_on"], f"{where}.trained_on")
+    for name, job in config["variants"].items():
+        where = f"variants.{name}"
+        for key in ("vcf", "genome"):
+            expect(job[key], resources, f"{where}.{key}")
+        expect(job["features"], config["features"], f"{where}.features")
+        extractor = config["features"][job["features"]]
+        if "classes" in extractor and not {"histone", "names"} & set(extractor):
+            fail(f"{where}: features.{job['features']} has classes but neither histone nor names; expected one of them")
     for name, dataset in datasets.items():
         where = f"datasets.{name}"
         for resource in get_source_resources(dataset["source"]):
@@ -297,7 +308,8 @@ def get_extractor(wildcards):
     model = config["models"][extractor["model"]]
     if "weights" in model:
         extractor |= {"architecture": model["architecture"], "settings": model["settings"]}
-    return {key: value for key, value in extractor.items() if key not in ("trained_on", "genome", "names")}
+    files = ("trained_on", "genome", "names", "classes", "class_names", "histone")
+    return {key: value for key, value in extractor.items() if key not in files}
 
 
 def extractor_code(wildcards):
@@ -329,13 +341,91 @@ def get_extractor_names(wildcards):
     return [f"resources/{extractor['names']}"] if "names" in extractor else []
 
 
-def get_feature_arrays():
-    """Feature arrays that some model of some dataset reads."""
-    return [
-        f"results/{dataset}/features/{config['models'][model]['features']}/features.npy"
+def get_extracted():
+    """Folder and extractor of each feature array that some model of some dataset reads."""
+    pairs = {
+        (dataset, config["models"][model]["features"])
         for dataset, entry in config["datasets"].items()
         for model in entry["models"]
         if not is_network(model)
+    }
+    return [(f"results/{dataset}/features/{extractor}", extractor) for dataset, extractor in sorted(pairs)]
+
+
+def get_feature_arrays():
+    return [f"{folder}/features.npy" for folder, extractor in get_extracted()]
+
+
+def get_sequence_classes():
+    """Class scores of every feature array whose extractor has sequence classes."""
+    return [
+        f"{folder}/sequence_classes.tsv"
+        for folder, extractor in get_extracted()
+        if "classes" in config["features"][extractor]
+    ]
+
+
+def get_class_files(wildcards):
+    extractor = config["features"][wildcards.extractor]
+    return {key: f"resources/{extractor[key]}" for key in ("classes", "class_names") if key in extractor}
+
+
+# --- Variants --------------------------------------------------------------------------------------------------------
+
+
+def variant_extractor(wildcards):
+    """The extractor of a variants job, as wildcards of a feature array name it."""
+    return SimpleNamespace(extractor=config["variants"][wildcards.job]["features"])
+
+
+def get_variant_weights(wildcards):
+    return get_extractor_weights(variant_extractor(wildcards))
+
+
+def variants_code(wildcards):
+    extractor = config["features"][variant_extractor(wildcards).extractor]
+    return code_digest("commands/variants", architecture_module(extractor["model"]))
+
+
+def get_variant_extractor(wildcards):
+    """Settings of a variants job's extractor; a variant has its surroundings from the genome in any case."""
+    extractor = get_extractor(variant_extractor(wildcards))
+    return {key: value for key, value in extractor.items() if key != "context"}
+
+
+def get_variant_resources(wildcards):
+    """The files that a variants job reads by an option of its command, by that option's name."""
+    job = config["variants"][wildcards.job]
+    extractor = config["features"][job["features"]]
+    named = {key: extractor[key] for key in ("names", "classes", "class_names", "histone") if key in extractor}
+    return {key: f"resources/{name}" for key, name in ({"vcf": job["vcf"], "genome": job["genome"]} | named).items()}
+
+
+def get_variant_files(wildcards):
+    """The same, with the index of the genome."""
+    found = get_variant_resources(wildcards)
+    return found | {"index": f"{found['genome']}.fai"}
+
+
+def get_variant_arguments(wildcards):
+    options = [f"--{key.replace('_', '-')} {path}" for key, path in get_variant_resources(wildcards).items()]
+    return " ".join(options + ["--strict"] * config["variants"][wildcards.job]["strict"])
+
+
+def has_classes(job):
+    return "classes" in config["features"][config["variants"][job]["features"]]
+
+
+def variant_jobs(classes):
+    """Wildcard constraint: the variants jobs whose extractor has, or has no, sequence classes."""
+    return any_of(job for job in config["variants"] if has_classes(job) == classes)
+
+
+def get_variant_results():
+    """Tables and figures of every variants job."""
+    tables = [f"results/variants/{job}/variants.tsv" for job in config["variants"]]
+    return tables + [
+        f"results/variants/{job}/figures/variant_classes.svg" for job in config["variants"] if has_classes(job)
     ]
 
 
@@ -573,6 +663,7 @@ wildcard_constraints:
     split="[A-Za-z0-9_-]+",
     seed=r"\d+",
     extractor="[A-Za-z0-9_-]+",
+    job="[A-Za-z0-9_-]+",
     method="[A-Za-z0-9_-]+",
     # An index `<name>.fai` is not a resource.
     name=any_of(config["resources"]),

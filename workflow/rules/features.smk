@@ -59,3 +59,26 @@ rule features:
         "python -m cisflow gather-features --shards {input.shards} --dataset {params.dataset}"
         " --weights {input.weights} --extractor {params.extractor:q} {params.names} --output {params.folder}"
         " > {log} 2>&1"
+
+
+rule sequence_classes:
+    input:
+        unpack(get_class_files),
+        features="results/{dataset}/features/{extractor}/features.npy",
+        ids="results/{dataset}/features/{extractor}/ids.tsv",
+    output:
+        scores="results/{dataset}/features/{extractor}/sequence_classes.npy",
+        table="results/{dataset}/features/{extractor}/sequence_classes.tsv",
+    log:
+        "logs/{dataset}/sequence_classes.{extractor}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("commands/sequence_classes"),
+        folder=subpath(input.features, parent=True),
+    shell:
+        "python -m cisflow sequence-classes --features {params.folder} --classes {input.classes}"
+        " --class-names {input.class_names} --output {output.scores} --table {output.table} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Where the windows of a feature array come from: a dataset, the intervals of a BED, or the records of a FASTA."""
+"""Where the windows of a feature array come from: a dataset, a BED, a FASTA, or both alleles of a VCF's variants."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow import files
+from cisflow import files, variants
 from cisflow.errors import InputError
-from cisflow.genome import Records
+from cisflow.genome import Genome, Locus, Records
 from cisflow.sources import bed
 from cisflow.windows import COLUMNS, locate, refuse_duplicates, table
 
@@ -23,11 +23,13 @@ class Rows(NamedTuple):
     frame : one row a window, columns id, chrom, start, end, strand; coordinates are empty where they are unknown.
     codes : their base codes, read when asked for, as `context.Sequences` takes them; None where a genome holds them.
     files : what they were read from.
+    variants : rows of `variants.read` whose alleles the windows are, two a variant; None for other windows.
     """
 
     frame: pd.DataFrame
     codes: np.ndarray | Records | None
     files: list
+    variants: pd.DataFrame | None = None
 
 
 def arguments(parser):
@@ -36,6 +38,8 @@ def arguments(parser):
     source.add_argument("--dataset", help="folder that `cisflow windows` wrote")
     source.add_argument("--bed", help="intervals of a genome: chrom, start, end, name, score, strand")
     source.add_argument("--fasta", help="sequences; names such as chr3:100-300(-) give them coordinates")
+    source.add_argument("--vcf", help="variants: rows <id>|ref and <id>|alt, in the genome's own context")
+    parser.add_argument("--genome", help="FASTA, for the intervals of a BED, for a VCF and for context genome")
 
 
 def read(args):
@@ -47,6 +51,8 @@ def read(args):
     """
     if args.dataset:
         return read_dataset(args.dataset)
+    if args.vcf:
+        return read_vcf(args.vcf, args.genome)
     return read_bed(args.bed) if args.bed else read_fasta(args.fasta)
 
 
@@ -95,6 +101,19 @@ def read_fasta(path):
     if "" in records.names:
         raise InputError(f"{path}: {places[records.names.index('')]} has no name, expected '>name'")
     return Rows(locate(path, records.names, places, records.lengths), records, [Path(path)])
+
+
+def read_vcf(path, genome):
+    """Both alleles of the variants that can be scored, `<id>|ref` and `<id>|alt`; coordinates are those of REF."""
+    if not genome:
+        raise InputError(f"{path}: the sequences around variants are read from a genome, expected --genome")
+    frame = variants.read(path, Genome(genome))
+    frame = frame[frame["status"] == variants.SCORED].reset_index(drop=True)
+    ids, loci = [], []
+    for name, chrom, position, ref in frame[["id", "chrom", "pos", "ref"]].itertuples(index=False):
+        ids += [f"{name}|ref", f"{name}|alt"]
+        loci += [Locus(chrom, position - 1, position - 1 + len(ref))] * 2
+    return Rows(table(ids, loci), None, [Path(path)], frame)
 
 
 def refuse_none(path, n):

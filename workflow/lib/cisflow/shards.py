@@ -11,6 +11,7 @@ from cisflow import extraction, features, files, inference, models
 from cisflow.context import Sequences
 from cisflow.errors import InputError, listing
 from cisflow.genome import Genome
+from cisflow.variants import Alleles
 
 # Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
 SHARD = 500
@@ -44,7 +45,12 @@ def open_sequences(rows, model, extractor, genome=None):
     """
     context = extractor.get("context") or ("genome" if genome else "pad")
     length = extractor.get("length") or model.length
-    sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
+    if rows.variants is None:
+        sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
+    elif context == "genome" and length:
+        sequences = Alleles(rows.variants, Genome(genome), length)
+    else:
+        raise InputError("variants have no length of their own: expected context genome and a length")
     if model.length and sequences.length != model.length:
         raise InputError(f"windows have {sequences.length} bases, the network expects {model.length}")
     return sequences

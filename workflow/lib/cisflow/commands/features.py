@@ -18,7 +18,6 @@ from cisflow.context import CONTEXTS
 def arguments(parser):
     inputs.arguments(parser)
     parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
-    parser.add_argument("--genome", help="FASTA, for the intervals of a BED and for context genome")
     parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
     parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
     parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")

@@ -1,0 +1,106 @@
+"""Effects of the variants of a VCF on every target of a network, and on Sei's sequence classes.
+
+The same command again goes on where a stopped one was.
+"""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cisflow import device, features, files, inference, sequence_classes, shards, variants
+from cisflow.errors import InputError
+from cisflow.genome import Genome
+from cisflow.resumable import Rows
+
+
+def arguments(parser):
+    parser.add_argument("--vcf", required=True, help="variants, plain or gzipped")
+    parser.add_argument("--genome", required=True, help="FASTA that the positions refer to")
+    parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
+    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
+    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
+    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
+    parser.add_argument("--length", type=int, help="bases the network sees (default: its own)")
+    parser.add_argument("--strands", choices=("both", "forward"), help="mean of both (default), or forward alone")
+    parser.add_argument("--batch-size", type=int, help="sequences in a forward pass (default: what memory holds)")
+    parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
+    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
+    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+    parser.add_argument("--classes", help="vectors of the sequence classes, projvec_targets.npy")
+    parser.add_argument("--class-names", help="names of the sequence classes, one a line")
+    parser.add_argument("--histone", help="indices of histone targets (.npy); without it, group histone of --names")
+    parser.add_argument("--strict", action="store_true", help="make a REF or place that the genome lacks an error")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: as many as torch finds)")
+    parser.add_argument("--output", required=True, help="folder")
+
+
+def run(args):
+    folder = Path(args.output)
+    given = ("architecture", "settings", "length", "strands", "precision", "batch_size", "groups")
+    extractor = args.extractor | {name: getattr(args, name) for name in given if getattr(args, name) is not None}
+    inputs = [args.vcf, args.genome, args.weights]
+    inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
+    made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
+    manifest = folder / "manifest.json"
+    if manifest.exists() and files.read_json(manifest).get("made_of") == made_of:
+        print(f"variants: {folder} is complete", file=sys.stderr)
+        return
+    # Without its manifest, an array of an earlier run does not look like that of this one.
+    manifest.unlink(missing_ok=True)
+    model = shards.load_model(extractor, args.weights)
+    length = extractor.get("length") or model.length
+    if not length:
+        raise InputError(f"length: {args.weights}: the network takes any length; expected --length, 4096 for Sei")
+    if model.length and length != model.length:
+        raise InputError(f"length: found {length}, the network expects {model.length}")
+    names, groups = shards.target_names(extractor, args.weights, model.n_outputs, args.names)
+    classes = read_classes(args, np.array(groups))
+    genome = Genome(args.genome)
+    frame = variants.read(args.vcf, genome, length, args.strict)
+    scored = frame[frame["status"] == variants.SCORED]
+    with files.manifest(manifest, extractor, inputs) as record:
+        alleles = variants.Alleles(scored, genome, length)
+        layout = variants.layout(model.n_outputs, classes)
+        acquire = functools.partial(device.acquire, args.device, args.gpus, args.threads or torch.get_num_threads())
+        with acquire() as where, Rows(folder / "work", json.dumps(made_of), len(scored), layout) as rows:
+            options = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
+            variants.score(shards.ready(model, extractor, where), alleles, rows, where, *options, classes)
+            class_names = classes.names if classes else []
+            files.write_table(folder / "variants.tsv", variants.table(frame, rows, names, class_names))
+            arrays = ["ref", "alt", "diff"]
+            if classes:
+                scores = rows.read("class_scores")
+                files.write_table(folder / "class_scores.tsv", variants.class_table(frame, scores, class_names))
+                arrays.append("class_scores")
+            files.write_table(folder / "targets.tsv", features.target_table(names, groups))
+            rows.finish(folder, arrays)
+        counts = frame["status"].value_counts(sort=False)
+        record |= {"variants": {name: int(count) for name, count in counts.items()}, "targets": model.n_outputs}
+        record |= {"device": where.type, "made_of": made_of}
+
+
+def read_classes(args, groups):
+    """The `variants.Classes` that the options name, or None.
+
+    Raises
+    ------
+    InputError : whatever their files are refused for, or options that do not go together.
+    """
+    if not args.classes:
+        return None
+    if not args.class_names:
+        raise InputError("classes: no class names; expected --class-names beside --classes")
+    names = sequence_classes.read_names(args.class_names)
+    vectors = sequence_classes.read_vectors(args.classes, len(names), len(groups))
+    if args.histone:
+        return variants.Classes(names, vectors, sequence_classes.read_histone_columns(args.histone, len(groups)))
+    histone = np.flatnonzero(groups == "histone")
+    if not len(histone):
+        raise InputError("classes: no target of group histone; expected --histone, or --names that has such targets")
+    return variants.Classes(names, vectors, histone)

@@ -1,0 +1,89 @@
+"""Variants of a VCF file, plain or gzipped: read as text, row by row, with 0-based positions."""
+
+import gzip
+import zlib
+from typing import NamedTuple
+
+from cisflow.errors import InputError, listing
+
+COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
+MISSING = "."
+GZIP = b"\x1f\x8b"
+
+
+class Record(NamedTuple):
+    """One row: its line in the file (from 1), chromosome, 0-based start, ID ("" where it is `.`), REF, all ALTs.
+
+    Alleles are in upper case unless they are symbolic. A row without an alternative has an empty `alts`.
+    """
+
+    line: int
+    chrom: str
+    start: int
+    name: str
+    ref: str
+    alts: tuple
+
+
+def read(path):
+    """Yield the Record of every row, in the file's order; rows need not be sorted.
+
+    Raises
+    ------
+    InputError : the file cannot be read, its `#CHROM` line is missing or has other columns, or a row has another
+        number of fields, a position that is no whole number, an empty allele or a REF that is no bases. Names the line.
+    """
+    width = None
+    for number, line in _lines(path):
+        where = f"{path}: line {number}"
+        if line.startswith("##") or not line:
+            continue
+        fields = line.split("\t")
+        if line.startswith("#"):
+            if tuple(fields[: len(COLUMNS)]) != COLUMNS:
+                raise InputError(
+                    f"{where}: columns {listing(fields, 8)}; expected {' '.join(COLUMNS)} first, tab-separated"
+                )
+            width = len(fields)
+            continue
+        if width is None:
+            raise InputError(
+                f"{where}: '{line[:40]}'; expected a header line '#CHROM POS ID REF ALT …' before the rows"
+            )
+        if len(fields) != width:
+            raise InputError(f"{where}: {len(fields)} tab-separated fields, expected {width} as in the header")
+        yield _record(where, number, fields)
+    if width is None:
+        raise InputError(f"{path}: no header line '#CHROM POS ID REF ALT …'; expected a VCF file")
+
+
+def _lines(path):
+    """(number, line without its end) of a text file or a gzipped one."""
+    try:
+        with open(path, "rb") as handle:
+            packed = handle.read(2) == GZIP
+        # A byte that is not text becomes a character that no field accepts.
+        with (gzip.open if packed else open)(path, "rt", encoding="utf-8", errors="replace", newline=None) as handle:
+            for number, line in enumerate(handle, start=1):
+                if number == 1 and line.startswith("BCF"):
+                    raise InputError(f"{path}: a BCF file; expected VCF text (bcftools view -O z)")
+                yield number, line.rstrip("\n")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: corrupt or incomplete gzip: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _record(where, number, fields):
+    chrom, position, name, ref, alt = fields[: len(COLUMNS)]
+    if not (position.isascii() and position.isdigit()):
+        raise InputError(f"{where}: POS is '{position}', expected a whole number, counted from 1")
+    if not chrom or " " in chrom:
+        raise InputError(f"{where}: CHROM is '{chrom}', expected a name without spaces")
+    if not ref or not set(ref.upper()) <= set("ACGTNRYSWKMBDHV"):
+        raise InputError(f"{where}: REF is '{ref[:40]}', expected bases")
+    alts = () if alt == MISSING else tuple(alt.split(","))
+    if "" in alts:
+        raise InputError(f"{where}: ALT is '{alt[:40]}', expected alleles separated by single commas")
+    upper = tuple(allele.upper() if allele.isalpha() else allele for allele in alts)
+    return Record(number, chrom, int(position) - 1, "" if name == MISSING else name, ref.upper(), upper)
