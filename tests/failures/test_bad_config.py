@@ -78,6 +78,10 @@ MISTAKES = {
         change("models", "lightgbm", "classifier", to="svm"),
         "models.lightgbm.classifier: 'svm' is not one of ['logistic_regression', 'lightgbm']",
     ),
+    "search for the settings of a regression": (
+        change("models", "logistic_regression", "tune", to={"n_trials": 3}),
+        "models.logistic_regression.tune: the classifier is logistic_regression; only lightgbm is tuned",
+    ),
     "architecture and classifier": (
         change("models", "basset", "classifier", to="lightgbm"),
         "models.basset: found architecture and classifier; expected exactly one of the keys architecture, classifier",

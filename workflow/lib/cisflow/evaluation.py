@@ -271,7 +271,9 @@ def evaluate(dataset, runs, seed, n_resamples, windows=None, baselines=()):
             raise InputError(f"{option}: found {value}, expected {least} or more")
     unknown = sorted(set(baselines) - {run.model for run in runs})
     if unknown:
-        raise InputError(f"--baselines: no run of model '{unknown[0]}'; found {listing({run.model for run in runs})}")
+        raise InputError(
+            f"--baselines: no run of model '{unknown[0]}'; found {listing(sorted({run.model for run in runs}))}"
+        )
     tables = {name: [] for name in COLUMNS}
     for split in dict.fromkeys(run.split for run in runs):
         scores, first = _read_split([run for run in runs if run.split == split])
