@@ -15,6 +15,8 @@ import pipeline
 from distributions import LIB
 
 HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "optuna", "tangermeme", "modiscolite", "matplotlib", "numba")
+# A training of the demo that another network starts from.
+START = {"model": "trunk", "dataset": "factors", "split": "random", "seed": 1}
 TARGETS = {"all", "features_only", "variants_only", "evaluation_only", "attributions_only"}
 ORDER = ("resources", "windows", "features", "variants", "models", "evaluation", "attribution", "motifs", "figures")
 
@@ -75,6 +77,18 @@ def folder(tmp_path_factory):
     seeded["models"]["basset"]["seeds"].append(99)
     (folder / "seeded.yaml").write_text(yaml.safe_dump(seeded))
     (folder / "scored.yaml").write_text(yaml.safe_dump(scored(read(folder, "config/demo.yaml"))))
+    started = read(folder, "config/demo.yaml")
+    started["resources"] |= {name: {"url": f"https://localhost/{name}"} for name in ("sei.pth", "tokenizer.json")}
+    started["models"] |= {
+        "trunk": {"architecture": "FSei"},
+        "fsei": {"architecture": "FSei", "freeze": True, "trained_on": START},
+        "fsei_published": {"architecture": "FSei", "pretrained": "sei.pth"},
+        "dnabert2": {"architecture": "DNABERT2", "tokenizer": "tokenizer.json"},
+    }
+    started["datasets"]["factors"]["models"].append("trunk")
+    started["datasets"]["ctcf"]["models"] = ["fsei", "fsei_published", "dnabert2"]
+    started["datasets"]["ctcf"]["explain"] = []
+    (folder / "started.yaml").write_text(yaml.safe_dump(started))
     for number, text in examples().items():
         (folder / f"example{number}.yaml").write_text(text)
         for entry in yaml.safe_load(text)["resources"].values():
@@ -103,6 +117,7 @@ def planned(folder, tmp_path_factory):
         "features_only": ["features_only", *pipeline.DEMO, "--d3dag"],
         "evaluation_only": ["evaluation_only", *pipeline.DEMO, "--d3dag"],
         "attributions_only": ["attributions_only", *pipeline.DEMO, "--d3dag"],
+        "started": ["-n", "-p", "--cores", "2", "--configfile", "started.yaml"],
         "lint": ["--lint"],
         "lint_demo": ["--lint", *pipeline.DEMO],
     }
@@ -270,6 +285,22 @@ def test_a_target_stops_where_its_name_says(planned, target, last):
         waiting += {source for rule in needed for source in READS.get(rule, ())} - needed
     assert part[last] == whole[last] and set(part) <= needed | {target, "stack_metrics"}
     assert part["stack_metrics"] == (target == "evaluation_only")
+
+
+def test_a_network_is_given_what_it_starts_from(planned):
+    assert planned["started"].status == 0, planned["started"].err
+    found = {}
+    for rule, text in jobs(planned["started"].out):
+        if rule == "train":
+            where = re.search(r"--work results/(\S+)/models/(\S+)/chromosome/seed1/work", text)
+            if where and where[1] == "ctcf":
+                found[where[2]] = re.findall(r"--(?:pretrained|tokenizer) \S+", text)
+                assert ('"freeze": true' in text) == (where[2] == "fsei")
+    assert found == {
+        "fsei": ["--pretrained results/factors/models/trunk/random/seed1/model.safetensors"],
+        "fsei_published": ["--pretrained resources/sei.pth"],
+        "dnabert2": ["--tokenizer resources/tokenizer.json"],
+    }
 
 
 def test_planning_leaves_no_file_behind(planned):
