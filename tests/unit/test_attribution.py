@@ -244,11 +244,14 @@ def test_the_linear_front_and_the_rest_are_the_network(architecture):
     network = build(architecture)
     front, rest = split(network)
     x = torch.rand(3, 4, SIZES[architecture])
-    # Each starts with two layers that are linear, the pair of Sei or a normalised convolution.
-    assert len(front) == 2
-    torch.testing.assert_close(rest(front(x)), network(x))
-    origin, other = front(torch.zeros_like(x)), torch.rand_like(x)
-    torch.testing.assert_close(front(x + other) - front(other), front(x) - origin, atol=1e-5, rtol=1e-5)
+    # In Sei the pair of convolutions and the one after it, both of which are used further on.
+    convolutions = {"Sei": 3, "FSei": 3, "ConvNet": 2}.get(architecture, 1)
+    assert sum(isinstance(module, nn.Conv1d) for module in front.modules()) == convolutions
+    assert len(front(x)) == (2 if architecture in ("Sei", "FSei") else 1)
+    torch.testing.assert_close(rest(*front(x)), network(x))
+    other = torch.rand_like(x)
+    for both, one, two, none in zip(*(front(part) for part in (x + other, x, other, x * 0)), strict=True):
+        torch.testing.assert_close(both - two, one - none, atol=1e-5, rtol=1e-5)
 
 
 def test_a_network_that_cannot_be_split_is_explained_whole(network, codes):
@@ -263,7 +266,7 @@ def test_a_network_that_cannot_be_split_is_explained_whole(network, codes):
             return self.network(x if x.sum() > 0 else -x)
 
     whole = Branching()
-    assert isinstance(split(whole)[0], nn.Identity)
+    assert split(whole)[1] is whole
     # The bare network is interpolated behind its front.
     expected = multipliers(network, codes, None, "integrated_gradients")
     found = multipliers(whole, codes, None, "integrated_gradients")

@@ -1,5 +1,8 @@
 """The layers of a network before its first non-linearity, taken apart from the rest."""
 
+import operator
+
+import torch
 from torch import fx, nn
 
 # Affine in their input, in eval mode.
@@ -24,30 +27,42 @@ class _Tracer(fx.Tracer):
 
 
 def split(network):
-    """A network in eval mode as (front, rest), with `network(x) = rest(front(x))` and `front` affine.
+    """A network in eval mode as (front, rest), with `network(x) = rest(*front(x))` and every tensor of `front` affine.
 
-    The front is the chain of affine modules that the input goes through alone. It is the identity for a network that
-    starts otherwise, or whose course torch.fx cannot follow. Weights are shared with the network, not copied.
+    The front holds all that is computed before a non-linearity: in Sei the first pair of convolutions, whose output is
+    added to a later one, and the convolution after the pair. It gives back its input for a network that starts
+    otherwise, or whose course torch.fx cannot follow. Weights are shared with the network, not copied.
     """
     try:
         graph = _Tracer().trace(network)
     # fx gives up on control flow with whatever error the network's own code then raises.
     except Exception:
-        return nn.Identity(), network
-    start = next(node for node in graph.nodes if node.op == "placeholder")
-    chain = []
-    end = start
-    while len(end.users) == 1:
-        node = next(iter(end.users))
-        affine = node.op == "call_module" and isinstance(network.get_submodule(node.target), AFFINE)
-        if not affine or node.args != (end,) or node.kwargs:
-            break
-        chain.append(node)
-        end = node
-    if not chain:
-        return nn.Identity(), network
-    front = nn.Sequential(*(network.get_submodule(node.target) for node in chain))
-    end.replace_all_uses_with(start)
-    for node in reversed(chain):
-        graph.erase_node(node)
-    return front, fx.GraphModule(network, graph)
+        return _nothing, network
+    affine = {next(node for node in graph.nodes if node.op == "placeholder")}
+    for node in graph.nodes:
+        if set(node.all_input_nodes) <= affine and node.all_input_nodes and _is_affine(node, network):
+            affine.add(node)
+    cut = [node for node in graph.nodes if node in affine and not affine.issuperset(node.users)]
+    front, rest = fx.Graph(), fx.Graph()
+    copies = {}
+    for node in graph.nodes:
+        if node in affine:
+            copies[node] = front.node_copy(node, copies.get)
+    front.output(tuple(copies[node] for node in cut))
+    copies = {node: rest.placeholder(f"front_{number}") for number, node in enumerate(cut)}
+    for node in graph.nodes:
+        if node not in affine:
+            copies[node] = rest.node_copy(node, copies.get)
+    return fx.GraphModule(network, front), fx.GraphModule(network, rest)
+
+
+def _nothing(x):
+    return (x,)
+
+
+def _is_affine(node, network):
+    """Whether what a node computes is affine in its inputs."""
+    if node.op == "call_module":
+        return isinstance(network.get_submodule(node.target), AFFINE)
+    both = len(node.all_input_nodes) == len(node.args) and not node.kwargs
+    return node.op == "call_function" and node.target in (operator.add, torch.add) and both

@@ -157,10 +157,11 @@ def _rows_at_once(n_targets, settings):
 
 
 def _backward(outputs, inputs, cotangents, keep=False):
-    """Vector-Jacobian products (k, *inputs) of k cotangents (k, *outputs)."""
-    if len(cotangents) == 1:
-        return torch.autograd.grad(outputs, inputs, cotangents[0], retain_graph=keep)[0][None]
-    return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=keep, is_grads_batched=True)[0]
+    """Vector-Jacobian products: for each input (k, *input), from k cotangents (k, *output) of each output."""
+    if len(cotangents[0]) > 1:
+        return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=keep, is_grads_batched=True)
+    found = torch.autograd.grad(outputs, inputs, [part[0] for part in cotangents], retain_graph=keep)
+    return [part[None] for part in found]
 
 
 # A method is prepared once for a network: (network, number of targets, settings) -> (rows at once, function).
@@ -175,7 +176,8 @@ def _gradient(network, n_targets, settings):
         outputs = network(x)
         result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
         for part in parts:
-            found = _backward(outputs, x, targets.cotangents(len(x), part), keep=part is not parts[-1])
+            cotangents = targets.cotangents(len(x), part)
+            (found,) = _backward([outputs], [x], [cotangents], keep=part is not parts[-1])
             result[:, part] = found.transpose(0, 1).cpu().numpy()
         return Attribution(result)
 
@@ -189,19 +191,22 @@ def _integrated_gradients(network, n_targets, settings):
     points, weights = (points + 1) / 2, weights / 2
 
     def path(begin, end, targets, part):
-        """Mean gradient (k, n, …) of the targets in a slice on the way from one activation of the front to another."""
-        at_once = max(1, settings["batch_size"] // (len(end) * (part.stop - part.start)))
-        cotangents = targets.cotangents(len(end), part)
-        total = 0
+        """Mean gradients (k, n, …) of the targets in a slice on the way between two sets of the front's tensors."""
+        n = len(end[0])
+        at_once = max(1, settings["batch_size"] // (n * (part.stop - part.start)))
+        cotangents = targets.cotangents(n, part)
+        totals = [0] * len(end)
         for first in range(0, len(points), at_once):
-            share = torch.tensor(points[first : first + at_once], dtype=end.dtype, device=end.device)
-            weight = torch.tensor(weights[first : first + at_once], dtype=end.dtype, device=end.device)
+            share = torch.tensor(points[first : first + at_once], dtype=cotangents.dtype, device=cotangents.device)
+            weight = torch.tensor(weights[first : first + at_once], dtype=cotangents.dtype, device=cotangents.device)
+            where = [_between(a, b, share).requires_grad_(True) for a, b in zip(begin, end, strict=True)]
             # Points of a path lie next to each other in the batch.
-            step = share.view(1, -1, *[1] * (end.ndim - 1))
-            where = (begin[:, None] + step * (end - begin)[:, None]).flatten(0, 1).requires_grad_(True)
-            found = _backward(rest(where), where, (cotangents[:, :, None] * weight[:, None]).flatten(1, 2))
-            total = total + found.unflatten(1, (len(end), len(share))).sum(dim=2)
-        return total
+            weighted = (cotangents[:, :, None] * weight[:, None]).flatten(1, 2)
+            found = _backward([rest(*where)], where, [weighted])
+            totals = [
+                total + part.unflatten(1, (n, len(share))).sum(dim=2) for total, part in zip(totals, found, strict=True)
+            ]
+        return totals
 
     def against(x, base, targets):
         """Multipliers (n, t, 4, length) against one baseline, and the difference that they should add up to."""
@@ -209,10 +214,11 @@ def _integrated_gradients(network, n_targets, settings):
         end = front(x)
         with torch.no_grad():
             begin = front(base)
-            difference = targets.of(rest(end)) - targets.of(rest(begin).expand(len(x), -1))
+            difference = targets.of(rest(*end)) - targets.of(rest(*begin).expand(len(x), -1))
+        fixed = [part.detach() for part in end]
         result = torch.empty((len(x), n_targets, *x.shape[1:]))
         for part in _parts(n_targets, settings):
-            found = _backward(end, x, path(begin.expand_as(end), end.detach(), targets, part), keep=True)
+            (found,) = _backward(end, [x], path(begin, fixed, targets, part), keep=True)
             result[:, part] = found.transpose(0, 1).cpu()
         return result, difference.cpu()
 
@@ -246,6 +252,12 @@ def _deep_lift_shap(network, n_targets, settings):
 
     constant = settings["baseline"] in baselines.CONSTANT
     return max(1, settings["batch_size"] // (1 if constant else settings["n_baselines"])), explain
+
+
+def _between(begin, end, share):
+    """Points (n points, …) at shares of the way from begin (n or 1, …) to end (n, …), all of a row together."""
+    share = share.view(1, -1, *[1] * (end.ndim - 1))
+    return (begin[:, None] + share * (end - begin)[:, None]).flatten(0, 1)
 
 
 def _bases(x, codes, settings):
