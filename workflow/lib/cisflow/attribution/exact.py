@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from cisflow import models
-from cisflow.attribution.plan import Plan, Unplannable, is_relu, last_dense
+from cisflow.attribution.plan import Plan, Unplannable, is_relu, is_sigmoid
 
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384
@@ -45,7 +45,17 @@ class Effects(NamedTuple):
 
 @torch.inference_mode()
 def exact_ism(
-    model, codes, targets=None, device="cpu", start=0, end=None, out=None, memory_mb=512, checks=4, batch_size=64, seed=0
+    model,
+    codes,
+    targets=None,
+    device="cpu",
+    start=0,
+    end=None,
+    out=None,
+    memory_mb=512,
+    checks=4,
+    batch_size=64,
+    seed=0,
 ):
     """Exact in silico mutagenesis: output of every single-base mutant minus output of the sequence.
 
@@ -167,13 +177,15 @@ class _Window(NamedTuple):
 def _planned(plan, x, index, span, memory):
     """Yield (sequence, first position, effects (targets, 4, positions)) block by block."""
     rest = _Rest(plan, index)
-    per_position = 4 * x.element_size() * rest.values_per_mutant(x)
-    fit = max(1, int(memory / 2 / per_position))
+    front = _Front(plan, x[:1])
+    rest.meet(front)
+    fit = max(1, int(memory / 2 / (4 * x.element_size() * rest.values_per_mutant(front))))
     at_once = max(1, fit // len(span))
     progress = tqdm(total=len(x) * len(span) * 3, desc="exact ism", unit="mutant", unit_scale=True)
     for begin in range(0, len(x), at_once):
-        front = _Front(plan, x[begin : begin + at_once])
-        rest.meet(front)
+        if len(x) > 1:
+            front = _Front(plan, x[begin : begin + at_once])
+            rest.meet(front)
         for first in range(span.start, span.stop, min(fit, len(span))):
             part = range(first, min(first + fit, span.stop))
             for number, block in enumerate(rest.effects(front, part, memory / 2)):
@@ -183,74 +195,70 @@ def _planned(plan, x, index, span, memory):
 
 
 class _Rest:
-    """What follows the front: the first dense layer, as a difference where it can be, and the head behind it."""
+    """What follows the front, as differences to the reference: the first dense layer, and the operations behind it."""
 
     def __init__(self, plan, index):
         self.plan = plan
-        self.neck, self.head, self.dense, self.columns = plan.neck, plan.head, None, None
-        if plan.dense is not None:
-            self.dense = (plan.dense.weight, plan.dense.bias)
+        self.columns = None
+        self.operations = [
+            (each.weight, each.bias) if isinstance(each, nn.Linear) else each for each in plan.operations
+        ]
         if index is not None:
             self._choose(index)
-        if self.head is not None:
-            for name, module in list(self.head.named_modules()):
-                if isinstance(module, nn.Linear):
-                    self.head.set_submodule(name, _Product(module.weight, module.bias))
 
     def _choose(self, index):
-        """Keep the targets asked for, in the last dense layer where only pointwise operations follow it."""
-        last = None if self.head is None else last_dense(self.head)
-        if last == "entry" and self.dense is not None:
-            weight, bias = self.dense
-            self.dense = (weight[index], None if bias is None else bias[index])
-        elif last not in (None, "entry"):
-            module = self.head.get_submodule(last)
-            bias = None if module.bias is None else module.bias[index]
-            self.head.set_submodule(last, _Product(module.weight[index], bias))
-        else:
-            self.columns = index
-
-    def values_per_mutant(self, x):
-        """Values that a mutant keeps in memory until its outputs are there."""
-        front = _Front(self.plan, x[:1])
-        self.meet(front)
-        kept = self.entering.shape[1] + 3 * self.reference.shape[1]
-        if self.dense is not None:
-            name = self.plan.frontier[0]
-            kept += front.channels(name) * (self.plan.extents()[name] + 2 * self._depth(front)) + self.entering.shape[1]
-        return kept
+        """Keep the targets asked for: in the last dense layer, where only pointwise operations follow it."""
+        for number in reversed(range(len(self.operations))):
+            if isinstance(self.operations[number], tuple):
+                weight, bias = self.operations[number]
+                self.operations[number] = (weight[index], None if bias is None else bias[index])
+                return
+        self.columns = index
 
     def meet(self, front):
-        """Take over the reference sequences of a front."""
+        """Take over the reference sequences of a front: what enters each operation, (sequences, width)."""
         values = [front.values[name] for name in self.plan.frontier]
-        if self.dense is None:
-            self.entering = self.neck(*values)
-        else:
-            self.entering = functional.linear(values[0].flatten(1), *self.dense)
-        self.reference = self._finish(self.entering)
+        rows = values[0].flatten(1) if self.plan.dense else self.plan.neck(*values)
+        self.references = [rows]
+        for operation in self.operations:
+            rows = functional.linear(rows, *operation) if isinstance(operation, tuple) else operation(rows)
+            self.references.append(rows)
+        if self.columns is not None:
+            self.references[-1] = self.references[-1][:, self.columns]
 
-    def _finish(self, rows):
-        outputs = rows if self.head is None else self.head(rows)
-        return outputs if self.columns is None else outputs[:, self.columns]
+    def values_per_mutant(self, front):
+        """Values that a mutant keeps in memory until its outputs are there."""
+        kept = 3 * self.references[-1].shape[1]
+        if not self.plan.dense:
+            return kept + self.references[0].shape[1]
+        name = self.plan.frontier[0]
+        width = front.channels(name) * (self.plan.extents()[name] + 2 * self._depth(front))
+        return kept + width + 2 * self.references[1].shape[1]
+
+    def _finish(self, rows, reference):
+        """Change of the outputs from the change of what enters the operations (after the first, if that is `dense`)."""
+        begin = 1 if self.plan.dense else 0
+        for operation, before in zip(self.operations[begin:], self.references[begin:-1], strict=True):
+            if isinstance(operation, tuple):
+                rows = multiply(rows, operation[0])
+            else:
+                rows = _change_of(operation, rows, before[reference], True)
+        return rows if self.columns is None else rows[:, self.columns]
 
     def effects(self, front, span, memory):
         """Yield (targets, 4, positions) for each sequence of the front."""
-        n, targets = self.reference.shape
+        n, targets = self.references[-1].shape
         places, sequences, entering = self._entering(front, span, memory)
-        rows = self.reference.new_zeros(n * 4 * len(span), targets)
+        rows = entering.new_zeros(n * 4 * len(span), targets)
         for begin in range(0, len(places), _HEAD_ROWS):
             part = slice(begin, begin + _HEAD_ROWS)
             reference = torch.as_tensor(sequences[part], device=rows.device)
-            mutated = entering[part]
-            if self.dense is not None:
-                mutated += self.entering[reference]
-            outputs = self._finish(mutated)
-            rows[torch.as_tensor(places[part], device=rows.device)] = outputs - self.reference[reference]
+            rows[torch.as_tensor(places[part], device=rows.device)] = self._finish(entering[part], reference)
         for block in rows.view(n, 4 * len(span), targets):
             yield block.T.contiguous().view(targets, 4, len(span))
 
     def _entering(self, front, span, memory):
-        """What the mutants feed to the head, or with a dense front its difference to the reference.
+        """Change of what enters the operations, or with `dense` of what comes out of the first.
 
         Returns
         -------
@@ -268,20 +276,24 @@ class _Rest:
             row = rows.sequence[:, None] * 4 + rows.alternatives
             places[mutants] = row * len(span) + rows.position[:, None] - span.start
             sequences[mutants] = rows.sequence[:, None]
-        collect = self._spliced if self.dense is None else self._dense_difference
+        collect = self._dense_difference if self.plan.dense else self._spliced
         return places, sequences, collect(front, span, memory, offsets, sequences)
 
     def _spliced(self, front, span, memory, offsets, sequences):
-        """Inputs of the head for networks whose rest is no dense layer: the neck, on the whole mutated layer."""
-        result = self.entering[torch.as_tensor(sequences, device=self.entering.device)]
+        """Where no dense layer reads the front itself: the neck, on the whole mutated layer."""
+        result = self.references[0].new_zeros(len(sequences), self.references[0].shape[1])
         for rows, changes in front.changes(span, memory):
             if all(change is None for change in changes):
                 continue
             p, a = rows.alternatives.shape
+            there = torch.as_tensor(rows.sequence, device=result.device)
             values = []
             for name, change in zip(self.plan.frontier, changes, strict=True):
-                table = front.tables[name][torch.as_tensor(rows.sequence, device=result.device)]
-                table = table[:, None].expand(-1, a, -1, -1).contiguous()
+                table = front.tables[name]
+                if self.plan.neck_is_linear:
+                    layer = table.new_zeros(p, a, *table.shape[1:])
+                else:
+                    layer = table[there][:, None].repeat(1, a, 1, 1)
                 if change is not None:
                     window, delta = change
                     for number, (position, exists) in enumerate(zip(*window, strict=True)):
@@ -289,11 +301,14 @@ class _Rest:
                         if len(inside):
                             low, high = inside[0], inside[-1] + 1
                             begin = position[low]
-                            table[number, :, begin : begin + high - low] += delta[number, :, low:high]
-                table = table.flatten(0, 1).transpose(1, 2)
-                values.append(table.unsqueeze(2) if name in self.plan.planar else table)
+                            layer[number, :, begin : begin + high - low] += delta[number, :, low:high]
+                layer = layer.flatten(0, 1).transpose(1, 2)
+                values.append(layer.unsqueeze(2) if name in self.plan.planar else layer)
+            changed = self.plan.neck(*values)
+            if not self.plan.neck_is_linear:
+                changed = changed - self.references[0][there].repeat_interleave(a, 0)
             mutants = offsets[rows.order][:, None] + np.arange(a)
-            result[torch.as_tensor(mutants.ravel(), device=result.device)] = self.neck(*values)
+            result[torch.as_tensor(mutants.ravel(), device=result.device)] = changed
         return result
 
     def _depth(self, front):
@@ -307,7 +322,7 @@ class _Rest:
         Mutants that change a position share its weights, so the product goes position by position.
         """
         name = self.plan.frontier[0]
-        weight = self.dense[0]
+        weight = self.operations[0][0]
         length, channels, depth = front.lengths[name], front.channels(name), self._depth(front)
         margin = depth - 1
         extent = self.plan.extents()[name] + 2 * margin
@@ -345,21 +360,13 @@ def _slabs(weight, channels, length, depth):
         missing = -part.shape[2] % depth
         if missing:
             part = functional.pad(part, (0, missing))
-        part = part.unflatten(2, (-1, depth)).permute(2, 0, 3, 1).reshape(-1, out, depth * channels)
-        for number, slab in enumerate(part):
+        part = part.unflatten(2, (-1, depth))
+        slabs = part.new_empty(part.shape[2], out, depth, channels)
+        # A few rows at a time, because the rows of `part` are short runs that lie far apart: each stays in the cache.
+        for row in range(0, out, 16):
+            slabs[:, row : row + 16] = part[row : row + 16].permute(2, 0, 3, 1)
+        for number, slab in enumerate(slabs.flatten(2)):
             yield begin + number * depth, slab
-
-
-class _Product(nn.Module):
-    """A dense layer by `multiply`."""
-
-    def __init__(self, weight, bias):
-        super().__init__()
-        self.weight = nn.Parameter(weight, requires_grad=False)
-        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-
-    def forward(self, x):
-        return multiply(x, self.weight, self.bias)
 
 
 def multiply(x, weight, bias=None):
@@ -613,13 +620,7 @@ class _Walk:
     def _pointwise(self, step, window, delta, owned):
         name = step.inputs[0]
         reference = self._reference(self.front.tables[name], name, *window)
-        if is_relu(step.operation):
-            # relu(z + d) - relu(z), without the rounding of a difference of two large numbers where both are positive.
-            below, above = reference.clamp(max=0), reference.clamp_(min=0).neg_()
-            delta = delta.add_(below) if owned else delta + below
-            return torch.maximum(delta, above, out=delta)
-        after = step.operation(delta + reference)
-        return after.sub_(step.operation(reference))
+        return _change_of(step.operation, delta, reference, owned)
 
     def _conv(self, step, window, out, delta, _):
         p, a, n, channels = delta.shape
@@ -633,11 +634,15 @@ class _Walk:
         count = out[1] - out[0] + 1
         if step.stride == 1 and min(before, behind) >= 0:
             pad = max(before, behind)
-            result = functional.conv2d(planar, weight, padding=(0, pad), dilation=(1, step.dilation), groups=step.operation.groups)
+            result = functional.conv2d(
+                planar, weight, padding=(0, pad), dilation=(1, step.dilation), groups=step.operation.groups
+            )
             result = result[..., pad - before : pad - before + count]
         else:
             padded = functional.pad(planar, (before, behind))
-            result = functional.conv2d(padded, weight, stride=(1, step.stride), dilation=(1, step.dilation), groups=step.operation.groups)
+            result = functional.conv2d(
+                padded, weight, stride=(1, step.stride), dilation=(1, step.dilation), groups=step.operation.groups
+            )
         return result.squeeze(2).transpose(1, 2).contiguous().view(p, a, count, -1)
 
     def _conv_of_one(self, step, place, out, delta, weight):
@@ -691,6 +696,20 @@ class _Walk:
         if distance is None:
             result -= self._reference(front.tables[step.name], step.name, *out)
         return result
+
+
+def _change_of(operation, delta, reference, owned):
+    """f(z + d) - f(z) for a pointwise f; overwrites d where `owned`."""
+    if is_relu(operation):
+        # Without the rounding of a difference of two large numbers where both are positive.
+        below, above = reference.clamp(max=0), reference.clamp(min=0).neg_()
+        delta = delta.add_(below) if owned else delta + below
+        return torch.maximum(delta, above, out=delta)
+    if is_sigmoid(operation):
+        # Without the same rounding; from d = 80 on nothing changes in float32.
+        grown = torch.expm1(delta.clamp(max=80.0))
+        return grown.mul_(torch.sigmoid(reference)).mul_(torch.sigmoid(-reference - delta))
+    return operation(delta + reference).sub_(operation(reference))
 
 
 class _Recorder(fx.Interpreter):

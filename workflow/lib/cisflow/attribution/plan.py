@@ -8,6 +8,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from cisflow.errors import InputError, listing
+from cisflow.models.sei import SplineProjection
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _POINTWISE = (
@@ -90,10 +91,11 @@ class Plan:
         of two paths with its non-linearity; `input` is the sequence, `output` stands for the whole network.
     frontier : nodes of the front (or the sequence) that the rest reads.
     planar : nodes of the front with an axis of height 1, as Conv2d needs it.
-    dense : the nn.Linear that reads the flattened frontier, or None where the rest starts otherwise.
-    neck, head : fx.GraphModule from the frontier to the input of the first dense layer, and from there to the output.
-        With `dense` there is no neck, and the head starts behind the dense layer; without a dense layer through
-        which everything passes there is no head.
+    operations : the end of the network, where that is a chain: nn.Linear first, then more of them and pointwise
+        operations; else empty.
+    dense : whether the first of the operations reads the flattened frontier.
+    neck : fx.GraphModule from the frontier to the operations; None with `dense`.
+    neck_is_linear : whether the neck of a difference is the difference of the necks.
 
     Raises
     ------
@@ -122,26 +124,24 @@ class Plan:
         self.jump = max((step.jump for step in self.steps), default=1)
         if any(self.jump % step.jump for step in self.steps):
             raise Unplannable("paths of strides that do not divide each other")
-        self.dense = self.neck = self.head = None
+        self.operations, self.dense, self.neck, self.neck_is_linear = [], False, None, False
         if until is None:
             self._divide({step.name for step in steps} | {self.entry})
 
     def _divide(self, front):
-        """Find the first dense layer of the rest, and cut there."""
+        """Find the dense layers at the end, and what lies between them and the front."""
         nodes = {node.name: node for node in self.graph.graph.nodes}
-        output = _output(self.graph)
         start = [nodes[name] for name in self.frontier]
+        end = _output(self.graph)
         linear = _first_dense(self.graph, front)
-        if linear is None or not _all_pass(self.graph, start, linear):
-            self.neck = extract(self.graph, start, output)
-            return
-        before = linear.args[0]
-        if len(start) == 1 and _flattens(self.graph, before, self.planar) and before.args[0] is start[0]:
-            self.dense = self.graph.get_submodule(linear.target)
-            self.head = extract(self.graph, [linear], output)
-        else:
-            self.neck = extract(self.graph, start, before)
-            self.head = extract(self.graph, [before], output)
+        if linear is not None and _all_pass(start, linear):
+            self.operations = _chain(self.graph, linear)
+        if self.operations:
+            end = linear.args[0]
+            self.dense = len(start) == 1 and _flattens(self.graph, end) and end.args[0] is start[0]
+        if not self.dense:
+            self.neck = extract(self.graph, start, end)
+            self.neck_is_linear = all(_is_linear(self.graph, node) for node in self.neck.graph.nodes)
 
     def extents(self):
         """Positions of each node that one mutant can change at most: {node: positions}."""
@@ -270,8 +270,7 @@ def _step(graph, node, known, planar):
         return Step(node.name, "add", inputs, node.target, length, jump) if alike else None
     if node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS:
         plain = len(node.args) == 1 and not set(node.kwargs) - {"inplace", "approximate"}
-        operation = _CallWith(node.target, {k: v for k, v in node.kwargs.items() if k != "inplace"})
-        return Step(node.name, "pointwise", inputs, operation, length, jump) if plain else None
+        return Step(node.name, "pointwise", inputs, _CallWith(node), length, jump) if plain else None
     if node.op == "call_method" and node.target in ("relu", "sigmoid", "tanh"):
         return Step(node.name, "pointwise", inputs, getattr(torch, node.target), length, jump)
     if node.op != "call_module" or len(node.args) != 1 or node.kwargs:
@@ -292,20 +291,26 @@ def _step(graph, node, known, planar):
 
 
 class _CallWith:
-    """A function with some of its arguments set."""
+    """The function of a node, with the settings that the node gives it, never in place."""
 
-    def __init__(self, function, settings):
-        self.function = function
-        self.settings = settings
+    def __init__(self, node):
+        self.function = node.target
+        self.settings = {key: value for key, value in node.kwargs.items() if key != "inplace"}
 
     def __call__(self, x):
         return self.function(x, **self.settings)
 
 
 def is_relu(operation):
-    if isinstance(operation, _CallWith):
-        operation = operation.function
-    return isinstance(operation, nn.ReLU) or operation in _RELU_FUNCTIONS
+    return isinstance(operation, nn.ReLU) or _function(operation) in _RELU_FUNCTIONS
+
+
+def is_sigmoid(operation):
+    return isinstance(operation, nn.Sigmoid) or _function(operation) is torch.sigmoid
+
+
+def _function(operation):
+    return operation.function if isinstance(operation, _CallWith) else operation
 
 
 def _sliding_window(module, planar):
@@ -376,21 +381,30 @@ def extract(graph, starts, end):
     return fx.GraphModule(graph, part)
 
 
-def last_dense(graph):
-    """Name of the nn.Linear behind which only pointwise operations follow, "entry" without one, or None."""
-    node = _output(graph)
-    while node.op != "placeholder":
-        if _is(graph, node, nn.Linear):
-            return node.target
-        if not _is(graph, node, _POINTWISE) and not (
-            node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS
-        ):
-            return None
-        node = node.args[0]
-    return "entry"
+def _chain(graph, node):
+    """Modules and functions from a dense layer to the output, if each feeds the next alone; else an empty list."""
+    result = []
+    while node.op != "output":
+        if _is(graph, node, (nn.Linear, *_POINTWISE)):
+            result.append(graph.get_submodule(node.target))
+        elif node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS and len(node.args) == 1:
+            result.append(_CallWith(node))
+        else:
+            return []
+        if len(node.users) != 1:
+            return []
+        node = next(iter(node.users))
+    return result
 
 
-def _all_pass(graph, starts, gate):
+def _is_linear(graph, node):
+    """Whether an operation is linear and without a constant term."""
+    if node.op in ("placeholder", "output"):
+        return True
+    return _is(graph, node, (nn.AdaptiveAvgPool1d, SplineProjection)) or _flattens(graph, node)
+
+
+def _all_pass(starts, gate):
     """Whether the output depends on the front through the node `gate` alone, and the gate on the front."""
     stack, seen = list(starts), set()
     while stack:
@@ -404,7 +418,7 @@ def _all_pass(graph, starts, gate):
     return True
 
 
-def _flattens(graph, node, planar):
+def _flattens(graph, node):
     if _is(graph, node, nn.Flatten):
         module = graph.get_submodule(node.target)
         return (module.start_dim, module.end_dim) == (1, -1)
