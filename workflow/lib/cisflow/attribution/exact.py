@@ -679,6 +679,9 @@ class _Walk:
         table = front.tables[name] if distance is None else distance
         mutated = self._reference(table, name, *window)
         mutated = delta.add_(mutated) if owned else delta + mutated
+        if step.padding:
+            missing, where = np.nonzero(~self.window(name, *window).exists)
+            mutated[torch.as_tensor(missing), :, torch.as_tensor(where)] = -torch.inf
         p, a, _, channels = delta.shape
         result = delta.new_full((p, a, out[1] - out[0] + 1, channels), -torch.inf)
         for tap, low, high, begin in self._taps(step, window, out):
@@ -705,11 +708,12 @@ def _change_of(operation, delta, reference, owned):
         below, above = reference.clamp(max=0), reference.clamp(min=0).neg_()
         delta = delta.add_(below) if owned else delta + below
         return torch.maximum(delta, above, out=delta)
+    plain = operation(delta + reference).sub_(operation(reference))
     if is_sigmoid(operation):
-        # Without the same rounding; from d = 80 on nothing changes in float32.
-        grown = torch.expm1(delta.clamp(max=80.0))
-        return grown.mul_(torch.sigmoid(reference)).mul_(torch.sigmoid(-reference - delta))
-    return operation(delta + reference).sub_(operation(reference))
+        # Likewise, where the change is small: s(z + d) - s(z) = (e^d - 1) s(z) s(-z - d).
+        small = torch.expm1(delta) * torch.sigmoid(reference) * torch.sigmoid(-reference - delta)
+        return torch.where(delta.abs() < 1, small, plain)
+    return plain
 
 
 class _Recorder(fx.Interpreter):
