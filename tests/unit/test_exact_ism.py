@@ -311,6 +311,6 @@ def test_the_product_is_that_of_torch(rows):
 
 def test_differences_of_a_sigmoid_are_not_lost_in_its_saturation():
     reference, change = torch.tensor([[6.0, -3.0, 0.0, -90.0]]), torch.tensor([[1e-6, 1e-6, 200.0, 95.0]])
-    expected = torch.sigmoid((reference + change).double()) - torch.sigmoid(reference.double())
+    expected = torch.sigmoid(reference.double() + change.double()) - torch.sigmoid(reference.double())
     found = exact._change_of(nn.Sigmoid(), change, reference, False)
     torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=0)
