@@ -1,0 +1,316 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cisflow import dna, models
+from cisflow.attribution import exact, methods, plan, scores
+from cisflow.errors import InputError
+from cisflow.models.beluga import Beluga
+
+
+class SmallBeluga(nn.Module):
+    """Beluga's layers at another width and length, of the real network's modules."""
+
+    output = "logit"
+
+    def __init__(self, length, channels=(5, 6, 7), hidden=9, n_targets=4):
+        super().__init__()
+        with torch.device("meta"):
+            layout = Beluga()
+        self.reshape = layout.reshape
+        widths = iter([4, *(width for width in channels for _ in range(2))])
+        ahead = next(widths)
+        front = []
+        for module in layout.model[0]:
+            if isinstance(module, nn.Conv2d):
+                behind = next(widths)
+                module = nn.Conv2d(ahead, behind, (1, 4))
+                ahead = behind
+            front.append(module)
+        front = nn.Sequential(*front)
+        with torch.inference_mode():
+            columns = front(torch.zeros(1, 4, 1, length)).shape[3]
+        dense = nn.Sequential(nn.Identity(), nn.Linear(ahead * columns, hidden))
+        last = nn.Sequential(nn.Identity(), nn.Linear(hidden, n_targets))
+        self.model = nn.Sequential(front, nn.Sequential(nn.Dropout(0.5), nn.Flatten(), dense, nn.ReLU(), last))
+
+    forward = Beluga.forward
+
+
+class Odd(nn.Module):
+    """What the networks of the registry have not: strides, overlapping and mean pools, GELU, groups, functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(4, 6, 7, stride=2, padding=3)
+        self.norm = nn.BatchNorm1d(6)
+        self.grouped = nn.Conv1d(6, 8, 3, padding="same", groups=2)
+        self.same = nn.Conv1d(8, 8, 4, padding="same", dilation=2)
+        self.overlapping = nn.MaxPool1d(3, 2, padding=1)
+        self.mean = nn.AvgPool1d(3, 2, padding=1)
+        self.gelu = nn.GELU()
+        self.middle = nn.LayerNorm(8)
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.overlapping(torch.nn.functional.gelu(self.norm(torch.relu(self.first(x)))))
+        x = self.grouped(x)
+        x = self.mean(self.gelu(self.same(x)) + x)
+        return self.last(self.middle(x.mean(dim=2)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, front):
+        super().__init__()
+        self.front = front
+        self.recurrent = nn.LSTM(4 if isinstance(front, nn.Identity) else 6, 5, batch_first=True)
+        self.last = nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.last(self.recurrent(self.front(x).transpose(1, 2))[0][:, -1])
+
+
+def unlike_each_other(model):
+    """Statistics and weights that training could give: those of an untrained normalisation do nothing."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    return model.eval()
+
+
+NETWORKS = {
+    "basset": lambda: (models.build("BassetLike", length=101, n_outputs=3), 101),
+    "motif_cnn": lambda: (models.build("MotifCNN", n_outputs=3, channels=16, hidden=6), 83),
+    "beluga": lambda: (SmallBeluga(150), 150),
+    "sei": lambda: (models.build("Sei", n_targets=5, channels=(4, 5, 6)), 301),
+    "odd": lambda: (Odd(), 70),
+    "recurrent": lambda: (Recurrent(nn.Sequential(nn.Conv1d(4, 6, 5), nn.Tanh(), nn.AvgPool1d(2))), 40),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    torch.manual_seed(3)
+    model, length = NETWORKS[request.param]()
+    return unlike_each_other(model).double(), sequences(length)
+
+
+def sequences(length):
+    codes = np.random.default_rng(0).integers(0, 4, (2, length)).astype(np.uint8)
+    codes[0, [0, 33]] = dna.UNKNOWN
+    return codes
+
+
+@torch.inference_mode()
+def brute_force(model, codes):
+    """Every mutant through the network: (n, targets, 4, length) float64."""
+    length = codes.shape[1]
+    dtype = next(model.parameters()).dtype
+    effects = []
+    for sequence in codes:
+        reference = model(models.one_hot(sequence[None], "cpu").to(dtype))
+        mutants = np.tile(sequence, (4 * length, 1))
+        mutants[np.arange(4 * length), np.tile(np.arange(length), 4)] = np.repeat(np.arange(4), length)
+        outputs = torch.cat([model(part) for part in models.one_hot(mutants, "cpu").to(dtype).split(64)])
+        effects.append((outputs - reference).double().T.reshape(-1, 4, length).numpy())
+    return np.stack(effects)
+
+
+def test_effects_equal_brute_force_at_every_position_and_target(network):
+    model, codes = network
+    expected = brute_force(model, codes)
+    found = exact.exact_ism(model, codes)
+    assert (found.route, found.reason) == ("planned", "")
+    assert np.abs(found.effects - expected).max() < 1e-7 * np.ptp(expected)
+
+
+def test_the_base_present_has_no_effect(network):
+    model, codes = network
+    effects = exact.exact_ism(model, codes).effects
+    known = codes < 4
+    for row, sequence in enumerate(codes):
+        present = effects[row][:, sequence[known[row]], np.flatnonzero(known[row])]
+        assert (present == 0).all()
+
+
+def test_chosen_targets_and_positions_are_those_of_all(network):
+    model, codes = network
+    everything = exact.exact_ism(model, codes).effects
+    some = exact.exact_ism(model, codes, targets=[2, 0] if everything.shape[1] > 2 else [1, 0], start=7, end=36)
+    chosen = everything[:, [2, 0] if everything.shape[1] > 2 else [1, 0], :, 7:36]
+    np.testing.assert_allclose(some.effects[..., 7:36], chosen, atol=1e-7 * np.ptp(chosen))
+    assert not some.effects[..., :7].any()
+    assert not some.effects[..., 36:].any()
+
+
+def test_memory_and_the_batch_of_sequences_do_not_change_the_answer(network):
+    model, codes = network
+    expected = exact.exact_ism(model, codes).effects
+    little = exact.exact_ism(model, codes, memory_mb=0.05).effects
+    alone = np.concatenate([exact.exact_ism(model, codes[[row]]).effects for row in range(2)])
+    np.testing.assert_allclose(little, expected, atol=1e-7 * np.ptp(expected))
+    np.testing.assert_allclose(alone, expected, atol=1e-7 * np.ptp(expected))
+
+
+@pytest.mark.parametrize("name", ["basset", "motif_cnn", "beluga", "sei"])
+def test_in_single_precision_the_effects_are_those_of_double_precision(name):
+    torch.manual_seed(5)
+    model, length = NETWORKS[name]()
+    expected = brute_force(unlike_each_other(model).double(), sequences(length))
+    found = exact.exact_ism(model.float(), sequences(length)).effects
+    assert np.abs(found - expected).max() < 1e-5 * np.ptp(expected)
+
+
+def test_results_are_written_to_the_caller_s_array(tmp_path):
+    model, length = NETWORKS["motif_cnn"]()
+    model.eval()
+    target = np.lib.format.open_memmap(tmp_path / "ism.npy", mode="w+", dtype=np.float32, shape=(2, 3, 4, length))
+    found = exact.exact_ism(model, sequences(length), out=target)
+    assert found.effects is target
+    np.testing.assert_array_equal(np.load(tmp_path / "ism.npy"), exact.exact_ism(model, sequences(length)).effects)
+
+
+@pytest.mark.slow
+def test_effects_equal_brute_force_for_a_beluga_of_true_size():
+    torch.manual_seed(0)
+    model = models.build("Beluga").eval()
+    codes = np.random.default_rng(1).integers(0, 4, (1, 2000)).astype(np.uint8)
+    codes[0, 1003] = dna.UNKNOWN
+    # A window over an unknown base and several blocks, and both borders.
+    for begin, end in ((0, 6), (990, 1010), (1990, 2000)):
+        found = exact.exact_ism(model, codes, start=begin, end=end)
+        assert found.route == "planned"
+        outputs = []
+        with torch.inference_mode():
+            for position in range(begin, end):
+                mutants = np.tile(codes, (5, 1))
+                mutants[:4, position] = np.arange(4)
+                outputs.append(model(models.one_hot(mutants, "cpu")).double())
+        outputs = torch.stack(outputs).numpy()
+        expected = (outputs[:, :4] - outputs[:, 4:]).transpose(2, 1, 0)
+        assert np.abs(found.effects[0, :, :, begin:end] - expected).max() < 1e-5 * np.ptp(outputs)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (Recurrent(nn.Identity()), "no convolution before .*transpose"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(80, 2)), "no convolution before Flatten '0'"),
+        (methods.BothStrands(nn.Sequential(nn.Conv1d(4, 3, 3), nn.Flatten(), nn.Linear(54, 2))), None),
+    ],
+)
+def test_other_networks_take_the_plain_way(model, reason, capsys):
+    torch.manual_seed(0)
+    codes = np.random.default_rng(0).integers(0, 5, (2, 20)).astype(np.uint8)
+    model = model.double().eval()
+    found = exact.exact_ism(model, codes, batch_size=7)
+    assert found.route == ("planned" if reason is None else "plain")
+    if reason:
+        with pytest.raises(plan.Unplannable, match=reason):
+            plan.Plan(model, 20)
+        assert found.reason in capsys.readouterr().out
+    expected = brute_force(model, codes)
+    assert np.abs(found.effects - expected).max() < 1e-7 * np.ptp(expected)
+
+
+def test_a_plan_that_is_wrong_is_found_out(monkeypatch):
+    torch.manual_seed(0)
+    model, length = NETWORKS["motif_cnn"]()
+    monkeypatch.setattr(exact, "_weight", lambda step, real=exact._weight: real(step) * 1.01)
+    codes = sequences(length)
+    found = exact.exact_ism(model.eval(), codes)
+    assert found.route == "plain"
+    assert "the plan's effects differ from the network's by" in found.reason
+    np.testing.assert_allclose(found.effects, brute_force(model, codes), atol=1e-6)
+
+
+def test_layers_are_named_in_order():
+    with torch.device("meta"):
+        basset, sei = models.build("BassetLike").eval(), models.build("Sei").eval()
+    assert plan.layers(basset, 600) == ["input", "conv1", "pool1", "conv2", "conv3", "pool2", "output"]
+    names = plan.layers(sei, 4096)
+    # The second convolution of a pair is the input of the residual path and of the sum: the first inside it is none.
+    assert names[:4] == ["input", "conv1", "conv2", "add1"]
+    assert "conv3" not in names
+
+
+def test_plans_have_the_networks_receptive_fields():
+    with torch.device("meta"):
+        beluga = plan.Plan(models.build("Beluga").eval(), 2000)
+    assert beluga.jump == 16
+    assert beluga.dense
+    # A receptive field of 309 bp and a stride of 16 leave at most ceil(309 / 16) positions that one base can change.
+    assert beluga.extents()[beluga.frontier[0]] == 20
+
+
+@pytest.mark.parametrize("name", ["basset", "motif_cnn", "beluga", "sei"])
+def test_taylor_ism_runs_from_tism_to_exact_ism(name):
+    torch.manual_seed(4)
+    model, length = NETWORKS[name]()
+    model = unlike_each_other(model).double()
+    codes = sequences(length)
+    names = plan.layers(model, length)
+    targets = np.array([[2, 0], [1, 2]])
+    found = {layer: exact.taylor_ism(model, codes, targets, layer) for layer in (names[0], names[-1])}
+    for column in range(2):
+        gradient = methods.multipliers(model.float(), codes, targets[:, column], "tism", strands="forward")
+        tism = scores.transform(gradient, codes, "tism")
+        np.testing.assert_allclose(found["input"][:, column], tism, atol=1e-5 * np.ptp(tism))
+    everything = brute_force(model.double(), codes)
+    expected = np.stack([everything[row, targets[row]] for row in range(2)])
+    assert np.abs(found["output"] - expected).max() < 1e-7 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("name", ["basset", "motif_cnn", "beluga", "sei"])
+def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
+    """With linear operations behind it, a layer gives exact ISM."""
+    torch.manual_seed(4)
+    model, length = NETWORKS[name]()
+    model = unlike_each_other(model).double()
+    layer = plan.layers(model, length)[-2]
+    for module in model.modules():
+        for child_name, child in module.named_children():
+            if isinstance(child, nn.Sequential) and isinstance(child[-1], nn.Linear | nn.Sigmoid):
+                layers = [nn.Identity() if isinstance(each, nn.ReLU | nn.Sigmoid) else each for each in child]
+                setattr(module, child_name, nn.Sequential(*layers))
+    codes = sequences(length)
+    expected = brute_force(model, codes)
+    found = exact.taylor_ism(model, codes, np.arange(expected.shape[1]), layer)
+    if name != "motif_cnn":
+        assert np.abs(found - expected).max() < 1e-7 * np.ptp(expected)
+
+
+def test_taylor_ism_comes_closer_layer_by_layer():
+    torch.manual_seed(0)
+    model, length = NETWORKS["beluga"]()
+    model, codes = model.eval(), np.random.default_rng(1).integers(0, 4, (6, length)).astype(np.uint8)
+    ism = exact.exact_ism(model, codes, targets=[1]).effects
+    agreement = [
+        np.corrcoef(exact.taylor_ism(model, codes, [1], layer).ravel(), ism.ravel())[0, 1]
+        for layer in ("input", "pool1", "conv6")
+    ]
+    assert agreement[0] < agreement[1] < agreement[2]
+
+
+def test_an_unknown_layer_is_named():
+    model, length = NETWORKS["motif_cnn"]()
+    with pytest.raises(InputError, match="unknown layer 'conv9'; expected one of input, conv1, pool1"):
+        exact.taylor_ism(model.eval(), sequences(length), [0], "conv9")
+
+
+@pytest.mark.parametrize("rows", [64, 65, 100])
+def test_the_product_is_that_of_torch(rows):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(rows, 37), torch.randn(5000, 37), torch.randn(5000)
+    torch.testing.assert_close(exact.multiply(x, weight, bias), nn.functional.linear(x, weight, bias))
+
+
+def test_differences_of_a_sigmoid_are_not_lost_in_its_saturation():
+    reference, change = torch.tensor([[6.0, -3.0, 0.0, -90.0]]), torch.tensor([[1e-6, 1e-6, 200.0, 95.0]])
+    expected = torch.sigmoid(reference.double() + change.double()) - torch.sigmoid(reference.double())
+    found = exact._change_of(nn.Sigmoid(), change, reference, False)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=0)
