@@ -75,7 +75,7 @@ def assert_same_function(plain, fused, x):
 @pytest.mark.parametrize("length", [64, 80, 130, 600, 1000, 4096])
 def test_fused_sei_is_sei_at_every_position_on_both_strands(length):
     plain = narrow()
-    fused = plain.fused()
+    fused = plain.for_inference()
     x = sequences(2, length)
     with torch.inference_mode():
         for strand in (x, x.flip(1, 2), x[:1]):
@@ -86,14 +86,14 @@ def test_fused_sei_of_full_width_is_sei():
     plain = spread_sei(models.build("Sei", n_targets=50), sequences(2, 320))
     with torch.inference_mode():
         expected, x = stages(plain, sequences(1, 320)), sequences(1, 320)
-        fused = plain.fused()
+        fused = plain.for_inference()
         assert_same_function(plain, fused, x)
     assert expected["output"].max() - expected["output"].min() > 0.1
 
 
 def test_a_batch_larger_than_one_pass_of_the_convolutions_comes_out_in_order(monkeypatch):
     plain = narrow()
-    fused = plain.fused()
+    fused = plain.for_inference()
     x = sequences(5, 256)
     monkeypatch.setitem(models.sei.BASES_AT_ONCE, torch.float32, 2 * 256)
     with torch.inference_mode():
@@ -104,14 +104,14 @@ def test_gradients_pass_through_the_fused_network():
     plain = narrow().double()
     x = sequences(2, 200).double().requires_grad_()
     (expected,) = torch.autograd.grad(plain(x)[:, 0].sum(), x)
-    (found,) = torch.autograd.grad(plain.fused(torch.float64)(x)[:, 0].sum(), x)
+    (found,) = torch.autograd.grad(plain.for_inference(torch.float64)(x)[:, 0].sum(), x)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_fused_sei_holds_the_dense_layers_once_and_says_what_it_is():
     plain = narrow()
     heads = [layer.weight.data_ptr() for layer in plain.classifier if isinstance(layer, nn.Linear)]
-    fused = plain.fused(torch.bfloat16)
+    fused = plain.for_inference(torch.bfloat16)
     assert [layer.weight.data_ptr() for layer in fused.classifier if isinstance(layer, nn.Linear)] == heads
     assert "lconv1-3 fused, lconv1 with conv1.0; convolutions in torch.bfloat16" in repr(fused)
     assert "3 convolutions as one; 8 outputs at either end by the originals" in repr(fused)

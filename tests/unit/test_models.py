@@ -125,7 +125,7 @@ def test_narrow_sei_equals_a_plain_numpy_forward(length, strand):
     # Wide enough apart that a wrong step would show.
     assert np.ptp(expected) > 0.1
     with torch.inference_mode():
-        found, fused = model(x)[0].numpy(), model.fused()(x)[0].numpy()
+        found, fused = model(x)[0].numpy(), model.for_inference()(x)[0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(fused, expected, atol=1e-5)
 
@@ -165,8 +165,19 @@ def test_narrow_beluga_equals_a_plain_numpy_forward(length, positions, strand):
     expected = numpy_beluga(as_numpy(model), dna.one_hot(codes).astype(float))
     assert np.ptp(expected) > 0.1
     with torch.inference_mode():
-        found = model(models.one_hot(codes[None], "cpu"))[0].numpy()
+        x = models.one_hot(codes[None], "cpu")
+        found, fast = model(x)[0].numpy(), model.for_inference()(x)[0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(fast, expected, atol=1e-5)
+
+
+def test_fast_beluga_keeps_the_order_of_a_batch_and_shares_its_weights():
+    model = randomise(models.build("Beluga", n_targets=5, hidden=6), torch.Generator().manual_seed(0))
+    x = models.one_hot(np.random.default_rng(2).integers(0, 5, (9, 2000)).astype(np.uint8), "cpu")
+    fast = model.for_inference()
+    assert fast.convolutions[14].weight.data_ptr() == model.model[0][14].weight.data_ptr()
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(x), model(x), rtol=0, atol=1e-5)
 
 
 def test_one_hot_in_torch_equals_one_hot_in_numpy():

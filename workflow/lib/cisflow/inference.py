@@ -23,8 +23,8 @@ _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory",
 def prepare(model, precision, device):
     """A loaded network made ready for `device`: the same outputs, to within the precision asked for, sooner.
 
-    A network that has an exact faster form (`fused`) takes it. Sets whether this process multiplies float32 numbers
-    in TF32 on a GPU.
+    A network that has an exact faster form (`for_inference`) takes it. Sets whether this process multiplies float32
+    numbers in TF32 on a GPU.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def prepare(model, precision, device):
     torch.backends.cudnn.allow_tf32 = tf32
     model = model.to(device).requires_grad_(False)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    if hasattr(model, "fused"):
-        return model.fused(dtype), precision
+    if hasattr(model, "for_inference"):
+        return model.for_inference(dtype), precision
     return (_in_bfloat16(model) if precision == "bfloat16" else model), precision
 
 

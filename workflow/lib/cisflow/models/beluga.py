@@ -1,6 +1,10 @@
 """Beluga, the 2019 DeepSEA network (Zhou et al. 2018, ExPecto): 2,000 bp to 2,002 chromatin targets."""
 
+import torch
 from torch import nn
+
+# Bases in one pass of the convolutions on a CPU, where larger ones outgrow the cache.
+BASES_AT_ONCE = 8000
 
 
 class _Reshape(nn.Module):
@@ -51,3 +55,48 @@ class Beluga(nn.Module):
 
     def forward(self, x):
         return self.model(self.reshape(x))
+
+    def for_inference(self, dtype=torch.float32):
+        """This network made ready for inference; uses its tensors."""
+        return FastBeluga(self, dtype)
+
+
+class FastBeluga(nn.Module):
+    """A loaded Beluga made ready for inference: the same layers, arranged for speed.
+
+    Convolutions over one axis in place of (1, 8) kernels over two, on a CPU a few sequences at a time, so that their
+    activations stay in cache; the dense layers take the whole batch. Weights are shared with `beluga`, not copied.
+
+    Parameters
+    ----------
+    dtype : of the convolutions' weights and activations; the dense layers keep that of `beluga`.
+    """
+
+    output = Beluga.output
+    length = Beluga.length
+
+    def __init__(self, beluga, dtype=torch.float32):
+        super().__init__()
+        self.n_outputs = beluga.n_outputs
+        convolutions, self.dense = beluga.model
+        self.convolutions = nn.Sequential(*map(_one_axis, convolutions)).to(dtype)
+        self.dtype = dtype
+        self.train(beluga.training)
+
+    def forward(self, x):
+        chunk = max(1, BASES_AT_ONCE // x.shape[-1]) if x.device.type == "cpu" else len(x)
+        flat = [self.convolutions(part.to(self.dtype)).flatten(1) for part in x.split(chunk)]
+        return self.dense(torch.cat(flat).to(x.dtype))
+
+
+def _one_axis(layer):
+    """The layer over one axis that does what this one does over an axis of length 1 and another."""
+    if isinstance(layer, nn.MaxPool2d):
+        return nn.MaxPool1d(layer.kernel_size[1])
+    if not isinstance(layer, nn.Conv2d):
+        return layer
+    twin = nn.Conv1d(layer.in_channels, layer.out_channels, layer.kernel_size[1], device="meta")
+    # Parameters of their own on the same memory: converted to another dtype, they leave those of `beluga` as they are.
+    twin.weight = nn.Parameter(layer.weight.detach()[:, :, 0], requires_grad=layer.weight.requires_grad)
+    twin.bias = nn.Parameter(layer.bias.detach(), requires_grad=layer.bias.requires_grad)
+    return twin

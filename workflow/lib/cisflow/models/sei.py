@@ -69,7 +69,7 @@ class Sei(nn.Module):
         total = total + step
         return self.classifier(self.spline_tr(total).flatten(1))
 
-    def fused(self, dtype=torch.float32):
+    def for_inference(self, dtype=torch.float32):
         """This network made ready for inference; uses its modules."""
         return FusedSei(self, dtype)
 
