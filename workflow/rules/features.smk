@@ -42,6 +42,8 @@ rule features:
         manifest="results/{dataset}/features/{extractor}/manifest.json",
     log:
         "logs/{dataset}/features.{extractor}.log",
+    wildcard_constraints:
+        extractor=extractors_of_kind(composition=False),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -56,3 +58,30 @@ rule features:
         "python -m cisflow gather-features --shards {input.shards} --windows {input.windows}"
         " --weights {input.weights} --extractor {params.extractor:q} {params.names} --output {params.folder}"
         " > {log} 2>&1"
+
+
+rule composition:
+    input:
+        windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
+    output:
+        features="results/{dataset}/features/{extractor}/features.npy",
+        ids="results/{dataset}/features/{extractor}/ids.tsv",
+        targets="results/{dataset}/features/{extractor}/targets.tsv",
+        manifest="results/{dataset}/features/{extractor}/manifest.json",
+    log:
+        "logs/{dataset}/composition.{extractor}.log",
+    wildcard_constraints:
+        extractor=extractors_of_kind(composition=True),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("commands/composition"),
+        extractor=lambda wildcards: to_json(config["features"][wildcards.extractor]),
+        folder=subpath(output.features, parent=True),
+    shell:
+        "python -m cisflow composition --windows {input.windows} --sequences {input.sequences}"
+        " --extractor {params.extractor:q} --output {params.folder} > {log} 2>&1"
