@@ -15,6 +15,7 @@ LIBRARY = Path(figure.__file__).parents[2]
 NAMES = [
     "attribution_logos",
     "discovered_motifs",
+    "leakage",
     "learning_curves",
     "method_agreement",
     "model_comparison",

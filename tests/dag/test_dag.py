@@ -23,12 +23,15 @@ READS = {
     "index_genome": {"fetch"},
     "windows": {"fetch", "index_genome"},
     "planted_windows": {"fetch", "index_genome"},
-    "split": {"windows", "planted_windows"},
+    "near_duplicates": {"windows", "planted_windows"},
+    "split": {"windows", "planted_windows", "near_duplicates"},
+    "leakage": {"windows", "planted_windows", "split", "near_duplicates", "fetch"},
     "train": {"windows", "planted_windows", "split"},
     "predict": {"windows", "planted_windows", "split", "train"},
     "features_shard": {"windows", "train", "fetch", "index_genome"},
     "features": {"windows", "train", "fetch", "features_shard"},
-    "fit": {"windows", "split", "features"},
+    "composition": {"windows"},
+    "fit": {"windows", "split", "features", "composition"},
     "evaluate": {"predict", "fit"},
     "stack_metrics": {"evaluate"},
     "attribute": {"windows", "planted_windows", "train", "predict"},
@@ -40,12 +43,13 @@ READS = {
     "figure_performance_curves": {"evaluate"},
     "figure_model_comparison": {"evaluate"},
     "figure_learning_curves": {"train"},
+    "figure_leakage": {"leakage"},
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
     "figure_discovered_motifs": {"discover_motifs", "name_motifs", "recovery", "fetch"},
     "figure_top_factors": {"scan_hotspots"},
     "all": {
-        *("stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery"),
+        *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery", "figure_leakage"),
         *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
     },
@@ -143,10 +147,13 @@ def expected_counts(config):
         source, splits = dataset["source"], len(dataset["splits"])
         planted = source["kind"] == "planted"
         counts["planted_windows" if planted else "windows"] += 1
+        counts["near_duplicates"] += 1
         counts["split"] += splits
+        counts["leakage"] += splits
+        read |= {dataset.get("genes")}
         background = source.get("background", {})
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
-        files = {"positives", "negatives", "bed", "table", "annotation", "motifs"} & set(source)
+        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs"} & set(source)
         read |= {source[key] for key in files}
         for model in dataset["models"]:
             runs = splits * len(config["models"][model].get("seeds", [1]))
@@ -155,6 +162,7 @@ def expected_counts(config):
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
         counts["evaluate"] += 1
         counts["figure_model_comparison"] += 1
+        counts["figure_leakage"] += 1
         counts["figure_performance_curves"] += splits
         counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
         for entry in dataset.get("explain", []):
@@ -171,6 +179,9 @@ def expected_counts(config):
                 read.add(database)
     for _, extractor in extracted:
         entry = config["features"][extractor]
+        if "kind" in entry:
+            counts["composition"] += 1
+            continue
         counts["features"] += 1
         counts["features_shard"] += config.get("shards", 2)
         genomes |= {entry["genome"]} if entry.get("context") == "genome" else set()

@@ -41,7 +41,7 @@ TRAINED_ON = ("features", "factors", "trained_on")
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
 NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
 OWN = DEMO["datasets"]["ctcf"]
-KINDS = "['fasta', 'bed', 'table', 'annotation', 'planted']"
+KINDS = "['fasta', 'bed', 'table', 'annotation', 'events', 'planted']"
 
 # What is wrong -> (edit of the demo's config, the line).
 MISTAKES = {
@@ -180,6 +180,22 @@ MISTAKES = {
     "extractor that is a classifier": (
         change("features", "factors", "model", to="lightgbm"),
         f"features.factors.model: 'lightgbm' is not defined; expected one of {listed(NETWORKS)}",
+    ),
+    "extractor of a network and of k-mers": (
+        change("features", "factors", "kind", to="composition"),
+        "features.factors: found model and kind; expected exactly one of the keys model, kind",
+    ),
+    "extractor of k-mers with a key of networks": (
+        change("features", "factors", to={"kind": "composition", "strands": "both"}),
+        "features.factors: unknown key 'strands'; expected keys: kind, k",
+    ),
+    "genes of no resource": (
+        change(*CTCF, "genes", to="genes.gtf"),
+        f"datasets.ctcf.genes: 'genes.gtf' is not defined; expected one of {RESOURCES}",
+    ),
+    "published split with a key": (
+        change(*CTCF, "splits", "random", to={"kind": "published", "seed": 1}),
+        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind",
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),

@@ -8,7 +8,7 @@ from tables import SCHEMAS, check_table, kinds, read_schema
 NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("*.yaml"))
 CONTRACT = {
     *("windows", "targets", "split", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
-    *("comparisons", "patterns", "hotspots", "motif_scores", "recovery"),
+    *("comparisons", "patterns", "hotspots", "motif_scores", "recovery", "leakage", "near_duplicates"),
 }
 VALID = {"id": ["a", "b"], "fold": ["train", "test"]}
 NUMBERS = {
