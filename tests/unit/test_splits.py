@@ -176,6 +176,11 @@ def test_a_cluster_split_keeps_overlapping_windows_together():
                 assert folds[i] == folds[j]
 
 
+def test_a_cluster_split_asks_for_near_duplicates(frame):
+    with pytest.raises(InputError, match="^split 's': found no table of near-duplicates"):
+        splits.assign(frame, ["lung"], CLUSTER, "s")
+
+
 def test_a_family_larger_than_a_fold_goes_where_most_room_is():
     frame, near = pd.DataFrame({"id": list("abcdefghij"), "chrom": ""}), np.arange(8)
     near = pd.DataFrame({"first": near[:-1], "second": near[1:]})

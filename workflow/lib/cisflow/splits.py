@@ -34,6 +34,8 @@ def assign(frame, targets, settings, name="split", near=None):
     if settings.get("kind") not in kinds:
         raise InputError(f"split '{name}': kind is '{settings.get('kind')}', expected one of {listing(kinds)}")
     if settings["kind"] == "cluster":
+        if near is None:
+            raise InputError(f"split '{name}': found no table of near-duplicates, which kind 'cluster' expects")
         settings = {**settings, "near": near}
     folds = kinds[settings["kind"]](frame, settings, name)
     check_folds(frame, targets, folds, name)
