@@ -16,6 +16,7 @@ NAMES = [
     "attribution_logos",
     "calibration",
     "discovered_motifs",
+    "leakage",
     "learning_curves",
     "method_agreement",
     "model_comparison",

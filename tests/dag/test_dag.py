@@ -25,7 +25,9 @@ READS = {
     "index_genome": {"fetch"},
     "windows": {"fetch", "index_genome"},
     "planted_windows": {"fetch", "index_genome"},
-    "split": {"windows", "planted_windows"},
+    "near_duplicates": {"windows", "planted_windows"},
+    "split": {"windows", "planted_windows", "near_duplicates"},
+    "leakage": {"windows", "planted_windows", "split", "near_duplicates", "fetch"},
     "train": {"windows", "planted_windows", "split"},
     "predict": {"windows", "planted_windows", "split", "train"},
     "features_shard": {"windows", "train", "fetch", "index_genome"},
@@ -34,8 +36,9 @@ READS = {
     "variants": {"fetch", "index_genome", "train"},
     "class_variants": {"fetch", "index_genome"},
     "figure_variant_classes": {"class_variants"},
-    "tune": {"windows", "split", "features"},
-    "fit": {"windows", "split", "features", "tune"},
+    "composition": {"windows"},
+    "tune": {"windows", "split", "features", "composition"},
+    "fit": {"windows", "split", "features", "tune", "composition"},
     "evaluate": {"windows", "planted_windows", "predict", "fit"},
     "stack_metrics": {"evaluate"},
     "attribute": {"windows", "planted_windows", "train", "predict"},
@@ -49,12 +52,13 @@ READS = {
     "figure_robustness": {"evaluate"},
     "figure_calibration": {"evaluate"},
     "figure_learning_curves": {"train"},
+    "figure_leakage": {"leakage"},
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
     "figure_discovered_motifs": {"discover_motifs", "name_motifs", "recovery", "fetch"},
     "figure_top_factors": {"scan_hotspots"},
     "all": {
-        *("stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery"),
+        *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery", "figure_leakage"),
         *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
         *("figure_robustness", "figure_calibration"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
@@ -178,10 +182,13 @@ def expected_counts(config):
         source, splits = dataset["source"], len(dataset["splits"])
         planted = source["kind"] == "planted"
         counts["planted_windows" if planted else "windows"] += 1
+        counts["near_duplicates"] += 1
         counts["split"] += splits
+        counts["leakage"] += splits
+        read |= {dataset.get("genes")}
         background = source.get("background", {})
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
-        files = {"positives", "negatives", "bed", "table", "annotation", "motifs"} & set(source)
+        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs"} & set(source)
         read |= {source[key] for key in files}
         for model in dataset["models"]:
             runs = splits * len(config["models"][model].get("seeds", [1]))
@@ -191,6 +198,7 @@ def expected_counts(config):
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
         counts["evaluate"] += 1
         counts["figure_model_comparison"] += 1
+        counts["figure_leakage"] += 1
         for figure in ("performance_curves", "robustness", "calibration"):
             counts[f"figure_{figure}"] += splits
         counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
@@ -208,6 +216,9 @@ def expected_counts(config):
                 read.add(database)
     for _, extractor in extracted:
         entry = config["features"][extractor]
+        if "kind" in entry:
+            counts["composition"] += 1
+            continue
         counts["features"] += 1
         counts["features_shard"] += config.get("shards", 2)
         genomes |= {entry["genome"]} if entry.get("context") == "genome" else set()

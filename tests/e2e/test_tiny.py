@@ -41,7 +41,11 @@ TABLES = {
     "windows.tsv": "windows",
     "targets.tsv": "targets",
     "truth.tsv": "truth",
-    "splits/*.tsv": "split",
+    "splits/random.tsv": "split",
+    "splits/chromosome.tsv": "split",
+    "splits/cluster.tsv": "split",
+    "splits/*.leakage.tsv": "leakage",
+    "near_duplicates.tsv": "near_duplicates",
     "features/*/targets.tsv": "features_targets",
     "models/*/*/*/history.tsv": "history",
     "models/*/*/*/predictions.tsv": "predictions",
@@ -69,6 +73,8 @@ resources:
   few_peaks.fa: {url: data/few_peaks.fa}
   intervals.bed: {url: data/intervals.bed}
   reporters.csv: {url: data/reporters.csv}
+  sites.bed: {url: data/sites.bed}
+  events.tsv: {url: data/events.tsv}
   jaspar.meme: {url: resources/demo/JASPAR2024_CORE_vertebrates_non-redundant.meme.gz}
 
 datasets:
@@ -96,6 +102,13 @@ datasets:
     splits:
       random: {kind: random, valid: 0.2, test: 0.2, seed: 3}
     models: [basset]
+  accessible:
+    source: {kind: events, bed: sites.bed, annotation: genes.gtf, events: events.tsv, genome: genome.fa}
+    window: 100
+    genes: genes.gtf
+    splits:
+      cluster: {kind: cluster, valid: 0.2, test: 0.3, seed: 2}
+    models: [gc_only]
   factors:
     source:
       kind: planted
@@ -126,12 +139,14 @@ models:
     training: {max_epochs: 2, batch_size: 32}
     seeds: [1, 2]
   regression: {classifier: logistic_regression, features: outputs}
+  gc_only: {classifier: logistic_regression, features: gc}
   boosting: {classifier: lightgbm, features: outputs, settings: {n_estimators: 20, min_child_samples: 5}}
 
 features:
   outputs:
     model: small
     trained_on: {dataset: factors, split: random}
+  gc: {kind: composition}
 
 evaluation: {resamples: 100}
 
@@ -177,9 +192,21 @@ def write_data(folder):
             fields = (chrom, first, first + 30 + number, f"{chrom}_{number}", "+-."[number % 3], number % 2, third)
             rows.append("\t".join(map(str, fields)))
     (folder / "intervals.bed").write_text("\n".join(rows) + "\n")
+    sites = [f"{chrom}\t{at}\t{at + 150}" for chrom, (start, _) in pieces.items() for at in spread_over(start, 150)]
+    (folder / "sites.bed").write_text("\n".join(sites) + "\n")
+    rows = ["Gene_ID\tPre_Exon\tIntron\tPost_Exon\tStrand\tChromosome"]
+    for chrom, (start, _) in pieces.items():
+        for at in spread_over(start, 5000):
+            rows.append(f"g\t({at},{at + 200})\t({at + 201},{at + 1500})\t({at + 1501},{at + 1700})\t+\t{chrom}")
+    (folder / "events.tsv").write_text("\n".join(rows) + "\n")
     bases = pieces["chr22"][1]
     rows = [f"r{number},{bases[300 * number :][:60]},{number % 2}" for number in range(150)]
     (folder / "reporters.csv").write_text("\n".join(["header,sequence,label", *rows]) + "\n")
+
+
+def spread_over(start, step):
+    """Places on a piece, `step` apart, from which 5 kb still lie on it."""
+    return range(start + 100, start + PIECE - 5000, step)
 
 
 def inside(pieces, chrom, first, last):
@@ -316,11 +343,20 @@ def test_planted_instances_stand_where_the_truth_says(finished):
 
 def test_folds_hold_what_their_split_says(finished):
     for path in (finished / "results").glob("*/splits/*.tsv"):
+        if path.stem.endswith(".leakage"):
+            continue
         frame, split = text(path.parents[1] / "windows.tsv"), text(path)
         assert split["id"].tolist() == frame["id"].tolist()
         if path.stem == "chromosome":
             folds = set(zip(frame["chrom"], split["fold"], strict=True))
             assert folds == {("chr22", "train"), ("chr3", "train"), ("chr4", "valid"), ("chr5", "test")}
+        elif path.stem == "cluster":
+            fold = dict(zip(split["id"], split["fold"], strict=True))
+            near = text(path.parents[1] / "near_duplicates.tsv")
+            assert len(near) and (near["id"].map(fold) == near["other"].map(fold)).all()
+            leaks = text(path.with_suffix(".leakage.tsv"))
+            counts = leaks.astype({"count": int}).groupby("check")["count"].sum()
+            assert counts["overlap"] == counts["near_duplicate"] == 0 < counts["shared_gene"]
         else:
             settings = yaml.safe_load(CONFIG)["datasets"][path.parents[1].name]["splits"][path.stem]
             assert (split["fold"] == "test").sum() == round(settings["test"] * len(split))
@@ -339,7 +375,7 @@ def test_features_are_the_outputs_of_the_network_on_each_window(finished):
 
 def test_predictions_are_of_the_windows_of_their_dataset(finished):
     paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
-    assert len(paths) == 7
+    assert len(paths) == 8
     for path in paths:
         folder, split = path.parents[4], path.parents[1].name
         frame, table = text(folder / "windows.tsv"), text(path)
@@ -408,8 +444,9 @@ def test_a_search_without_motifs_says_why(finished):
 
 def test_figures_are_whole_images(finished):
     paths = sorted((finished / "results").glob("*/figures/*.svg"))
-    # A comparison a dataset, three figures a split, learning curves of three datasets, four of the one explained.
-    assert len(paths) == 5 + 3 * 5 + 3 + 4
+    # A comparison and a leakage figure a dataset, three figures a split, learning curves of three datasets, four of
+    # the one explained.
+    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
@@ -419,7 +456,7 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    assert len(paths) == 5 + 2 + 4 + 3
+    assert len(paths) == 6 + 3 + 4 + 4
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}
@@ -466,14 +503,16 @@ def fed_by_top_factors(rule, output):
 
 def fed_by_motif_cnn(rule, output):
     """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
-    made_before = {"windows", "planted_windows", "split", "fetch", "index_genome"}
-    return rule not in made_before and "results/reporters/" not in output
+    made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
+    made_before |= {"index_genome"}
+    apart = any(f"results/{name}/" in output for name in ("reporters", "accessible"))
+    return rule not in made_before and not apart
 
 
 def fed_by_classifiers(rule, output):
     figures = ("performance_curves", "model_comparison", "robustness", "calibration")
     evaluated = {"fit", "evaluate", *(f"figure_{name}" for name in figures)}
-    named = any(f"results/{name}/" in output for name in ("peaks", "introns"))
+    named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible"))
     return (rule in evaluated and named) or rule == "stack_metrics"
 
 

@@ -42,7 +42,7 @@ START = {"model": "motif_cnn", "dataset": "factors", "split": "random", "seed": 
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
 NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
 OWN = DEMO["datasets"]["ctcf"]
-KINDS = "['fasta', 'bed', 'table', 'annotation', 'planted']"
+KINDS = "['fasta', 'bed', 'table', 'annotation', 'events', 'planted']"
 
 # What is wrong -> (edit of the demo's config, the line).
 MISTAKES = {
@@ -220,6 +220,22 @@ MISTAKES = {
     "nothing to freeze": (
         change("models", "basset", "freeze", to=True),
         "models.basset.freeze: true needs the key pretrained or trained_on",
+    ),
+    "extractor of a network and of k-mers": (
+        change("features", "factors", "kind", to="composition"),
+        "features.factors: found model and kind; expected exactly one of the keys model, kind",
+    ),
+    "extractor of k-mers with a key of networks": (
+        change("features", "factors", to={"kind": "composition", "strands": "both"}),
+        "features.factors: unknown key 'strands'; expected keys: kind, k",
+    ),
+    "genes of no resource": (
+        change(*CTCF, "genes", to="genes.gtf"),
+        f"datasets.ctcf.genes: 'genes.gtf' is not defined; expected one of {RESOURCES}",
+    ),
+    "published split with a key": (
+        change(*CTCF, "splits", "random", to={"kind": "published", "seed": 1}),
+        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind",
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),

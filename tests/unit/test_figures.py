@@ -382,6 +382,26 @@ def variant_table(folder, n, n_classes):
     return {"scores": str(folder / "class_scores.tsv")}
 
 
+def leakage_tables(folder, splits, note=()):
+    """Leakage tables of splits; checks of `note` are not known."""
+    sources = []
+    for number, split in enumerate(splits):
+        rows = []
+        for check in ("near_duplicate", "overlap", "sei_trained", "shared_gene"):
+            pairs = [("valid", "train"), ("test", "train"), ("test", "valid")]
+            for place, (fold, other) in enumerate(
+                [("train", ""), ("valid", ""), ("test", "")] if check == "sei_trained" else pairs
+            ):
+                count = [0, 3, 4321, 7599][(number + place) % 4]
+                row = {"check": check, "fold": fold, "other": other, "count": count, "n": 7599}
+                row |= {"fraction": count / 7599, "note": ""}
+                rows.append(row | ({"count": None, "n": 0, "fraction": None, "note": "x"} if check in note else {}))
+        path = folder / f"{number}.leakage.tsv"
+        files.write_table(path, pd.DataFrame(rows).astype({"count": "Int64"}))
+        sources.append({"split": split, "path": str(path)})
+    return {"tables": sources}
+
+
 DATASET = {"dataset": "demo"}
 SPLIT = {"dataset": "demo", "split": "random"}
 NOWHERE = {"dataset": "other", "split": "random"}
@@ -417,6 +437,10 @@ CASES = {
     "calibration, long names": ("calibration", lambda f: calibration(f, LONG), SPLIT),
     "calibration, many targets": ("calibration", lambda f: calibration(f, MODELS[:3], ("a", "b", "mean")), SPLIT),
     "calibration of nothing": ("calibration", lambda f: calibration(f, MODELS), NOWHERE),
+    "leakage of one split": ("leakage", lambda f: leakage_tables(f, ["random"], ("shared_gene",)), DATASET),
+    "leakage of five": ("leakage", lambda f: leakage_tables(f, [f"{name}_split" for name in "abcde"]), DATASET),
+    "leakage, long names": ("leakage", lambda f: leakage_tables(f, LONG[:3]), DATASET),
+    "leakage of nothing": ("leakage", lambda f: leakage_tables(f, []), DATASET),
     "one network": ("learning_curves", lambda f: {"histories": history_tables(f, ["FSei"])}, DATASET),
     "many networks": (
         "learning_curves",
@@ -683,6 +707,18 @@ def test_calibration_of_many_targets_pools_their_sequences(tmp_path):
 
 
 # Learning curves
+
+
+def test_leakage_says_counts_shares_and_what_is_not_known(tmp_path):
+    figure = drawn("leakage", leakage_tables(tmp_path, ["random", "cluster"], ("shared_gene",)), DATASET)
+    text = svg_text(figure)
+    for words in ("4,321 (56.9%)", "3 (&lt;0.1%)", "0 (0.0%)", "7,599 (100.0%)", "test / train", "random", "cluster"):
+        assert words in text, words
+    assert text.count("not known") == 6
+    widths = [[patch.get_width() for patch in axes.patches] for axes in figure.axes]
+    assert [len(row) for row in widths] == [6, 6, 0, 6]
+    # Of the first panel: test / train of both splits, valid / train, test / valid.
+    assert widths[0] == pytest.approx([count / 7599 for count in (3, 4321, 0, 3, 4321, 7599)])
 
 
 def test_learning_curves_have_a_line_for_each_run(tmp_path):

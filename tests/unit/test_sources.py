@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from cisflow import dna
+from cisflow import dna, duplicates
 from cisflow.errors import InputError
 from cisflow.genome import Genome, parse_locus
 from cisflow.motifs.jaspar import information, read_meme
@@ -195,6 +195,35 @@ def test_a_table_of_many_rows_is_encoded_as_row_by_row(tmp_path):
     found = table.collect({"table": "t", "target": "bound"}, 60, {"t": tmp_path / "t.csv"}, 1)
     assert np.array_equal(found.codes, codes)
     assert found.targets == ["bound"]
+
+
+def test_a_table_laid_out_as_the_published_one(tmp_path):
+    """600 bp, headers of DHS windows, `_r` behind those of reverse complements, lower case and unknown bases."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (3, 600)).astype(np.uint8)
+    codes[2, 392:] = dna.UNKNOWN
+    texts = [dna.decode(row) for row in (codes[0], dna.reverse_complement(codes[0]), codes[1], codes[2])]
+    headers = ["chr9:100-700(+)", "chr9:100-700(+)_r", "chr10:5-605(-)_r", "chr1:142535226-142535826(+)"]
+    rows = [f"{header},{text},{i % 2}" for i, (header, text) in enumerate(zip(headers, texts, strict=True))]
+    rows[2] = rows[2].replace(texts[2], texts[2].lower())
+    (tmp_path / "final_data.csv").write_text("\r\n".join(["header,sequence,label", *rows]) + "\r\n")
+    found = table.collect({"table": "t", "target": "retained"}, 600, {"t": tmp_path / "final_data.csv"}, 1)
+    assert found.frame["id"].tolist() == headers
+    assert found.frame["chrom"].tolist() == ["chr9", "chr9", "chr10", "chr1"]
+    assert found.frame["strand"].tolist() == ["+", "-", "+", "+"]
+    assert spread(found) == ([0, 1, 0, 1], texts)
+    assert (found.codes == dna.UNKNOWN).sum() == 208
+    # A reverse complement is a near-duplicate of its window, at any threshold.
+    near = duplicates.find(found.codes, 15, 1)
+    assert near[["first", "second"]].to_numpy().tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "strand"),
+    [("c:1-3", "."), ("c:1-3_r", "-"), ("c:1-3(+)_r", "-"), ("c:1-3(-)_r x", "+"), ("c:1-3_reference", ".")],
+)
+def test_a_name_tells_that_a_sequence_is_reversed(name, strand):
+    assert parse_locus(name) == ("c", 1, 3, strand)
 
 
 # Annotation ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
-"""Splits: every window in one fold, chromosomes apart, and no fold that cannot be used."""
+"""Splits: every window in one fold, chromosomes and clusters apart, and no fold that cannot be used."""
+
+import hashlib
 
 import numpy as np
 import pandas as pd
@@ -70,7 +72,7 @@ def test_a_random_split_does_not_lean_on_the_order_of_rows():
         ({"valid": ["chr5", "chr5"]}, "chromosome 'chr5' is named twice"),
         ({"valid": []}, "fold 'valid' is empty"),
         ({"test": ["chr1", "chr3", "chr4", "chr22"]}, "fold 'train' is empty"),
-        ({"kind": "gene"}, "kind is 'gene', expected one of chromosome, random"),
+        ({"kind": "gene"}, "kind is 'gene', expected one of chromosome, random, cluster, published"),
         ({"kind": "random", "valid": 0.5, "test": 0.5}, "valid is 0.5 and test is 0.5, expected fractions above 0"),
         ({"kind": "random", "valid": 0, "test": 0.5}, "valid is 0 and test is 0.5, expected fractions above 0"),
         ({"kind": "random", "valid": 0.001, "test": 0.5}, "fold 'valid' is empty"),
@@ -97,3 +99,90 @@ def test_a_fold_without_one_of_the_classes_names_fold_target_and_counts(frame, v
     words = f"split 's': fold 'valid' has {counts} of target 'liver' in {len(rows)} windows, expected at least one of"
     with pytest.raises(InputError, match=words):
         splits.assign(frame, ["lung", "liver"], CHROMOSOME, "s")
+
+
+# The split of the study, as its three files of row numbers.
+PUBLISHED = {
+    "train": (60794, "8d7b26d637130cbaa0b92ffc9a7c69d7"),
+    "valid": (7599, "0fdcb9113d37f6924c2482e3e2e1bf5a"),
+    "test": (7599, "7d5134f1967446162b84be02ca0ec7e2"),
+}
+
+
+def test_the_published_split_is_that_of_the_study():
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
+    frame = pd.DataFrame({"id": np.arange(75992).astype(str)})
+    folds = splits.assign(frame, [], {"kind": "published"})["fold"]
+    assert np.array_equal(np.random.get_state()[1], before)
+    order = list(range(75992))
+    np.random.RandomState(100).shuffle(order)
+    # The order within a file is that of the permutation; a fold is the set of its rows.
+    parts = {"valid": order[:7599], "test": order[7599:15198], "train": order[15198:]}
+    for fold, (n, digest) in PUBLISHED.items():
+        assert set(np.flatnonzero(folds == fold)) == set(parts[fold]) and len(parts[fold]) == n
+        text = "".join(f"{row}\n" for row in parts[fold])
+        assert hashlib.md5(text.encode()).hexdigest() == digest
+
+
+CLUSTER = {"kind": "cluster", "valid": 0.15, "test": 0.2, "seed": 1}
+
+
+def clustered(n=600, seed=0):
+    """(windows without coordinates, near-duplicates, label of each window's family): families of 1 to 30."""
+    rng = np.random.default_rng(seed)
+    family = np.repeat(np.arange(n), rng.choice([1, 1, 1, 2, 5, 30], n))[:n]
+    family = rng.permutation(family)
+    order = np.argsort(family, kind="stable")
+    same = family[order][1:] == family[order][:-1]
+    near = pd.DataFrame({"first": order[:-1][same], "second": order[1:][same]})
+    frame = pd.DataFrame({"id": [f"w{i}" for i in range(n)], "chrom": "", "start": pd.NA, "end": pd.NA})
+    return frame, near, family
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cluster_split_keeps_families_whole_and_has_the_sizes_asked_for(seed):
+    frame, near, family = clustered(seed=seed)
+    folds = splits.assign(frame, [], {**CLUSTER, "seed": seed}, near=near)["fold"]
+    assert (folds.groupby(family).nunique() == 1).all()
+    assert folds.value_counts().to_dict() == {"train": 390, "test": 120, "valid": 90}
+    assert folds.equals(splits.assign(frame, [], {**CLUSTER, "seed": seed}, near=near)["fold"])
+    assert not folds.equals(splits.assign(frame, [], {**CLUSTER, "seed": 99}, near=near)["fold"])
+
+
+def test_a_cluster_split_puts_large_families_into_every_fold():
+    """Over many seeds, a family of 30 is held out about as often as a single window."""
+    frame, near, family = clustered()
+    sizes = np.bincount(family)[family]
+    large, single = [], []
+    for seed in range(150):
+        test = (splits.assign(frame, [], {**CLUSTER, "seed": seed}, near=near)["fold"] == "test").to_numpy()
+        large.append(test[sizes == 30].mean())
+        single.append(test[sizes == 1].mean())
+    assert 0.12 < np.mean(large) < 0.28 and 0.12 < np.mean(single) < 0.28
+
+
+def test_a_cluster_split_keeps_overlapping_windows_together():
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, 30000, 300)
+    frame = pd.DataFrame({"id": range(300), "chrom": rng.choice(["a", "b", ""], 300), "start": start})
+    frame["end"] = frame["start"] + 100
+    near = pd.DataFrame({"first": [0, 5], "second": [1, 9]})
+    folds = splits.assign(frame, [], CLUSTER, near=near)["fold"]
+    assert folds[0] == folds[1] and folds[5] == folds[9]
+    for i, one in enumerate(frame.itertuples()):
+        for j, two in enumerate(frame.itertuples()):
+            if one.chrom and one.chrom == two.chrom and abs(one.start - two.start) < 100:
+                assert folds[i] == folds[j]
+
+
+def test_a_cluster_split_asks_for_near_duplicates(frame):
+    with pytest.raises(InputError, match="^split 's': found no table of near-duplicates"):
+        splits.assign(frame, ["lung"], CLUSTER, "s")
+
+
+def test_a_family_larger_than_a_fold_goes_where_most_room_is():
+    frame, near = pd.DataFrame({"id": list("abcdefghij"), "chrom": ""}), np.arange(8)
+    near = pd.DataFrame({"first": near[:-1], "second": near[1:]})
+    folds = splits.assign(frame, [], {**CLUSTER, "valid": 0.1, "test": 0.3}, near=near)["fold"]
+    assert folds.tolist()[:8] == ["train"] * 8 and set(folds[8:]) <= {"valid", "test"}

@@ -69,6 +69,10 @@ def is_network(model):
     return "architecture" in config["models"][model]
 
 
+def is_composition(extractor):
+    return "kind" in config["features"][extractor]
+
+
 def check_references():
     """Every name that one part of the config uses is defined by another."""
     resources, models, datasets = config["resources"], config["models"], config["datasets"]
@@ -84,6 +88,8 @@ def check_references():
                 expect(model[key], resources, f"models.{name}.{key}")
         check_start(name, model)
     for name, extractor in config["features"].items():
+        if is_composition(name):
+            continue
         where = f"features.{name}"
         expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
         for key in ("genome", "names", "classes", "class_names", "histone"):
@@ -109,6 +115,8 @@ def check_references():
         where = f"datasets.{name}"
         for resource in get_source_resources(dataset["source"]):
             expect(resource, resources, f"{where}.source")
+        if "genes" in dataset:
+            expect(dataset["genes"], resources, f"{where}.genes")
         for model in dataset["models"]:
             expect(model, models, f"{where}.models")
             if "weights" in models[model]:
@@ -164,7 +172,7 @@ def count_targets(source):
 
 def get_source_resources(source):
     """Names of the resources that a dataset's source reads."""
-    keys = ("positives", "negatives", "bed", "table", "annotation", "genome", "motifs")
+    keys = ("positives", "negatives", "bed", "table", "annotation", "events", "genome", "motifs")
     names = [source[key] for key in keys if key in source]
     return names + ([source["background"]["genome"]] if "background" in source else [])
 
@@ -299,6 +307,26 @@ def get_truth(wildcards):
     return [f"results/{wildcards.dataset}/truth.tsv"] if is_planted(wildcards.dataset) else []
 
 
+def get_near_duplicates(wildcards):
+    """Near-duplicates of a dataset, which a split of kind cluster reads."""
+    kind = config["datasets"][wildcards.dataset]["splits"][wildcards.split]["kind"]
+    return [f"results/{wildcards.dataset}/near_duplicates.tsv"] if kind == "cluster" else []
+
+
+def get_genes(wildcards):
+    """Annotation of the genes that folds may share, where the config names one."""
+    dataset = config["datasets"][wildcards.dataset]
+    return [f"resources/{dataset['genes']}"] if "genes" in dataset else []
+
+
+def get_leakage_tables(dataset):
+    """Split and leakage table of every split of a dataset."""
+    return [
+        {"split": split, "path": f"results/{dataset}/splits/{split}.leakage.tsv"}
+        for split in config["datasets"][dataset]["splits"]
+    ]
+
+
 # --- Features --------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +367,11 @@ def get_extractor_genome(wildcards):
 def get_extractor_names(wildcards):
     extractor = config["features"][wildcards.extractor]
     return [f"resources/{extractor['names']}"] if "names" in extractor else []
+
+
+def extractors_of_kind(composition):
+    """Wildcard constraint: the extractors that count k-mers, or those that run a network."""
+    return any_of(extractor for extractor in config["features"] if is_composition(extractor) == composition)
 
 
 def get_extracted():
@@ -609,7 +642,7 @@ def get_figures():
     figures = []
     for dataset in evaluated_datasets():
         folder = f"results/{dataset}/figures"
-        figures.append(f"{folder}/model_comparison.svg")
+        figures += [f"{folder}/model_comparison.svg", f"{folder}/leakage.svg"]
         figures += [
             f"{folder}/{name}.{split}.svg"
             for name in ("performance_curves", "robustness", "calibration")

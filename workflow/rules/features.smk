@@ -44,6 +44,8 @@ rule features:
         manifest="results/{dataset}/features/{extractor}/manifest.json",
     log:
         "logs/{dataset}/features.{extractor}.log",
+    wildcard_constraints:
+        extractor=extractors_of_kind(composition=False),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -82,3 +84,30 @@ rule sequence_classes:
     shell:
         "python -m cisflow sequence-classes --features {params.folder} --classes {input.classes}"
         " --class-names {input.class_names} --output {output.scores} --table {output.table} > {log} 2>&1"
+
+
+rule composition:
+    input:
+        windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
+    output:
+        features="results/{dataset}/features/{extractor}/features.npy",
+        ids="results/{dataset}/features/{extractor}/ids.tsv",
+        targets="results/{dataset}/features/{extractor}/targets.tsv",
+        manifest="results/{dataset}/features/{extractor}/manifest.json",
+    log:
+        "logs/{dataset}/composition.{extractor}.log",
+    wildcard_constraints:
+        extractor=extractors_of_kind(composition=True),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("commands/composition"),
+        extractor=lambda wildcards: to_json(config["features"][wildcards.extractor]),
+        folder=subpath(output.features, parent=True),
+    shell:
+        "python -m cisflow composition --windows {input.windows} --sequences {input.sequences}"
+        " --extractor {params.extractor:q} --output {params.folder} > {log} 2>&1"

@@ -56,6 +56,34 @@ rule figure_model_comparison:
         " --output {output.svg} --png {output.png} > {log} 2>&1"
 
 
+rule figure_leakage:
+    input:
+        lambda wildcards: [table["path"] for table in get_leakage_tables(wildcards.dataset)],
+    output:
+        svg=report(
+            "results/{dataset}/figures/leakage.svg",
+            caption="../report/leakage.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "leakage between folds", "split": "all"},
+        ),
+        png="results/{dataset}/figures/leakage.png",
+    log:
+        "logs/{dataset}/leakage.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/leakage"),
+        inputs=lambda wildcards: to_json({"tables": get_leakage_tables(wildcards.dataset)}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure leakage --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
 rule figure_robustness:
     input:
         strata="results/{dataset}/evaluation/strata.tsv",

@@ -40,9 +40,33 @@ use rule windows as planted_windows with:
         dataset=datasets_of_kind(planted=True),
 
 
+rule near_duplicates:
+    input:
+        windows="results/{dataset}/windows.tsv",
+        sequences="results/{dataset}/sequences.npy",
+    output:
+        "results/{dataset}/near_duplicates.tsv",
+    log:
+        "logs/{dataset}/near_duplicates.log",
+    benchmark:
+        "benchmarks/{dataset}/near_duplicates.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=6000,
+        runtime="2h",
+    params:
+        code=code_digest("commands/near_duplicates"),
+        settings=lambda wildcards: to_json(config["datasets"][wildcards.dataset]["near_duplicates"]),
+    shell:
+        "python -m cisflow near-duplicates --windows {input.windows} --sequences {input.sequences}"
+        " --settings {params.settings:q} --output {output} > {log} 2>&1"
+
+
 rule split:
     input:
         windows="results/{dataset}/windows.tsv",
+        near_duplicates=get_near_duplicates,
     output:
         "results/{dataset}/splits/{split}.tsv",
     log:
@@ -56,6 +80,32 @@ rule split:
     params:
         code=code_digest("commands/split"),
         settings=lambda wildcards: to_json(config["datasets"][wildcards.dataset]["splits"][wildcards.split]),
+        near_duplicates=lambda wildcards, input: (
+            f"--near-duplicates {shlex.quote(input.near_duplicates[0])}" if input.near_duplicates else ""
+        ),
     shell:
         "python -m cisflow split --windows {input.windows} --name {wildcards.split} --settings {params.settings:q}"
-        " --output {output} > {log} 2>&1"
+        " {params.near_duplicates} --output {output} > {log} 2>&1"
+
+
+rule leakage:
+    input:
+        windows="results/{dataset}/windows.tsv",
+        split="results/{dataset}/splits/{split}.tsv",
+        near_duplicates="results/{dataset}/near_duplicates.tsv",
+        genes=get_genes,
+    output:
+        report("results/{dataset}/splits/{split}.leakage.tsv", caption="../report/tables.rst", category="Tables"),
+    log:
+        "logs/{dataset}/leakage.{split}.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("commands/leakage"),
+        genes=lambda wildcards, input: f"--genes {shlex.quote(input.genes[0])}" if input.genes else "",
+    shell:
+        "python -m cisflow leakage --windows {input.windows} --split {input.split}"
+        " --near-duplicates {input.near_duplicates} {params.genes} --output {output} > {log} 2>&1"

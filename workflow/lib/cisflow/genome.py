@@ -10,7 +10,9 @@ import pyfaidx
 from cisflow import dna
 from cisflow.errors import InputError, listing
 
-LOCUS = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[+-])\))?")
+LOCUS = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[+-])\))?(?P<reversed>_r(?!\w))?")
+# The strand that the reverse complement of a sequence is read from; without a strand a sequence is of the plus strand.
+OPPOSITE = {"+": "-", "-": "+", ".": "-"}
 
 
 class Locus(NamedTuple):
@@ -23,11 +25,17 @@ class Locus(NamedTuple):
 
 
 def parse_locus(name):
-    """The locus at the start of a record name such as `chr3:100-300(-)`, or None where there is none."""
+    """The locus at the start of a record name such as `chr3:100-300(-)`, or None where there is none.
+
+    `_r` behind it, as in `chr3:100-300(+)_r`, says that the sequence is the reverse complement of that locus.
+    """
     match = LOCUS.match(name)
     if match is None or int(match["start"]) >= int(match["end"]):
         return None
-    return Locus(match["chrom"], int(match["start"]), int(match["end"]), match["strand"] or ".")
+    strand = match["strand"] or "."
+    return Locus(
+        match["chrom"], int(match["start"]), int(match["end"]), OPPOSITE[strand] if match["reversed"] else strand
+    )
 
 
 class Genome:

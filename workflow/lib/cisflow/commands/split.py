@@ -2,16 +2,18 @@
 
 import json
 
-from cisflow import files, splits, windows
+from cisflow import duplicates, files, splits, windows
 
 
 def arguments(parser):
     parser.add_argument("--windows", required=True, help="windows.tsv of the data set")
     parser.add_argument("--name", required=True, help="name of the split")
     parser.add_argument("--settings", required=True, type=json.loads, help="settings of the split, as JSON")
+    parser.add_argument("--near-duplicates", help="table that `cisflow near-duplicates` wrote, for kind cluster")
     parser.add_argument("--output", required=True, help="table to write (id, fold)")
 
 
 def run(args):
     frame, targets = windows.read(args.windows)
-    files.write_table(args.output, splits.assign(frame, targets, args.settings, args.name))
+    near = duplicates.read(args.near_duplicates, frame["id"]) if args.near_duplicates else None
+    files.write_table(args.output, splits.assign(frame, targets, args.settings, args.name, near))

@@ -1,0 +1,24 @@
+"""Report how far the folds of a split are from independent: overlaps, near-duplicates, shared genes, Sei's training."""
+
+from cisflow import datasets, duplicates, files, leakage, windows
+from cisflow.sources.annotation import read_exons
+from cisflow.sources.events import genes_of
+
+
+def arguments(parser):
+    parser.add_argument("--windows", required=True, help="windows.tsv of the data set")
+    parser.add_argument("--split", required=True, help="table of id and fold")
+    parser.add_argument("--near-duplicates", required=True, help="table that `cisflow near-duplicates` wrote")
+    parser.add_argument("--genes", help="GTF whose genes the windows may share")
+    parser.add_argument("--output", required=True, help="table to write")
+
+
+def run(args):
+    frame, _ = windows.read(args.windows)
+    folds = datasets.read_folds(args.split, frame["id"])
+    near = duplicates.read(args.near_duplicates, frame["id"])
+    genes = None
+    if args.genes:
+        windows.require_bedtools()
+        genes = genes_of(read_exons(args.genes))
+    files.write_table(args.output, leakage.report(frame, folds, near, genes))
