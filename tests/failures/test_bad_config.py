@@ -196,6 +196,14 @@ MISTAKES = {
         change("models", "basset", "tokenizer", to="tokenizer.json"),
         f"models.basset.tokenizer: 'tokenizer.json' is not defined; expected one of {RESOURCES}",
     ),
+    "explanation of a network that reads tokens": (
+        change("models", "basset", "tokenizer", to="hg19_fragments.fa"),
+        "datasets.ctcf.explain[0].model: 'basset' reads tokens, so that it cannot be attributed to bases",
+    ),
+    "extractor that reads tokens": (
+        change("models", "motif_cnn", "tokenizer", to="hg19_fragments.fa"),
+        "features.factors.model: 'motif_cnn' reads tokens; expected a network on one-hot sequence",
+    ),
     "network that starts from a classifier": (
         change("models", "basset", "trained_on", to=START | {"model": "lightgbm"}),
         f"models.basset.trained_on.model: 'lightgbm' is not defined; expected one of {listed(NETWORKS)}",

@@ -174,5 +174,5 @@ def test_choices_of_the_schema_are_those_of_the_package():
     assert set(source["properties"]["kind"]["enum"]) == kinds
     assert set(SCHEMA["$defs"]["sources"]) == kinds
     assert NETWORK["architecture"]["enum"] == sorted(assigned("models/__init__", "ARCHITECTURES"))
-    precision = SCHEMA["properties"]["features"]["additionalProperties"]["properties"]["precision"]
+    precision = SCHEMA["properties"]["features"]["additionalProperties"]["else"]["properties"]["precision"]
     assert tuple(precision["enum"]) == assigned("inference", "PRECISIONS")

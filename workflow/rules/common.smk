@@ -92,6 +92,8 @@ def check_references():
             continue
         where = f"features.{name}"
         expect(extractor["model"], [model for model in models if is_network(model)], f"{where}.model")
+        if "tokenizer" in models[extractor["model"]]:
+            fail(f"{where}.model: '{extractor['model']}' reads tokens; expected a network on one-hot sequence")
         for key in ("genome", "names", "classes", "class_names", "histone"):
             if key in extractor:
                 expect(extractor[key], resources, f"{where}.{key}")
@@ -127,6 +129,8 @@ def check_references():
         for number, job in enumerate(dataset["explain"]):
             where = f"datasets.{name}.explain[{number}]"
             expect(job["model"], [model for model in dataset["models"] if is_network(model)], f"{where}.model")
+            if "tokenizer" in models[job["model"]]:
+                fail(f"{where}.model: '{job['model']}' reads tokens, so that it cannot be attributed to bases")
             expect(job["split"], dataset["splits"], f"{where}.split")
             for method in job["methods"]:
                 expect(method, config["attribution"], f"{where}.methods")
