@@ -174,6 +174,18 @@ def test_results_are_written_to_the_caller_s_array(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "ism.npy"), exact.exact_ism(model, sequences(length)).effects)
 
 
+def test_every_way_to_convolve_gives_the_same(monkeypatch):
+    torch.manual_seed(5)
+    model, length = NETWORKS["sei"]()
+    model = model.eval()
+    expected = exact.exact_ism(model, sequences(length)).effects
+    for small, large in ((0, 0), (0, 10**6)):
+        monkeypatch.setattr(exact, "_SMALL_PRODUCT", small)
+        monkeypatch.setattr(exact, "_LARGE_PRODUCT", large)
+        found = exact.exact_ism(model, sequences(length)).effects
+        assert np.abs(found - expected).max() < 1e-5 * np.ptp(expected)
+
+
 @pytest.mark.slow
 def test_effects_equal_brute_force_for_a_beluga_of_true_size():
     torch.manual_seed(0)
@@ -220,7 +232,8 @@ def test_other_networks_take_the_plain_way(model, reason, capsys):
 def test_a_plan_that_is_wrong_is_found_out(monkeypatch):
     torch.manual_seed(0)
     model, length = NETWORKS["motif_cnn"]()
-    monkeypatch.setattr(exact, "_weight", lambda step, real=exact._weight: real(step) * 1.01)
+    real = exact._weights
+    monkeypatch.setattr(exact, "_weights", lambda plan: {name: each * 1.01 for name, each in real(plan).items()})
     codes = sequences(length)
     found = exact.exact_ism(model.eval(), codes)
     assert found.route == "plain"

@@ -19,6 +19,8 @@ from cisflow.attribution.plan import Plan, Unplannable, is_relu, is_sigmoid
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384
 _HEAD_ROWS = 1024
+# Sizes (in x out channels) between which convolutions of few positions go by one product, and over which by several.
+_SMALL_PRODUCT, _LARGE_PRODUCT = 10_000, 200_000
 _DENSE_DEPTH = 256
 _TAYLOR_SEQUENCES = 16
 _SLAB_BYTES = 96 * 2**20
@@ -132,12 +134,12 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=512):
         return np.stack([rows[index] for rows, index in zip(effects, where.cpu().numpy(), strict=True)])
     plan = Plan(model, length, until=layer)
     rest = plan.gradient_graph(layer)
-    name = plan.frontier[0]
+    name, weights = plan.frontier[0], _weights(plan)
     result = np.zeros((n, targets.shape[1], 4, length), dtype=np.float32)
     for begin in range(0, n, _TAYLOR_SEQUENCES):
         part = x[begin : begin + _TAYLOR_SEQUENCES]
         with torch.no_grad():
-            front = _Front(plan, part)
+            front = _Front(plan, weights, part)
         gradient = _gradients(rest, front.values[name], targets[begin : begin + _TAYLOR_SEQUENCES])
         with torch.no_grad():
             for rows, window, delta in front.mutants(range(length), memory_mb * 2**20):
@@ -176,15 +178,15 @@ class _Window(NamedTuple):
 
 def _planned(plan, x, index, span, memory):
     """Yield (sequence, first position, effects (targets, 4, positions)) block by block."""
-    rest = _Rest(plan, index)
-    front = _Front(plan, x[:1])
+    rest, weights = _Rest(plan, index), _weights(plan)
+    front = _Front(plan, weights, x[:1])
     rest.meet(front)
     fit = max(1, int(memory / 2 / (4 * x.element_size() * rest.values_per_mutant(front))))
     at_once = max(1, fit // len(span))
     progress = tqdm(total=len(x) * len(span) * 3, desc="exact ism", unit="mutant", unit_scale=True)
     for begin in range(0, len(x), at_once):
         if len(x) > 1:
-            front = _Front(plan, x[begin : begin + at_once])
+            front = _Front(plan, weights, x[begin : begin + at_once])
             rest.meet(front)
         for first in range(span.start, span.stop, min(fit, len(span))):
             part = range(first, min(first + fit, span.stop))
@@ -433,7 +435,7 @@ def _check(model, x, index, span, out, checks, batch_size, seed):
 class _Front:
     """The reference activations of some sequences on the local front, and the changes that mutants make to them."""
 
-    def __init__(self, plan, x):
+    def __init__(self, plan, weights, x):
         self.plan = plan
         self.x = x
         self.steps = {step.name: step for step in plan.steps}
@@ -460,7 +462,7 @@ class _Front:
         self.below_maximum = {
             step.name: self._distance_to_maximum(step) for step in plan.steps if step.kind == "max_pool"
         }
-        self.weights = {step.name: _weight(step) for step in plan.steps if step.kind == "conv"}
+        self.weights = weights
 
     def _rows_of(self, value):
         return value.flatten(2).transpose(1, 2).contiguous()
@@ -482,7 +484,7 @@ class _Front:
 
     def channels(self, name):
         if name in self.weights:
-            return self.weights[name].shape[0]
+            return self.weights[name].shape[1]
         return self.channels(self.steps[name].inputs[0]) if name in self.steps else 4
 
     def width(self):
@@ -625,36 +627,54 @@ class _Walk:
     def _conv(self, step, window, out, delta, _):
         p, a, n, channels = delta.shape
         weight = self.front.weights[step.name]
-        if n == 1 and weight.shape[1] == channels:
-            return self._conv_of_one(step, window[0], out, delta, weight)
+        if step.operation.groups > 1 or step.stride > 1:
+            return self._conv_by_library(step, window, out, delta)
+        if n == 1 and step.dilation == 1:
+            taps = self._matching_taps(step, window[0], out)
+            return (delta.view(p * a, channels) @ weight[taps].flatten(0, 1).T).view(p, a, len(taps), -1)
+        size = channels * weight.shape[1]
+        if delta.device.type != "cpu" or size < _SMALL_PRODUCT or (size < _LARGE_PRODUCT and n >= step.kernel):
+            return self._conv_by_library(step, window, out, delta)
+        rows = delta.view(p * a * n, channels)
+        # Small products are faster together, large ones one by one, whose results stay in the cache.
+        together = (
+            None if size >= _LARGE_PRODUCT else multiply(rows, weight.flatten(0, 1)).view(p, a, n, *weight.shape[:2])
+        )
+        result = delta.new_zeros(p, a, out[1] - out[0] + 1, weight.shape[1])
+        for tap in range(step.kernel):
+            shift = step.padding - step.dilation * tap
+            low, high = max(out[0], window[0] + shift), min(out[1], window[1] + shift)
+            if low <= high:
+                begin = low - shift - window[0]
+                part = slice(begin, begin + high - low + 1)
+                if together is None:
+                    product = multiply(rows, weight[tap]).view(p, a, n, -1)[:, :, part]
+                else:
+                    product = together[:, :, part, tap]
+                result[:, :, low - out[0] : high - out[0] + 1] += product
+        return result
+
+    def _matching_taps(self, step, place, out):
+        """Which tap of each output reads the one changed position."""
+        return [place + step.padding - output for output in range(out[0], out[1] + 1)]
+
+    def _conv_by_library(self, step, window, out, delta):
+        p, a, n, channels = delta.shape
+        weight = self.front.weights[step.name].permute(1, 2, 0).unsqueeze(2)
         # Positions before and behind the window that the outputs read: nothing changes there.
         before = window[0] - (out[0] * step.stride - step.padding)
         behind = out[1] * step.stride - step.padding + step.dilation * (step.kernel - 1) - window[1]
         planar = delta.view(p * a, n, channels).transpose(1, 2).unsqueeze(2)
         count = out[1] - out[0] + 1
+        settings = {"dilation": (1, step.dilation), "groups": step.operation.groups}
         if step.stride == 1 and min(before, behind) >= 0:
             pad = max(before, behind)
-            result = functional.conv2d(
-                planar, weight, padding=(0, pad), dilation=(1, step.dilation), groups=step.operation.groups
-            )
+            result = functional.conv2d(planar, weight, padding=(0, pad), **settings)
             result = result[..., pad - before : pad - before + count]
         else:
             padded = functional.pad(planar, (before, behind))
-            result = functional.conv2d(
-                padded, weight, stride=(1, step.stride), dilation=(1, step.dilation), groups=step.operation.groups
-            )
+            result = functional.conv2d(padded, weight, stride=(1, step.stride), **settings)
         return result.squeeze(2).transpose(1, 2).contiguous().view(p, a, count, -1)
-
-    def _conv_of_one(self, step, place, out, delta, weight):
-        """A convolution of a change at one position is a choice of its columns."""
-        count = out[1] - out[0] + 1
-        columns = weight.new_zeros(weight.shape[1], count, weight.shape[0])
-        for number in range(count):
-            tap, off = divmod(place - (out[0] + number) * step.stride + step.padding, step.dilation)
-            if off == 0 and 0 <= tap < step.kernel:
-                columns[:, number] = weight[:, :, 0, tap].T
-        p, a, _, channels = delta.shape
-        return (delta.view(p * a, channels) @ columns.flatten(1)).view(p, a, count, -1)
 
     def _taps(self, step, window, out):
         """For each tap of a window: which outputs find it among the changed positions, and the first such position."""
@@ -739,13 +759,16 @@ def _scale(normalisation):
     return factor if normalisation.weight is None else factor * normalisation.weight
 
 
-def _weight(step):
-    """(out, in, 1, width), in the layout that planar convolutions of (rows, positions, channels) want."""
-    weight = step.operation.weight
-    weight = weight if weight.ndim == 4 else weight.unsqueeze(2)
-    if step.normalisation is not None:
-        weight = weight * _scale(step.normalisation)[:, None, None, None]
-    return weight.contiguous(memory_format=torch.channels_last)
+def _weights(plan):
+    """{convolution: weights (width, out, in), with the normalisation behind it}."""
+    result = {}
+    for step in plan.steps:
+        if step.kind == "conv":
+            weight = step.operation.weight.flatten(2)
+            if step.normalisation is not None:
+                weight = weight * _scale(step.normalisation)[:, None, None]
+            result[step.name] = weight.permute(2, 0, 1).contiguous()
+    return result
 
 
 def _at_windows(table, sequence, window):
