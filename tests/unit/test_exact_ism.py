@@ -309,6 +309,16 @@ def test_taylor_ism_comes_closer_layer_by_layer():
     assert agreement[0] < agreement[1] < agreement[2]
 
 
+def test_taylor_ism_does_not_depend_on_the_sequences_beside(monkeypatch):
+    torch.manual_seed(0)
+    model, length = NETWORKS["beluga"]()
+    model, codes = model.eval(), np.random.default_rng(1).integers(0, 5, (5, length)).astype(np.uint8)
+    together = exact.taylor_ism(model, codes, [1, 3], "pool1")
+    monkeypatch.setattr(exact, "_TAYLOR_SEQUENCES", 2)
+    apart = exact.taylor_ism(model, codes, [1, 3], "pool1", memory_mb=0.05)
+    np.testing.assert_allclose(apart, together, atol=1e-5 * np.ptp(together))
+
+
 def test_an_unknown_layer_is_named():
     model, length = NETWORKS["motif_cnn"]()
     with pytest.raises(InputError, match="unknown layer 'conv9'; expected one of input, conv1, pool1"):

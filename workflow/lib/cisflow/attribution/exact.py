@@ -143,8 +143,8 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=512):
         gradient = _gradients(rest, front.values[name], targets[begin : begin + _TAYLOR_SEQUENCES])
         with torch.no_grad():
             for rows, window, delta in front.mutants(range(length), memory_mb * 2**20):
-                weights = _at_windows(gradient, rows.sequence, window)
-                effects = torch.einsum("panc,ptnc->pta", delta, weights).float().cpu().numpy()
+                slopes = _at_windows(gradient, rows.sequence, window)
+                effects = torch.einsum("panc,ptnc->pta", delta, slopes).float().cpu().numpy()
                 for column in range(rows.alternatives.shape[1]):
                     result[begin + rows.sequence, :, rows.alternatives[:, column], rows.position] = effects[..., column]
     return result
