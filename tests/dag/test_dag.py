@@ -37,7 +37,7 @@ READS = {
     "class_variants": {"fetch", "index_genome"},
     "figure_variant_classes": {"class_variants"},
     "composition": {"windows"},
-    "tune": {"windows", "split", "features", "composition"},
+    "tune": {"windows", "split", "features"},
     "fit": {"windows", "split", "features", "tune", "composition"},
     "evaluate": {"windows", "planted_windows", "predict", "fit"},
     "stack_metrics": {"evaluate"},

@@ -48,8 +48,8 @@ KINDS = "['fasta', 'bed', 'table', 'annotation', 'events', 'planted']"
 MISTAKES = {
     "unknown key at the top": (
         change("dataset", to={}),
-        "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, evaluation, "
-        "attribution, motifs, figures",
+        "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, variants, "
+        "evaluation, attribution, motifs, figures",
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
