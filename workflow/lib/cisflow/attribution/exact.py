@@ -23,7 +23,7 @@ _HEAD_ROWS = 1024
 _SMALL_PRODUCT, _LARGE_PRODUCT = 10_000, 200_000
 _DENSE_DEPTH = 256
 _TAYLOR_SEQUENCES = 16
-_SLAB_BYTES = 96 * 2**20
+_SLAB_BYTES = 48 * 2**20
 _ALTERNATIVES = np.array([[1, 2, 3], [2, 3, 0], [3, 0, 1], [0, 1, 2]])
 
 
@@ -54,7 +54,7 @@ def exact_ism(
     start=0,
     end=None,
     out=None,
-    memory_mb=512,
+    memory_mb=256,
     checks=4,
     batch_size=64,
     seed=0,
@@ -102,7 +102,7 @@ def exact_ism(
     return Effects(out, "planned", "", error)
 
 
-def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=512):
+def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     """First-order in silico mutagenesis that is exact up to a layer and linear after it.
 
     The change that a mutant makes at the layer, times the gradient of the output there. At `input` this is TISM
@@ -352,18 +352,20 @@ class _Rest:
 def _slabs(weight, channels, length, depth):
     """Yield (first position, weights (out, depth * channels)) of a dense layer behind a flattened (channels, length).
 
-    Only a few positions are laid out at a time, so that the weights are never in memory twice.
+    Only a few positions are laid out at a time, so that the weights are never in memory twice. The next ones overwrite
+    them.
     """
     out = weight.shape[0]
     weight = weight.view(out, channels, length)
-    at_once = max(1, _SLAB_BYTES // (out * channels * depth * weight.element_size())) * depth
-    for begin in range(0, length, at_once):
-        part = weight[:, :, begin : begin + at_once]
+    at_once = min(-(-length // depth), max(1, _SLAB_BYTES // (out * channels * depth * weight.element_size())))
+    buffer = weight.new_empty(at_once, out, depth, channels)
+    for begin in range(0, length, at_once * depth):
+        part = weight[:, :, begin : begin + at_once * depth]
         missing = -part.shape[2] % depth
         if missing:
             part = functional.pad(part, (0, missing))
         part = part.unflatten(2, (-1, depth))
-        slabs = part.new_empty(part.shape[2], out, depth, channels)
+        slabs = buffer[: part.shape[2]]
         # A few rows at a time, because the rows of `part` are short runs that lie far apart: each stays in the cache.
         for row in range(0, out, 16):
             slabs[:, row : row + 16] = part[row : row + 16].permute(2, 0, 3, 1)
