@@ -5,6 +5,7 @@ through the network is the difference to the reference sequence, on the window t
 linear in it, and non-linearities and pools add the reference's activations, which are computed once.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ _HEAD_ROWS = 1024
 _SMALL_PRODUCT, _LARGE_PRODUCT = 10_000, 200_000
 _DENSE_DEPTH = 256
 _TAYLOR_SEQUENCES = 16
-_SLAB_BYTES = 96 * 2**20
+_SLAB_BYTES = 48 * 2**20
 _ALTERNATIVES = np.array([[1, 2, 3], [2, 3, 0], [3, 0, 1], [0, 1, 2]])
 
 
@@ -46,6 +47,18 @@ class Effects(NamedTuple):
     error: float
 
 
+def _in_single_precision(function):
+    """On a GPU convolutions round to ten bits unless they are told not to, which would drown small effects."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **settings):
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
+            return function(*args, **settings)
+
+    return wrapped
+
+
+@_in_single_precision
 @torch.inference_mode()
 def exact_ism(
     model,
@@ -55,7 +68,7 @@ def exact_ism(
     start=0,
     end=None,
     out=None,
-    memory_mb=512,
+    memory_mb=256,
     checks=4,
     batch_size=64,
     seed=0,
@@ -98,14 +111,17 @@ def exact_ism(
         return _plain(model, x, index, span, out, batch_size, str(error))
     for sequence, first, block in _planned(plan, x, index, span, memory_mb * 2**20, progress):
         out[sequence, :, :, first : first + block.shape[2]] = block
-    error, allowed = _check(model, x, index, span, out, checks, batch_size, seed)
-    if error > allowed:
+    if not checks:
+        return Effects(out, "planned", "", float("nan"))
+    error, allowed = _check(model, x, index, span, out, checks, seed)
+    if not error <= allowed:
         reason = f"the plan's effects differ from the network's by {error:.2g}, more than rounding ({allowed:.2g})"
         return _plain(model, x, index, span, out, batch_size, reason)
     return Effects(out, "planned", "", error)
 
 
-def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=512):
+@_in_single_precision
+def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     """First-order in silico mutagenesis that is exact up to a layer and linear after it.
 
     The change that a mutant makes at the layer, times the gradient of the output there. At `input` this is TISM
@@ -359,18 +375,20 @@ class _Rest:
 def _slabs(weight, channels, length, depth):
     """Yield (first position, weights (out, depth * channels)) of a dense layer behind a flattened (channels, length).
 
-    Only a few positions are laid out at a time, so that the weights are never in memory twice.
+    Only a few positions are laid out at a time, so that the weights are never in memory twice. The next ones overwrite
+    them.
     """
     out = weight.shape[0]
     weight = weight.view(out, channels, length)
-    at_once = max(1, _SLAB_BYTES // (out * channels * depth * weight.element_size())) * depth
-    for begin in range(0, length, at_once):
-        part = weight[:, :, begin : begin + at_once]
+    at_once = min(-(-length // depth), max(1, _SLAB_BYTES // (out * channels * depth * weight.element_size())))
+    buffer = weight.new_empty(at_once, out, depth, channels)
+    for begin in range(0, length, at_once * depth):
+        part = weight[:, :, begin : begin + at_once * depth]
         missing = -part.shape[2] % depth
         if missing:
             part = functional.pad(part, (0, missing))
         part = part.unflatten(2, (-1, depth))
-        slabs = part.new_empty(part.shape[2], out, depth, channels)
+        slabs = buffer[: part.shape[2]]
         # A few rows at a time, because the rows of `part` are short runs that lie far apart: each stays in the cache.
         for row in range(0, out, 16):
             slabs[:, row : row + 16] = part[row : row + 16].permute(2, 0, 3, 1)
@@ -423,10 +441,10 @@ def _mutants(x, position, base):
     return mutants
 
 
-def _check(model, x, index, span, out, checks, batch_size, seed):
+def _check(model, x, index, span, out, checks, seed):
     """Largest difference of some mutants' effects to those of the network, and what rounding explains of it."""
     rng = np.random.default_rng(seed)
-    error, scale, largest = float("nan"), 0.0, 0.0
+    error, scale, largest = 0.0, 0.0, 0.0
     for _ in range(checks):
         sequence, position, base = int(rng.integers(len(x))), int(rng.choice(span)), int(rng.integers(4))
         mutant = _mutants(x[sequence], torch.tensor([position]), torch.tensor([base]))
@@ -434,7 +452,7 @@ def _check(model, x, index, span, out, checks, batch_size, seed):
         outputs = outputs if index is None else outputs[:, index]
         expected = (outputs[0] - outputs[1]).float().cpu().numpy()
         found = np.asarray(out[sequence, :, base, position])
-        error = float(np.fmax(error, np.abs(found - expected).max()))
+        error = float(np.maximum(error, np.abs(found - expected).max()))
         scale, largest = max(scale, float(np.abs(expected).max())), max(largest, float(outputs.abs().max()))
     return error, 1e-4 * scale + 1e-5 * largest
 
@@ -463,7 +481,6 @@ class _Front:
         recorder = _Recorder(plan.graph, wanted)
         recorder.run(x)
         self.values = recorder.values
-        self.outputs = recorder.outputs
         # (sequences, positions, channels), so that a window is a run of whole rows.
         self.tables = {name: self._rows_of(value) for name, value in recorder.values.items()}
         self.below_maximum = {
@@ -750,14 +767,11 @@ class _Recorder(fx.Interpreter):
         super().__init__(graph)
         self.wanted = wanted
         self.values = {}
-        self.outputs = None
 
     def run_node(self, node):
         value = super().run_node(node)
         if node.name in self.wanted:
             self.values[node.name] = value
-        if node.op == "output":
-            self.outputs = value
         return value
 
 
