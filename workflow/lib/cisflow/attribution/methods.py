@@ -304,7 +304,7 @@ def _ism(network, n_targets, settings):
         Plan(network, settings["length"])
     except Unplannable as error:
         tqdm.write(f"ism: plain forward passes, because {error}", file=sys.stderr)
-        return 1, _plain_ism(n_targets, settings)
+        return 1, _plain_ism(network, n_targets, settings)
 
     def explain(x, codes, targets):
         used = targets.used()
@@ -323,7 +323,7 @@ def _ism(network, n_targets, settings):
     return max(1, min(ISM_SEQUENCES, settings["memory_mb"] * 2**20 // size)), explain
 
 
-def _plain_ism(n_targets, settings):
+def _plain_ism(network, n_targets, settings):
     @torch.inference_mode()
     def explain(x, codes, targets):
         length = x.shape[-1]
@@ -357,7 +357,9 @@ def _taylor_ism(network, n_targets, settings):
                 taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"]) for part in parts
             ]
         except Unplannable as error:
-            raise InputError(f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}") from error
+            raise InputError(
+                f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
+            ) from error
         return Attribution(np.concatenate(found, axis=1))
 
     return _rows_at_once(n_targets, settings), explain
