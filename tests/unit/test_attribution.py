@@ -9,6 +9,7 @@ from cisflow import dna, models
 from cisflow.attribution import baselines, methods, scores, targets
 from cisflow.attribution.deep_lift import deep_lift
 from cisflow.attribution.linear_front import split
+from cisflow.attribution.plan import Unplannable
 from cisflow.errors import InputError
 
 LENGTH = 24
@@ -94,7 +95,7 @@ def trained():
 
 
 def multipliers(network, codes, *args, **settings):
-    return methods.multipliers(network, codes, *args, **{"n_baselines": 4} | settings)
+    return methods.multipliers(network, codes, *args, **{"n_baselines": 4, "layer": "pool1"} | settings)
 
 
 def both_strands(network, codes):
@@ -128,6 +129,50 @@ def test_ism_equals_brute_force(network, codes, batch_size):
     codes[0, 5] = dna.UNKNOWN
     found = multipliers(network, codes, None, "ism", batch_size=batch_size)
     np.testing.assert_allclose(found, brute_force(network, codes), atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ["BassetLike", "MotifCNN"])
+@pytest.mark.parametrize("memory_mb", [1, 512])
+def test_what_a_mutant_changes_is_all_that_ism_needs(architecture, memory_mb, monkeypatch):
+    network = build(architecture)
+    codes = np.random.default_rng(3).integers(0, 5, (5, 36)).astype(np.uint8)
+    weights = np.array([[0.5, 0.5, 0], [1, 0, -1]], dtype=np.float32)
+    which = np.array([[0, 1], [1, 1], [1, 0], [0, 0], [1, 0]])
+    wanted = [None, [2, 0], weights, *(targets.Targets(values, 3, which) for values in ([2, 0], weights))]
+    found = [multipliers(network, codes, values, "ism", memory_mb=memory_mb) for values in wanted]
+
+    def unplannable(*_):
+        raise Unplannable("the test says so")
+
+    monkeypatch.setattr(methods, "Plan", unplannable)
+    monkeypatch.delattr(methods, "exact_ism")
+    for values, fast in zip(wanted, found, strict=True):
+        plain = multipliers(network, codes, values, "ism")
+        np.testing.assert_allclose(fast, plain, atol=1e-5 * np.abs(plain).max() + 1e-7)
+
+
+def test_taylor_ism_runs_from_tism_to_ism(network, codes):
+    def found(layer):
+        return multipliers(network, codes, None, "taylor_ism", layer=layer)
+
+    tism = scores.transform(multipliers(network, codes, None, "tism"), codes, "tism")
+    np.testing.assert_allclose(found("input"), tism, atol=1e-6)
+    np.testing.assert_allclose(found("output"), brute_force(network, codes), atol=1e-6)
+    assert np.abs(found("pool1") - tism).max() > 0.01 * np.abs(tism).max()
+
+
+def test_taylor_ism_says_what_it_needs(network, linear, codes):
+    with pytest.raises(InputError, match="taylor_ism: no layer"):
+        methods.multipliers(network, codes, None, "taylor_ism")
+    with pytest.raises(InputError, match="conv9"):
+        multipliers(network, codes, None, "taylor_ism", layer="conv9")
+    with pytest.raises(InputError, match="taylor_ism: Linear has no layers to start from, because no convolution"):
+        multipliers(linear, codes, None, "taylor_ism")
+
+
+def test_a_network_without_a_plan_is_said_to_have_none(linear, codes, capsys):
+    multipliers(linear, codes, None, "ism")
+    assert "ism: plain forward passes, because no convolution" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["gradient", "tism", *PATH_METHODS])

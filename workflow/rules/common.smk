@@ -19,7 +19,9 @@ METHOD_KEYS = {
     "baseline": PATH_METHODS,
     "n_baselines": PATH_METHODS,
     "max_error": ("deep_lift_shap",),
-    "target_chunk": ("gradient", "tism", "integrated_gradients"),
+    "target_chunk": ("gradient", "tism", "integrated_gradients", "taylor_ism"),
+    "memory_mb": ("ism", "taylor_ism"),
+    "layer": ("taylor_ism",),
 }
 
 
@@ -139,6 +141,9 @@ def check_references():
                 if (job["model"], job["split"], seed) in explained:
                     fail(f"{where}: seed {seed} of this model and split is in an entry above; expected one entry")
                 explained.add((job["model"], job["split"], seed))
+    for name, method in config["attribution"].items():
+        if method["method"] == "taylor_ism" and "layer" not in method:
+            fail(f"attribution.{name}: taylor_ism needs the key layer")
     if "database" in config["motifs"]:
         expect(config["motifs"]["database"], resources, "motifs.database")
 

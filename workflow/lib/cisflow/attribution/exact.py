@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from cisflow import models
 from cisflow.attribution.plan import Plan, Unplannable, is_relu, is_sigmoid
+from cisflow.attribution.targets import Targets
 
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384
@@ -71,6 +72,7 @@ def exact_ism(
     checks=4,
     batch_size=64,
     seed=0,
+    progress=True,
 ):
     """Exact in silico mutagenesis: output of every single-base mutant minus output of the sequence.
 
@@ -88,6 +90,7 @@ def exact_ism(
     checks : mutants, drawn at random by `seed`, whose effects are compared with forward passes of the whole network.
         Where they differ by more than rounding, everything is computed again the plain way.
     batch_size : mutants in a forward pass of the plain way.
+    progress : show a bar that counts mutants.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def exact_ism(
         plan = Plan(model, length)
     except Unplannable as error:
         return _plain(model, x, index, span, out, batch_size, str(error))
-    for sequence, first, block in _planned(plan, x, index, span, memory_mb * 2**20):
+    for sequence, first, block in _planned(plan, x, index, span, memory_mb * 2**20, progress):
         out[sequence, :, :, first : first + block.shape[2]] = block
     if not checks:
         return Effects(out, "planned", "", float("nan"))
@@ -127,7 +130,7 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     Parameters
     ----------
     model, codes, device, memory_mb : as for `exact_ism`.
-    targets : (t,) indices of the outputs, or (n, t), a row of them for each sequence.
+    targets : (t,) indices of the outputs, or (n, t), a row of them for each sequence; or Targets, but for `output`.
     layer : one of `plan.layers(model, length)`.
 
     Returns
@@ -142,8 +145,9 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     model = model.to(device).eval()
     x = _sequences(model, codes, device)
     n, _, length = x.shape
-    targets = torch.as_tensor(np.asarray(targets), device=device, dtype=torch.long)
-    targets = targets.expand(n, -1) if targets.ndim == 1 else targets
+    if not isinstance(targets, Targets):
+        targets = torch.as_tensor(np.asarray(targets), device=device, dtype=torch.long)
+        targets = targets.expand(n, -1) if targets.ndim == 1 else targets
     if layer == "output":
         chosen, where = torch.unique(targets, return_inverse=True)
         effects = exact_ism(model, x, chosen.tolist(), device, memory_mb=memory_mb).effects
@@ -151,12 +155,15 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     plan = Plan(model, length, until=layer)
     rest = plan.gradient_graph(layer)
     name, weights = plan.frontier[0], _weights(plan)
-    result = np.zeros((n, targets.shape[1], 4, length), dtype=np.float32)
+    n_targets = len(targets) if isinstance(targets, Targets) else targets.shape[1]
+    result = np.zeros((n, n_targets, 4, length), dtype=np.float32)
     for begin in range(0, n, _TAYLOR_SEQUENCES):
-        part = x[begin : begin + _TAYLOR_SEQUENCES]
+        at = slice(begin, begin + _TAYLOR_SEQUENCES)
+        part = x[at]
         with torch.no_grad():
             front = _Front(plan, weights, part)
-        gradient = _gradients(rest, front.values[name], targets[begin : begin + _TAYLOR_SEQUENCES])
+        chosen = targets.take(at, device) if isinstance(targets, Targets) else targets[at]
+        gradient = _gradients(rest, front.values[name], chosen)
         with torch.no_grad():
             for rows, window, delta in front.mutants(range(length), memory_mb * 2**20):
                 slopes = _at_windows(gradient, rows.sequence, window)
@@ -192,14 +199,14 @@ class _Window(NamedTuple):
     exists: np.ndarray
 
 
-def _planned(plan, x, index, span, memory):
+def _planned(plan, x, index, span, memory, progress):
     """Yield (sequence, first position, effects (targets, 4, positions)) block by block."""
     rest, weights = _Rest(plan, index), _weights(plan)
     front = _Front(plan, weights, x[:1])
     rest.meet(front)
     fit = max(1, int(memory / 2 / (4 * x.element_size() * rest.values_per_mutant(front))))
     at_once = max(1, fit // len(span))
-    progress = tqdm(total=len(x) * len(span) * 3, desc="exact ism", unit="mutant", unit_scale=True)
+    bar = tqdm(total=len(x) * len(span) * 3, desc="exact ism", unit="mutant", unit_scale=True, disable=not progress)
     for begin in range(0, len(x), at_once):
         if len(x) > 1:
             front = _Front(plan, weights, x[begin : begin + at_once])
@@ -208,8 +215,8 @@ def _planned(plan, x, index, span, memory):
             part = range(first, min(first + fit, span.stop))
             for number, block in enumerate(rest.effects(front, part, memory / 2)):
                 yield begin + number, first, block.float().cpu().numpy()
-            progress.update(len(front.x) * len(part) * 3)
-    progress.close()
+            bar.update(len(front.x) * len(part) * 3)
+    bar.close()
 
 
 class _Rest:
@@ -799,6 +806,7 @@ def _gradients(rest, value, targets):
     """Gradient of each sequence's targets at the layer: (n, t, positions, channels)."""
     with torch.enable_grad():
         value = value.detach().clone().requires_grad_(True)
-        outputs = rest(value).gather(1, targets)
+        outputs = rest(value)
+        outputs = targets.of(outputs) if isinstance(targets, Targets) else outputs.gather(1, targets)
         columns = [torch.autograd.grad(column.sum(), value, retain_graph=True)[0] for column in outputs.unbind(1)]
     return torch.stack([column.flatten(2).transpose(1, 2) for column in columns], dim=1)

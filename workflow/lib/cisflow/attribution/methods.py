@@ -1,6 +1,7 @@
 """Raw multipliers of a network: gradients, path methods, and in silico mutagenesis."""
 
 import contextlib
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ from tqdm import tqdm
 from cisflow import dna, models
 from cisflow.attribution import baselines
 from cisflow.attribution.deep_lift import deep_lift
+from cisflow.attribution.exact import exact_ism, taylor_ism
 from cisflow.attribution.linear_front import split
+from cisflow.attribution.plan import Plan, Unplannable
 from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError, listing
 
@@ -23,7 +26,11 @@ DEFAULTS = {
     "baseline": None,
     "n_baselines": 20,
     "max_error": 1e-3,
+    "memory_mb": 512,
+    "layer": None,
 }
+# Sequences of in silico mutagenesis that are finished together: enough that what is computed once a block costs little.
+ISM_SEQUENCES = 16
 # Baselines of the path methods where none is asked for.
 DEFAULT_BASELINE = {"integrated_gradients": "uniform", "deep_lift_shap": "dinucleotide_shuffled"}
 
@@ -54,7 +61,9 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     `deep_lift_shap` : DeepLIFT's rescale rule (Shrikumar et al. 2017), the mean over the baselines (Lundberg & Lee
         2017).
     `ism` : exact in silico mutagenesis, target of the mutant minus target of the reference (alternative − reference);
-        0 at the reference base. At an unknown base the reference is the sequence as it stands.
+        0 at the reference base. At an unknown base the reference is the sequence as it stands. Only what a mutant
+        changes is evaluated, unless the network has no plan for that (`plan`); the log then says why.
+    `taylor_ism` : the same, exact up to `layer` and linear after it. At `input` this is TISM, at `output` exact ISM.
 
     Against one constant baseline b, contributions are m (x − b). Against shuffles b_k of the sequence there is no
     such b, so each position's mean of sum_i b_k,i m_k,i is subtracted from its multipliers: contributions are then
@@ -69,8 +78,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
         Targets, for targets of each sequence's own.
     seed : of the shuffled baselines.
     strands : "both" attributes the mean of the network over both strands, as predictions do; "forward" the bare one.
-    batch_size : sequences × targets × path points (or mutants, or pairs with a baseline) that a pass holds at most,
-        where one of each is more than that.
+    batch_size : sequences × targets × path points (or pairs with a baseline, or mutants that go through the whole
+        network) that a pass holds at most, where one of each is more than that.
     target_chunk : targets that go through one backward pass together.
     steps : points of the path of `integrated_gradients`.
     baseline : "uniform" (0.25 in each channel; what `integrated_gradients` takes without it), "zeros", or
@@ -78,6 +87,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     n_baselines : shuffles of a sequence.
     max_error : `deep_lift_shap` fails where completeness is off by more than this share of the absolute
         contributions: some layer of the network then has no rule.
+    memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result.
+    layer : of `taylor_ism`, one of `plan.layers(model, length)`.
 
     Returns
     -------
@@ -85,7 +96,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
 
     Raises
     ------
-    InputError : unknown method, setting or target; a network that reads tokens; DeepLIFT that does not converge.
+    InputError : unknown method, setting, target or layer; a network that reads tokens; DeepLIFT that does not
+        converge; a network without the layers that `taylor_ism` needs.
     """
     targets = targets if isinstance(targets, Targets) else Targets(targets, model.n_outputs)
     result = np.empty((len(codes), len(targets), 4, codes.shape[1]), dtype=np.float32)
@@ -108,7 +120,7 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, **se
         raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
     settings = DEFAULTS | settings
     settings["baseline"] = settings["baseline"] or DEFAULT_BASELINE.get(method)
-    settings["seed"] = seed
+    settings |= {"seed": seed, "length": codes.shape[1]}
     with frozen(model):
         model.to(device)
         rows_at_once, explain = METHODS[method](model, len(targets), settings)
@@ -288,6 +300,30 @@ def _against_all(x, parts, constant):
 
 
 def _ism(network, n_targets, settings):
+    try:
+        Plan(network, settings["length"])
+    except Unplannable as error:
+        tqdm.write(f"ism: plain forward passes, because {error}", file=sys.stderr)
+        return 1, _plain_ism(network, n_targets, settings)
+
+    def explain(x, codes, targets):
+        used = targets.used()
+        found = exact_ism(
+            network,
+            codes,
+            used,
+            x.device,
+            memory_mb=settings["memory_mb"],
+            batch_size=settings["batch_size"],
+            progress=False,
+        )
+        return Attribution(targets.combine(found.effects, used))
+
+    size = 4 * 4 * settings["length"] * network.n_outputs
+    return max(1, min(ISM_SEQUENCES, settings["memory_mb"] * 2**20 // size)), explain
+
+
+def _plain_ism(network, n_targets, settings):
     @torch.inference_mode()
     def explain(x, codes, targets):
         length = x.shape[-1]
@@ -304,7 +340,29 @@ def _ism(network, n_targets, settings):
             effects[:, what, where] = (targets.of(network(mutants)) - reference).T
         return Attribution(effects[None].cpu().numpy())
 
-    return 1, explain
+    return explain
+
+
+def _taylor_ism(network, n_targets, settings):
+    layer = settings["layer"]
+    if layer is None:
+        raise InputError("taylor_ism: no layer; expected the one up to which the network is followed exactly")
+    if layer == "output":
+        return _ism(network, n_targets, settings)
+    parts = _parts(n_targets, settings)
+
+    def explain(x, codes, targets):
+        try:
+            found = [
+                taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"]) for part in parts
+            ]
+        except Unplannable as error:
+            raise InputError(
+                f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
+            ) from error
+        return Attribution(np.concatenate(found, axis=1))
+
+    return _rows_at_once(n_targets, settings), explain
 
 
 METHODS = {
@@ -313,4 +371,5 @@ METHODS = {
     "integrated_gradients": _integrated_gradients,
     "deep_lift_shap": _deep_lift_shap,
     "ism": _ism,
+    "taylor_ism": _taylor_ism,
 }

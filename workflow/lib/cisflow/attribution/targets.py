@@ -37,10 +37,32 @@ class Targets:
 
     def take(self, rows, device):
         """The targets of the sequences in a slice, on a device."""
-        taken = Targets(None, self.n_outputs)
-        taken.weighted, taken.values = self.weighted, self.values.to(device)
-        taken.which = None if self.which is None else self.which[rows].to(device)
-        return taken
+        return self._with(self.values.to(device), None if self.which is None else self.which[rows].to(device))
+
+    def part(self, columns):
+        """The targets in a slice of those that each sequence has."""
+        if self.which is None:
+            return self._with(self.values[columns], None)
+        return self._with(self.values, self.which[:, columns])
+
+    def _with(self, values, which):
+        changed = Targets(None, self.n_outputs)
+        changed.weighted, changed.values, changed.which = self.weighted, values, which
+        return changed
+
+    def used(self):
+        """(u,) the outputs that any target of any sequence takes, ascending."""
+        chosen = self.values if self.which is None else self.values[self.which].flatten(0, 1)
+        return torch.nonzero((chosen != 0).any(dim=0))[:, 0] if self.weighted else torch.unique(chosen)
+
+    def combine(self, effects, used):
+        """Effects (n, u, 4, length) on the outputs `used` -> those on the targets (n, t, 4, length), in NumPy."""
+        chosen = (self.values[None] if self.which is None else self.values[self.which]).cpu().numpy()
+        used = used.cpu().numpy()
+        if self.weighted:
+            weights = np.broadcast_to(chosen[..., used], (len(effects), len(self), len(used)))
+            return np.einsum("ntu,nubl->ntbl", weights, effects, optimize=True)
+        return effects[np.arange(len(effects))[:, None], np.searchsorted(used, chosen)]
 
     def of(self, outputs):
         """Outputs (n, n_outputs) of the sequences -> their targets (n, t).
