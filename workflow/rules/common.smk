@@ -730,6 +730,16 @@ def get_weight_files(wildcards):
     ]
 
 
+def weight_settings(model):
+    """Which classifier gave the weights, and whether they are per standard deviation."""
+    entry = config["models"][model]
+    logistic = entry["classifier"] == "logistic_regression"
+    return {
+        "classifier": entry["classifier"],
+        "standardised": logistic and entry["settings"].get("standardise", True),
+    }
+
+
 def figure_settings(wildcards, **settings):
     """Settings of a figure: the job it shows, and what the config says of it."""
     return to_json(dict(wildcards.items()) | settings)

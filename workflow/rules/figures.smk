@@ -263,7 +263,7 @@ rule figure_top_targets:
         settings=lambda wildcards: figure_settings(
             wildcards,
             n=config["figures"]["n_factors"],
-            classifier=config["models"][wildcards.model]["classifier"],
+            **weight_settings(wildcards.model),
         ),
     shell:
         "python -m cisflow figure top_targets --inputs {params.inputs:q} --settings {params.settings:q}"

@@ -25,10 +25,7 @@ LABELS = {
     "accessibility": "Accessibility",
     "other": "Other",
 }
-WEIGHTS = {
-    "logistic_regression": "Weight per standard deviation",
-    "lightgbm": "Splits that use the target",
-}
+WEIGHTS = {"logistic_regression": "Weight", "lightgbm": "Splits that use the target"}
 FAMILY = "By factor family"
 # Lowest weights shown below the highest, and bars of a panel of sums at most.
 LOWEST, BARS = 5, 8
@@ -44,7 +41,8 @@ def draw(inputs, settings):
     ----------
     inputs : weights: paths of weights.tsv, one a seed, of which the mean is shown; targets: path of the features'
         targets.tsv, for groups.
-    settings : model, split, classifier; n: how many of the highest weights.
+    settings : model, split, classifier; n: how many of the highest weights; standardised: whether a weight is
+        per standard deviation of its target.
     """
     reading.demand("top_targets", "inputs", inputs, ("weights", "targets"))
     reading.demand("top_targets", "settings", settings, ("model", "split", "classifier"))
@@ -63,7 +61,8 @@ def draw(inputs, settings):
     key = 4.0 * -(-table["family"].nunique() // 3) + 6
     figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * rows + 10 + key, layout=None)
     bars = style.place(figure, MARGIN + LEFT, TITLE, 48, ROW * rows)
-    draw_targets(bars, shown, rows, WEIGHTS.get(settings["classifier"], "Weight"))
+    label = WEIGHTS[settings["classifier"]]
+    draw_targets(bars, shown, rows, f"{label} per standard deviation" if settings.get("standardised") else label)
     style.panel(bars, "a", "Highest and lowest weights" if (shown["weight"] < 0).any() else "Highest weights")
     top = TITLE
     for letter, (title, part) in zip("bcd", parts, strict=False):
@@ -141,9 +140,9 @@ def _title(name):
 
 def draw_shares(axes, part, by_family, last):
     places = np.arange(len(part))
-    colours = [COLOURS[label] if by_family else style.BLACK for label in part["label"]]
+    colours = [COLOURS[label] if by_family else style.SKY for label in part["label"]]
     axes.barh(places, part["share"], 0.72, color=colours, linewidth=0)
-    axes.plot(part["of_targets"], places, "|", color=style.VERMILLION, markersize=9, markeredgewidth=1.6)
+    axes.plot(part["of_targets"], places, "|", color=style.BLACK, markersize=9, markeredgewidth=1.6)
     axes.set_yticks(places, [shortened(label or "none", GROUP_WIDTH) for label in part["label"]])
     axes.set_ylim(len(part) - 0.5, -0.5)
     axes.set_xlim(0, max(0.05, 1.08 * part[["share", "of_targets"]].to_numpy().max()))
@@ -165,7 +164,7 @@ def draw_key(figure, table, shown):
         handles=handles,
         loc="lower center",
         ncols=3,
-        title=title + "red line: share of the targets.",
+        title=title + "black line: share of the targets.",
         title_fontsize=style.TEXT,
         alignment="left",
     )
