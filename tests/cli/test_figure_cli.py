@@ -22,7 +22,9 @@ NAMES = [
     "model_comparison",
     "performance_curves",
     "robustness",
+    "study_comparison",
     "top_factors",
+    "top_targets",
     "variant_classes",
 ]
 

@@ -18,7 +18,18 @@ HEAVY = ("torch", "lightning", "sklearn", "lightgbm", "optuna", "tangermeme", "m
 # A training of the demo that another network starts from.
 START = {"model": "trunk", "dataset": "factors", "split": "random", "seed": 1}
 TARGETS = {"all", "features_only", "variants_only", "evaluation_only", "attributions_only"}
-ORDER = ("resources", "windows", "features", "variants", "models", "evaluation", "attribution", "motifs", "figures")
+ORDER = (
+    "resources",
+    "windows",
+    "features",
+    "variants",
+    "models",
+    "evaluation",
+    "attribution",
+    "motifs",
+    "figures",
+    "study",
+)
 
 # Rule -> the rules whose files it reads, of all configs together.
 READS = {
@@ -53,6 +64,15 @@ READS = {
     "figure_calibration": {"evaluate"},
     "figure_learning_curves": {"train"},
     "figure_leakage": {"leakage"},
+    "figure_study_curves": {"evaluate"},
+    "figure_study_comparison": {"evaluate"},
+    "figure_top_targets": {"fit", "features"},
+    "study": {
+        *("windows", "split", "leakage", "evaluate", "features", "figure_leakage", "figure_performance_curves"),
+        *("figure_model_comparison", "figure_robustness", "figure_calibration", "figure_learning_curves"),
+        *("figure_study_curves", "figure_study_comparison", "figure_top_targets", "figure_attribution_logos"),
+        *("figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
+    },
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
     "figure_discovered_motifs": {"discover_motifs", "name_motifs", "recovery", "fetch"},
@@ -60,7 +80,8 @@ READS = {
     "all": {
         *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery", "figure_leakage"),
         *("figure_performance_curves", "figure_model_comparison", "figure_learning_curves"),
-        *("figure_robustness", "figure_calibration"),
+        *("figure_robustness", "figure_calibration", "study"),
+        *("figure_study_curves", "figure_study_comparison", "figure_top_targets"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
         *("sequence_classes", "variants", "class_variants", "figure_variant_classes"),
     },
@@ -204,6 +225,15 @@ def expected_counts(config):
         for figure in ("performance_curves", "robustness", "calibration"):
             counts[f"figure_{figure}"] += splits
         counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
+        if "study" in dataset:
+            pair = len(set(dataset["study"]["splits"].values()))
+            counts["study"] += 1
+            counts["figure_study_comparison"] += 1
+            counts["figure_study_curves"] += pair * len(dataset["study"].get("sets", {}))
+            extractors = [config["models"][model].get("features") for model in dataset["models"]]
+            counts["figure_top_targets"] += pair * sum(
+                "model" in config["features"].get(name, {}) for name in extractors
+            )
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
             counts["attribute"] += seeds * methods

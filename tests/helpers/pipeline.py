@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("workflow", "config", "envs", "resources/demo", "pyproject.toml")
+PARTS = ("workflow", "config", "envs", "resources/demo", "resources/published", "pyproject.toml")
 DEMO = ("--configfile", "config/demo.yaml")
 
 # Snakemake takes a second to import: one process imports it and forks for each call.

@@ -30,7 +30,9 @@ FIGURES = (
     "model_comparison",
     "performance_curves",
     "robustness",
+    "study_comparison",
     "top_factors",
+    "top_targets",
 )
 LONG = [f"BassetLike_with_attention_pooling_and_reverse_complement_average_{i}" for i in range(10)]
 MODELS = ["LR on TF", "LR on HM", "LR on ALL", "LightGBM on TF", "LightGBM on ALL", "FSei"]
@@ -402,6 +404,62 @@ def leakage_tables(folder, splits, note=()):
     return {"tables": sources}
 
 
+def published_table(folder, models, missing=()):
+    """({our model: row}, path) of published numbers; those of `missing` are empty."""
+    rows = [
+        {"figure": "final", "model": f"paper {model}", "features": "x", "auroc": 0.8 - 0.01 * i, "auprc": 0.6}
+        for i, model in enumerate(models)
+    ]
+    frame = pd.DataFrame(rows)
+    frame.loc[[model in missing for model in models], ["auroc", "auprc"]] = np.nan
+    files.write_table(folder / "published.tsv", frame)
+    return {model: {"model": f"paper {model}", "features": "x"} for model in models}, str(folder / "published.tsv")
+
+
+def with_published(folder, models, **keywords):
+    return performance(folder, models, **keywords) | {"published": published_table(folder, models)[1]}
+
+
+def study(folder, models, splits=("random", "chromosome"), n_seeds=3, close=()):
+    """Inputs of study_comparison: the last model is a baseline; networks alone have single strands."""
+    path, frame = metric_table(folder / "metrics.tsv", models, splits, n_seeds)
+    frame["n_seeds"] = np.where(frame["seed"] == "mean", n_seeds, 1)
+    frame["minimum"], frame["maximum"] = frame["value"] - 0.004, frame["value"] + 0.006
+    ap = frame[frame["metric"] == "average_precision"]
+    frame = pd.concat([frame, ap.assign(metric="auprc_trapezoid", value=ap["value"] + 0.01)])
+    single = frame[~frame["model"].str.startswith("L")]
+    shifted = {name: single[name] - 0.015 for name in ("value", "lower", "upper", "minimum", "maximum")}
+    files.write_table(path, pd.concat([frame, single.assign(strands="separate", **shifted)]))
+    beside = published_table(folder, models[:-1])[1]
+    comparisons = comparison_table(folder / "comparisons.tsv", models, splits, close)
+    return {"metrics": path, "comparisons": comparisons, "published": beside}
+
+
+def study_settings(models, splits=("random", "chromosome"), **keywords):
+    rows = {model: {"model": f"paper {model}", "features": "x"} for model in models[:-1]}
+    entry = {"splits": dict(zip(("published", "honest"), splits, strict=True)), "published": rows} | keywords
+    return {"dataset": "demo", "study": entry, "baselines": {models[-1]: 1}}
+
+
+TARGETS = ["HepG2 | ZNF274 | ENCODE", "293T | ZNF101 | Cistrome ID:1", "K562 | Pol2(phosphoS2) | ENCODE"]
+TARGETS += ["LNCaP | MYC | Cistrome ID:2", "NHEK | CTCF | ENCODE", "H9 | H3K4me3 | Roadmap", "K562 | DNase | ENCODE"]
+TARGETS += [f"Endometrial_adenocarcinoma_sample_{i % 11} | FACTOR{i}-with-a-long-name | x" for i in range(40)]
+
+
+def weight_tables(folder, names, n_seeds=2, groups=("TF", "histone", "accessibility"), scale=1.0):
+    """{weights: [weights.tsv], targets}: the weight falls from the first target to the last."""
+    paths = []
+    for seed in range(n_seeds):
+        weights = scale * (np.linspace(1, -0.4, len(names)) + 0.01 * seed * (-1) ** np.arange(len(names)))
+        path = folder / f"weights{seed}.tsv"
+        files.write_table(path, pd.DataFrame({"name": names, "weight": weights}))
+        paths.append(str(path))
+    table = {"name": names, "group": [groups[i % len(groups)] for i in range(len(names))]}
+    files.write_table(folder / "targets.tsv", pd.DataFrame(table))
+    return {"weights": paths, "targets": str(folder / "targets.tsv")}
+
+
+WEIGHTS = {"dataset": "demo", "model": "LR", "split": "random", "classifier": "logistic_regression", "n": 20}
 DATASET = {"dataset": "demo"}
 SPLIT = {"dataset": "demo", "split": "random"}
 NOWHERE = {"dataset": "other", "split": "random"}
@@ -417,6 +475,41 @@ CASES = {
         SPLIT,
     ),
     "performance of nothing": ("performance_curves", lambda f: performance(f, MODELS), NOWHERE),
+    "performance beside a study": (
+        "performance_curves",
+        lambda f: with_published(f, MODELS),
+        SPLIT | {"published": study_settings([*MODELS, "x"])["study"]["published"], "same_data": True},
+    ),
+    "performance of a set, long names": (
+        "performance_curves",
+        lambda f: with_published(f, LONG),
+        SPLIT | {"published": study_settings(LONG)["study"]["published"], "models": LONG[2:]},
+    ),
+    "study of one model": (
+        "study_comparison",
+        lambda f: study(f, ["FSei", "LR on GC"], ("random", "random"), 1),
+        study_settings(["FSei", "LR on GC"], ("random", "random"), same_data=True),
+    ),
+    "study of nine": (
+        "study_comparison",
+        lambda f: study(f, MODELS, close=MODELS[:4]),
+        study_settings(MODELS),
+    ),
+    "study, long names": ("study_comparison", lambda f: study(f, LONG), study_settings(LONG)),
+    "study of sixteen": (
+        "study_comparison",
+        lambda f: study(f, [f"model_{i}" for i in range(16)]),
+        study_settings([f"model_{i}" for i in range(16)]),
+    ),
+    "study of nothing": (
+        "study_comparison",
+        lambda f: study(f, MODELS),
+        study_settings(MODELS, ("other", "nowhere")),
+    ),
+    "many targets": ("top_targets", lambda f: weight_tables(f, TARGETS), WEIGHTS),
+    "targets of plain names": ("top_targets", lambda f: weight_tables(f, FACTORS, 1, ("all",)), WEIGHTS),
+    "one target": ("top_targets", lambda f: weight_tables(f, ["CTCF"], 1), WEIGHTS | {"classifier": "lightgbm"}),
+    "targets without signal, no weight": ("top_targets", lambda f: weight_tables(f, FACTORS, scale=0), WEIGHTS),
     "comparison of one model": ("model_comparison", lambda f: comparison(f, ["FSei"], ("random",), 1), DATASET),
     "comparison of ten": ("model_comparison", lambda f: comparison(f, MODELS, ("random", "chromosome"), 5), DATASET),
     "comparison, long names": ("model_comparison", lambda f: comparison(f, LONG, ("random",), 1), DATASET),

@@ -11,6 +11,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 LIB = Path(workflow.basedir) / "lib"
+# Numbers of the intron retention study, which ship with the repository.
+PUBLISHED = "resources/published/metrics.tsv"
 NETWORK_KEYS = ("architecture", "settings", "training", "freeze")
 # Settings that belong to some attribution methods only.
 PATH_METHODS = ("integrated_gradients", "deep_lift_shap")
@@ -141,11 +143,25 @@ def check_references():
                 if (job["model"], job["split"], seed) in explained:
                     fail(f"{where}: seed {seed} of this model and split is in an entry above; expected one entry")
                 explained.add((job["model"], job["split"], seed))
+        if "study" in dataset:
+            check_study(dataset, f"datasets.{name}.study")
     for name, method in config["attribution"].items():
         if method["method"] == "taylor_ism" and "layer" not in method:
             fail(f"attribution.{name}: taylor_ism needs the key layer")
     if "database" in config["motifs"]:
         expect(config["motifs"]["database"], resources, "motifs.database")
+
+
+def check_study(dataset, where):
+    """The models and splits that a comparison with a published study names are those of its dataset."""
+    study = dataset["study"]
+    for role, split in study["splits"].items():
+        expect(split, dataset["splits"], f"{where}.splits.{role}")
+    for model in study["published"]:
+        expect(model, dataset["models"], f"{where}.published")
+    for name, models in study["sets"].items():
+        for model in models:
+            expect(model, dataset["models"], f"{where}.sets.{name}")
 
 
 def check_start(name, model):
@@ -539,9 +555,15 @@ def is_baseline(model):
     )
 
 
+def get_baselines(dataset):
+    """The baselines of a dataset, with the length of the k-mers that each counts."""
+    models = [model for model in config["datasets"][dataset]["models"] if is_baseline(model)]
+    return {model: config["features"][config["models"][model]["features"]]["k"] for model in models}
+
+
 def get_baseline_option(dataset):
     """The baselines of a dataset as an option; nothing where it has none."""
-    names = [model for model in config["datasets"][dataset]["models"] if is_baseline(model)]
+    names = get_baselines(dataset)
     return f"--baselines {' '.join(names)}" if names else ""
 
 
@@ -659,12 +681,68 @@ def get_figures():
         ]
         if any(is_network(model) for model in config["datasets"][dataset]["models"]):
             figures.append(f"{folder}/learning_curves.svg")
+        figures += get_study_figures(dataset)
     for dataset, model, split, seed, job in get_explanations():
         names = ["attribution_logos"]
         names += ["method_agreement"] if len(job["methods"]) > 1 else []
         names += ["discovered_motifs", "top_factors"] if "database" in config["motifs"] else []
         figures += [f"results/{dataset}/figures/{name}.{model}.{split}.seed{seed}.svg" for name in names]
     return figures
+
+
+def get_study(dataset):
+    """What the config says of the published study beside a dataset; nothing where it names none."""
+    return config["datasets"][dataset].get("study", {})
+
+
+def get_study_figures(dataset):
+    """Figures that stand beside those of a published study."""
+    study = get_study(dataset)
+    if not study:
+        return []
+    splits = sorted(set(study["splits"].values()))
+    classifiers = [
+        model for model in config["datasets"][dataset]["models"] if not is_network(model) and not is_baseline(model)
+    ]
+    names = ["study_comparison"]
+    names += [f"study_curves.{group}.{split}" for group in study["sets"] for split in splits]
+    names += [f"top_targets.{model}.{split}" for model in classifiers for split in splits]
+    return [f"results/{dataset}/figures/{name}.svg" for name in names]
+
+
+def get_published(wildcards):
+    """The published numbers, where the dataset stands beside a study."""
+    return [PUBLISHED] if get_study(wildcards.dataset) else []
+
+
+def published_settings(wildcards):
+    """Which published row stands beside which model, and whether it is of the same data."""
+    study = get_study(wildcards.dataset)
+    return {key: study[key] for key in ("published", "same_data") if key in study}
+
+
+def curve_inputs(input):
+    published = {"published": input.published[0]} if input.published else {}
+    return to_json({"curves": input.curves, "metrics": input.metrics} | published)
+
+
+def get_weight_files(wildcards):
+    """Weights of a classifier with each of its seeds."""
+    seeds = config["models"][wildcards.model]["seeds"]
+    return [
+        f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.split}/seed{seed}/weights.tsv"
+        for seed in seeds
+    ]
+
+
+def weight_settings(model):
+    """Which classifier gave the weights, and whether they are per standard deviation."""
+    entry = config["models"][model]
+    logistic = entry["classifier"] == "logistic_regression"
+    return {
+        "classifier": entry["classifier"],
+        "standardised": logistic and entry["settings"].get("standardise", True),
+    }
 
 
 def figure_settings(wildcards, **settings):
@@ -699,8 +777,54 @@ def motif_inputs(wildcards, input):
     return inputs | ({"recovery": per_method(wildcards, path=input.recovery)} if input.recovery else {})
 
 
+# --- The study -------------------------------------------------------------------------------------------------------
+
+
+def studied_datasets():
+    return [dataset for dataset in evaluated_datasets() if get_study(dataset)]
+
+
+def get_study_pages():
+    return [f"results/{dataset}/study.md" for dataset in studied_datasets()]
+
+
+def get_dataset_figures(wildcards):
+    """All figures of a dataset, which its page links to."""
+    return [path for path in get_figures() if path.startswith(f"results/{wildcards.dataset}/")]
+
+
+def get_study_features(dataset):
+    """Extractors that the classifiers of a dataset read, without those that count k-mers."""
+    return sorted(
+        extractor
+        for folder, extractor in get_extracted()
+        if folder.startswith(f"results/{dataset}/") and not is_composition(extractor)
+    )
+
+
+def get_study_models(dataset):
+    """What the page says of each model: the keys of the config that tell how it was made."""
+    keys = ("architecture", "pretrained", "trained_on", "freeze", "classifier", "features", "groups", "tune", "seeds")
+    return {
+        model: {key: config["models"][model][key] for key in (*keys, "settings") if key in config["models"][model]}
+        for model in config["datasets"][dataset]["models"]
+    }
+
+
+def study_settings(wildcards):
+    """What the page needs to know beside the tables."""
+    dataset = wildcards.dataset
+    splits = list(config["datasets"][dataset]["splits"])
+    settings = {"dataset": dataset, "study": get_study(dataset), "splits": splits, "models": get_study_models(dataset)}
+    settings |= {"baselines": get_baselines(dataset), "resamples": config["evaluation"]["resamples"]}
+    extractors = {name: config["features"][name]["groups"] for name in get_study_features(dataset)}
+    figures = [Path(path).name for path in get_dataset_figures(wildcards)]
+    return to_json(settings | {"extractors": extractors, "figures": figures})
+
+
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
+    group="[A-Za-z0-9_-]+",
     model="[A-Za-z0-9_-]+",
     split="[A-Za-z0-9_-]+",
     seed=r"\d+",

@@ -2,6 +2,7 @@ rule figure_performance_curves:
     input:
         curves="results/{dataset}/evaluation/curves.tsv",
         metrics="results/{dataset}/evaluation/metrics.tsv",
+        published=get_published,
     output:
         svg=report(
             "results/{dataset}/figures/performance_curves.{split}.svg",
@@ -20,8 +21,8 @@ rule figure_performance_curves:
         runtime="30m",
     params:
         code=code_digest("commands/figure", "figures/performance_curves"),
-        inputs=lambda wildcards, input: to_json({"curves": input.curves, "metrics": input.metrics}),
-        settings=lambda wildcards: figure_settings(wildcards, fold="test"),
+        inputs=lambda wildcards, input: curve_inputs(input),
+        settings=lambda wildcards: figure_settings(wildcards, fold="test", **published_settings(wildcards)),
     shell:
         "python -m cisflow figure performance_curves --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"
@@ -167,6 +168,105 @@ rule figure_learning_curves:
         settings=lambda wildcards: figure_settings(wildcards),
     shell:
         "python -m cisflow figure learning_curves --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_study_curves:
+    input:
+        curves="results/{dataset}/evaluation/curves.tsv",
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            "results/{dataset}/figures/study_curves.{group}.{split}.svg",
+            caption="../report/performance_curves.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "ROC and PR: {group}", "split": "{split}"},
+        ),
+        png="results/{dataset}/figures/study_curves.{group}.{split}.png",
+    log:
+        "logs/{dataset}/study_curves.{group}.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/performance_curves"),
+        inputs=lambda wildcards, input: to_json(dict(input.items())),
+        settings=lambda wildcards: figure_settings(
+            wildcards, models=get_study(wildcards.dataset)["sets"][wildcards.group], **published_settings(wildcards)
+        ),
+    shell:
+        "python -m cisflow figure performance_curves --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_study_comparison:
+    input:
+        metrics="results/{dataset}/evaluation/metrics.tsv",
+        comparisons="results/{dataset}/evaluation/comparisons.tsv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            "results/{dataset}/figures/study_comparison.svg",
+            caption="../report/study_comparison.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "published and rerun", "split": "all"},
+        ),
+        png="results/{dataset}/figures/study_comparison.png",
+    log:
+        "logs/{dataset}/study_comparison.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/study_comparison"),
+        inputs=lambda wildcards, input: to_json(dict(input.items())),
+        settings=lambda wildcards: figure_settings(
+            wildcards, study=get_study(wildcards.dataset), baselines=get_baselines(wildcards.dataset)
+        ),
+    shell:
+        "python -m cisflow figure study_comparison --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_top_targets:
+    input:
+        weights=get_weight_files,
+        targets=lambda wildcards: get_classifier_features(wildcards)["names"],
+    output:
+        svg=report(
+            "results/{dataset}/figures/top_targets.{model}.{split}.svg",
+            caption="../report/top_targets.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "targets that carry the signal", "split": "{model}, {split}"},
+        ),
+        png="results/{dataset}/figures/top_targets.{model}.{split}.png",
+    log:
+        "logs/{dataset}/top_targets.{model}.{split}.log",
+    wildcard_constraints:
+        model=models_of_kind(network=False),
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/top_targets"),
+        inputs=lambda wildcards, input: to_json({"weights": list(input.weights), "targets": input.targets}),
+        settings=lambda wildcards: figure_settings(
+            wildcards,
+            n=config["figures"]["n_factors"],
+            **weight_settings(wildcards.model),
+        ),
+    shell:
+        "python -m cisflow figure top_targets --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"
 
 

@@ -17,7 +17,6 @@ FOLD = "test"
 TOLERANCE = 0.01
 NAME_WIDTH = 26
 NOTE_WIDTH = 125
-COMPARISON = ("difference", "close", "baseline")
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
 
 
@@ -62,9 +61,7 @@ def draw(inputs, settings):
 
 def baselines_that_come_close(path, dataset, target):
     """A sentence on each model that the composition of a sequence alone comes close to; "" where there is none."""
-    rows = reading.table(path, ("dataset", "split", "fold", "target", "metric", "model_a", "model_b"), COMPARISON)
-    rows = reading.matching(rows, dataset=dataset, fold=FOLD, target=target, metric="auroc")
-    rows = rows[(rows["baseline"] == 1) & (rows["close"] == 1)]
+    rows = reading.close_baselines(path, dataset, target)
     found = [f"{row.model_b} to {row.model_a} ({row.split}: {row.difference:+.3f})" for row in rows.itertuples()]
     return f"Composition alone comes close in AUROC: {', '.join(found)}." if found else ""
 

@@ -7,8 +7,12 @@ PANELS = (
     ("roc", "auroc", "ROC curve", "False positive rate", "True positive rate"),
     ("pr", "average_precision", "Precision\u2013recall curve", "Recall", "Precision"),
 )
-NAME_WIDTH = 58
+# Left edges of the columns of the key in mm, and the letters of a name that fit into the first.
+PLAIN, BESIDE = (20, 112, 151), (20, 76, 110, 140)
+NAME_WIDTH = {PLAIN: 58, BESIDE: 32}
+NO_SKILL = "No skill: chance (ROC), base rate of positives (precision\u2013recall)"
 ROW = 4.2
+NAN = float("nan")
 
 
 def draw(inputs, settings):
@@ -16,8 +20,9 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : curves, metrics: paths of the evaluation's tables.
-    settings : dataset, split; fold ("test" if absent).
+    inputs : curves, metrics: paths of the evaluation's tables; published: path of published numbers, if wanted.
+    settings : dataset, split; fold ("test" if absent); models: those to draw, if not all; with published numbers also
+        published (the row of each model) and same_data (whether they are of the same windows).
     """
     reading.demand("performance_curves", "inputs", inputs, ("curves", "metrics"))
     reading.demand("performance_curves", "settings", settings, ("dataset", "split"))
@@ -37,15 +42,22 @@ def draw(inputs, settings):
     metrics = reading.matching(metrics, dataset=dataset, split=split, fold=fold)
     balance = reading.balance(metrics)
     models = by_auroc(curves, reading.matching(metrics, target=target, seed="mean"))
+    models = [entry for entry in models if entry[0] in settings.get("models", [entry[0]])]
+    beside = None
+    if "published" in inputs:
+        beside = reading.published(inputs["published"], settings.get("published", {}))
+    columns = PLAIN if beside is None else BESIDE
+    notes = [f"{fold.capitalize()} fold of split '{split}': {balance.text}"]
+    if beside is not None:
+        where = "on the same data" if settings.get("same_data") else "on other data"
+        notes.append(f"Published: {where}, each strand a row, area under the precision\u2013recall curve by trapezoids")
 
-    lines = sum(style.wrap(model, NAME_WIDTH).count("\n") + 1 for model, _ in models) + 3
+    lines = sum(style.wrap(model, NAME_WIDTH[columns]).count("\n") + 1 for model, _ in models) + 2 + len(notes)
     figure = style.figure(style.DOUBLE, 84 + ROW * lines)
     grid = figure.add_gridspec(2, 2, height_ratios=[84, ROW * lines])
     for column, letter in enumerate("ab"):
         draw_panel(figure.add_subplot(grid[0, column]), letter, PANELS[column], curves, models, looks, balance.rates)
-    draw_key(
-        figure.add_subplot(grid[1, :]), models, looks, balance, f"{fold.capitalize()} fold of split '{split}'", lines
-    )
+    draw_key(figure.add_subplot(grid[1, :]), columns, models, looks, balance.rates, beside, notes, lines)
     return figure
 
 
@@ -93,29 +105,34 @@ def draw_panel(axes, letter, panel, curves, models, looks, rates):
     style.panel(axes, letter, title)
 
 
-def draw_key(axes, models, looks, balance, fold, lines):
-    """The key as a table: line, model, AUROC and average precision with their intervals."""
+def draw_key(axes, columns, models, looks, rates, published, notes, lines):
+    """The key as a table: line, model, AUROC and average precision with their intervals, and what was published."""
     axes.set_axis_off()
     axes.set(xlim=(0, style.DOUBLE), ylim=(lines, 0))
-    left, first, second = 8, 112, 151
-    header = {"fontweight": "bold", "va": "center"}
-    axes.text(left + 12, 0.5, "Model", **header)
-    axes.text(first, 0.5, "AUROC (95% interval)", **header)
-    axes.text(second, 0.5, "AP (95% interval)", **header)
+    names, *places = columns
+    left = names - 12
+    titles = ("Model", "AUROC (95% interval)", "AP (95% interval)", "Published AUROC, AUPRC")
+    for place, title in zip(columns, titles, strict=False):
+        axes.text(place, 0.5, title, fontweight="bold", va="center")
     axes.plot([left, style.DOUBLE - 2], [1, 1], color="black", linewidth=0.6)
     top = 1.15
     for model, values in models:
-        name = style.wrap(model, NAME_WIDTH)
+        name = style.wrap(model, NAME_WIDTH[columns])
         height = name.count("\n") + 1
         middle = top + height / 2
         axes.plot([left, left + 10], [middle, middle], color=looks[model].colour, linestyle=looks[model].dashes)
-        axes.text(left + 12, middle, name, va="center", linespacing=1.1)
-        for place, metric in ((first, "auroc"), (second, "average_precision")):
-            axes.text(place, middle, style.number(*values.get(metric, (float("nan"),))), va="center")
+        axes.text(names, middle, name, va="center", linespacing=1.1)
+        cells = [style.number(*values.get(metric, (NAN,))) for metric in ("auroc", "average_precision")]
+        if model in (published or {}):
+            cells.append(", ".join(map(style.number, published[model])))
+        for place, cell in zip(places, cells, strict=False):
+            axes.text(place, middle, cell, va="center")
         top += height
     middle = top + 0.5
     axes.plot([left, left + 10], [middle, middle], color=style.GREY, linewidth=0.8, dashes=(2, 2))
-    axes.text(left + 12, middle, "No skill: chance (ROC), base rate of positives (precision\u2013recall)", va="center")
-    for place, metric in ((first, "auroc"), (second, "average_precision")):
-        axes.text(place, middle, style.number(reading.no_skill(metric, balance.rates)), va="center")
-    axes.text(left + 12, middle + 1, f"{fold}: {balance.text}", va="center")
+    full = columns == PLAIN
+    axes.text(names, middle, NO_SKILL if full else "No skill: chance, base rate of positives", va="center")
+    for place, metric in zip(places, ("auroc", "average_precision"), strict=False):
+        axes.text(place, middle, style.number(reading.no_skill(metric, rates)), va="center")
+    for number, note in enumerate(notes, 1):
+        axes.text(names, middle + number, note, va="center")

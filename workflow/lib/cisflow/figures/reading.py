@@ -85,6 +85,52 @@ def headline_target(frame, path):
     return "mean"
 
 
+def published(path, rows):
+    """{model: (AUROC, AUPRC)} of the published numbers, NaN where a row has none.
+
+    Parameters
+    ----------
+    path : table of model, features, auroc and auprc.
+    rows : {our model: {"model", "features"}}: the row that answers to each.
+
+    Raises
+    ------
+    InputError : the table has no such row, or two.
+    """
+    frame = table(path, ("model", "features"), ("auroc", "auprc"))
+    found = {}
+    for model, row in rows.items():
+        same = matching(frame, model=row["model"], features=row["features"])
+        if len(same) != 1:
+            known = listing([f"{one.model} on {one.features}" for one in frame.itertuples()], 12)
+            raise InputError(
+                f"{path}: {len(same)} rows of model '{row['model']}' and features '{row['features']}', named for "
+                f"'{model}'; expected one of {known}"
+            )
+        found[model] = float(same["auroc"].iloc[0]), float(same["auprc"].iloc[0])
+    return found
+
+
+def composition(k):
+    """What a baseline on k-mers of length k sees."""
+    return "GC content" if k == 1 else f"{k}-mers"
+
+
+def close_baselines(path, dataset, target, metric="auroc"):
+    """The rows of the table of comparisons in which a baseline, model_b, comes close to model_a on the test fold."""
+    names = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b")
+    rows = table(path, names, ("difference", "close", "baseline"))
+    rows = matching(rows, dataset=dataset, fold="test", target=target, metric=metric)
+    return rows[(rows["baseline"] == 1) & (rows["close"] == 1)].reset_index(drop=True)
+
+
+def as_published(metrics):
+    """The rows whose strands count by themselves; of models without single strands those of both, averaged."""
+    separate = matching(metrics, strands="separate")
+    others = matching(metrics, strands="averaged")
+    return pd.concat([separate, others[~others["model"].isin(separate["model"])]], ignore_index=True)
+
+
 class Balance(NamedTuple):
     """How many sequences a fold holds.
 

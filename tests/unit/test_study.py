@@ -1,0 +1,259 @@
+"""The page of a study: numbers planted in the tables come out in its sentences, and in none that are not there."""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cisflow import families, features, files, study
+from cisflow.__main__ import main
+from cisflow.errors import InputError
+
+SPLITS = ("published", "chromosome")
+# AUROC of strands as rows on the published split, then averaged on the published and on the honest one.
+AUROC = {"fsei": (0.810, 0.820, 0.790), "attention": (0.780, 0.785, 0.770), "lr_tf": (None, 0.805, 0.800)}
+AUROC |= {"gc": (None, 0.640, 0.630)}
+MODELS = {
+    "fsei": {"architecture": "FSei", "pretrained": "sei.pth", "freeze": True, "seeds": [1, 2]},
+    "attention": {"architecture": "AttentionConv", "seeds": [1, 2]},
+    "lr_tf": {"classifier": "logistic_regression", "features": "sei", "settings": {"standardise": False}},
+    "gc": {"classifier": "logistic_regression", "features": "gc"},
+}
+PUBLISHED = {"fsei": ("FSei", 0.815, 0.654), "lr_tf": ("LR", 0.900, 0.636)}
+
+
+def metric_rows():
+    """Rows of metrics.tsv: average precision is AUROC - 0.2 and its area by trapezoids 0.01 more."""
+    rows = []
+    for model, (single, *averaged) in AUROC.items():
+        several = len(MODELS[model].get("seeds", [1]))
+        places = [("published", "separate", single), *zip(SPLITS, ("averaged",) * 2, averaged, strict=True)]
+        for split, strands, auroc in places:
+            if auroc is None:
+                continue
+            values = {"auroc": auroc, "average_precision": auroc - 0.2, "auprc_trapezoid": auroc - 0.19}
+            values |= {"calibration_error": 1 - auroc, "calibration_slope": 0.9 if model == "fsei" else 1.1}
+            for metric, value in values.items():
+                known = metric != "calibration_error"
+                rows.append(
+                    {"dataset": "demo", "split": split, "model": model, "fold": "test", "target": "ir", "seed": "mean"}
+                    | {"strands": strands, "metric": metric, "value": value, "n": 200, "n_positive": 50}
+                    | {"lower": value - 0.012 if known else None, "upper": value + 0.013 if known else None}
+                    | {"minimum": value - 0.004, "maximum": value + 0.005, "n_seeds": several}
+                )
+    return rows
+
+
+def comparison_rows(close):
+    rows = []
+    for split, (a, b) in itertools.product(SPLITS, itertools.combinations(AUROC, 2)):
+        difference = AUROC[a][1] - AUROC[b][1]
+        same = {a, b} == {"fsei", "lr_tf"}
+        row = {"dataset": "demo", "split": split, "fold": "test", "target": "ir", "metric": "auroc", "model_a": a}
+        row |= {"model_b": b, "difference": difference, "lower": difference - 0.02, "upper": difference + 0.02}
+        row |= {"p_holm": 0.3 if same else 0.01, "delong_holm": 0.2 if same else 0.001}
+        rows.append(row | {"close": int(b == "gc" and a in close), "baseline": int(b == "gc")})
+    return rows
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A dataset of 400 windows, 100 of them positive, half of them for testing, with its tables."""
+    ids = [f"w{i}" for i in range(400)]
+    files.write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ids}))
+    files.write_array(tmp_path / "targets.npy", (np.arange(400) % 4 == 0).astype(np.float32)[:, None])
+    folds = np.repeat(["train", "valid", "test"], (150, 50, 200))
+    checks = [("overlap", "train", 31, ""), ("near_duplicate", "train", 0, ""), ("sei_trained", "", 200, "")]
+    for number, split in enumerate(SPLITS):
+        files.write_table(tmp_path / "splits" / f"{split}.tsv", pd.DataFrame({"id": ids, "fold": folds}))
+        rows = [
+            {"check": check, "fold": "test", "other": other, "count": count + number, "n": 200, "note": note}
+            | {"fraction": (count + number) / 200}
+            for check, other, count, note in checks
+        ]
+        unknown = {"check": "shared_gene", "fold": "test", "other": "train", "n": 0, "note": "no gene annotation given"}
+        frame = pd.DataFrame([*rows, unknown])
+        files.write_table(tmp_path / "splits" / f"{split}.leakage.tsv", frame.astype({"count": "Int64"}))
+    files.write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
+    files.write_table(tmp_path / "evaluation" / "comparisons.tsv", pd.DataFrame(comparison_rows(["attention"])))
+    names = ["K562 | CTCF | ENCODE", "K562 | DNase.hot | Roadmap", "H9 | FAIRE | ENCODE", "H9 | H1.2 | x"]
+    table = pd.DataFrame({"name": names, "group": [features.sei_group(name) for name in names]})
+    files.write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
+    rows = [{"model": name, "features": "x", "auroc": a, "auprc": b} for name, a, b in PUBLISHED.values()]
+    files.write_table(tmp_path / "published.tsv", pd.DataFrame(rows))
+    return tmp_path
+
+
+def settings(**changes):
+    rows = {model: {"model": row[0], "features": "x"} for model, row in PUBLISHED.items()}
+    entry = {"splits": dict(zip(("published", "honest"), SPLITS, strict=True)), "published": rows, "same_data": True}
+    return {
+        "dataset": "demo",
+        "study": entry | changes,
+        "splits": list(SPLITS),
+        "models": MODELS,
+        "baselines": {"gc": 1},
+        "resamples": 5000,
+        "extractors": {"sei": "legacy"},
+        "figures": ["study_comparison.svg"],
+    }
+
+
+def written(folder, **changes):
+    return study.page(study.read(folder, folder / "published.tsv", settings(**changes)))
+
+
+def section(text, title):
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def change(folder, edit, name="metrics"):
+    path = folder / "evaluation" / f"{name}.tsv"
+    files.write_table(path, edit(pd.read_csv(path, sep="\t")))
+
+
+def test_data_are_counted(folder):
+    text = section(written(folder), "Data")
+    assert "400 windows, of which 100 (25.0%) are positive for target `ir`" in text
+    assert "| `chromosome` | test | 200 | 50 | 25.0% |" in text
+    assert "not the data" not in text
+    assert "**These are not the data of the published study.**" in written(folder, same_data=False)
+
+
+def test_published_numbers_stand_beside_ours(folder):
+    text = section(written(folder), "What was reproduced")
+    # FSei: strands as rows; the classifier, which has no single ones: averaged.
+    assert (
+        "| `fsei` | 0.815 | 0.810 (0.798 to 0.823) | -0.005 | 0.654 | 0.620 (0.608 to 0.633) | -0.034 |" in text
+        and "| `lr_tf` | 0.900 | 0.805 (0.793 to 0.818) | -0.095 | 0.636 | 0.615 (0.603 to 0.628) | -0.021 |" in text
+    )
+    assert "The published AUROC lies in our interval for 1 of 2 models; not for `lr_tf`." in text
+    assert "The published AUPRC lies in our interval for 0 of 2 models; not for `fsei` and `lr_tf`." in text
+    assert "No published number answers to `attention`." in text
+
+
+def test_each_change_is_measured_by_itself(folder):
+    text = section(written(folder), "What changed, and why")
+    assert "trapezoids give +0.010 on average" in text
+    assert "changes AUROC by +0.007 on average, from +0.005 (`attention`) to +0.010 (`fsei`)" in text
+    assert "AUROC changes by -0.017 on average, from -0.030 (`fsei`) to -0.005 (`lr_tf`)" in text
+    assert "2 models were trained with several seeds" in text and "0.786 to 0.795 over 2 seeds" in text
+    assert "`lr_tf` ran with one seed, so that its spread is not known." in text
+    assert "| `gc` | `chromosome` | 0.630 (0.618 to 0.643) | one | 0.430 (0.418 to 0.443) |" in text
+    assert "base rates" not in text
+
+
+def test_a_baseline_that_comes_close_is_named(folder):
+    text = section(written(folder), "What composition alone can do")
+    line = "`gc` sees GC content alone and has AUROC 0.630 (0.618 to 0.643) on `chromosome`. "
+    assert line + "**It comes close to 1 of 3 models**: `attention` (+0.145)." in text
+    change(folder, lambda frame: frame.assign(close=0), "comparisons")
+    text = section(written(folder), "What composition alone can do")
+    assert "close to none of 3 models: the nearest, `attention`, is better by 0.145 (0.125 to 0.165)" in text
+
+
+def test_leakage_is_counted_and_what_is_not_known_says_why(folder):
+    text = section(written(folder), "What the folds have in common")
+    assert "`published`: 31 of 200 test windows (15.5%) share a base of the genome with a training window." in text
+    assert "`chromosome`: 1 of 200 test windows (0.5%) are nearly the same sequence as a training window." in text
+    assert "`published`: 200 of 200 test windows (100.0%) lie on a chromosome that Sei was trained on." in text
+    assert text.count("lie on a gene that has a training window too is not known (no gene annotation given)") == 2
+
+
+def test_calibration_and_pairs(folder):
+    text = written(folder)
+    assert "from 0.200 (`lr_tf`) to 0.230 (`attention`)" in section(text, "Calibration")
+    assert "too sure, for 1 of 3 models" in section(text, "Calibration")
+    pairs = section(text, "Which models differ")
+    assert "`published`: of 6 pairs of models, 5 differ in AUROC after Holm's adjustment" in pairs
+    assert "5 by DeLong's test. The highest AUROC is that of `fsei`; `lr_tf` cannot be told from it." in pairs
+    few = settings() | {"resamples": 100}
+    pairs = study.page(study.read(folder, folder / "published.tsv", few))
+    assert f"the bootstrap's least adjusted p-value is {12 / 101:.3f}" in pairs
+
+
+def test_notes_are_those_of_the_models_at_hand(folder):
+    text = section(written(folder), "What to know of the models")
+    assert "`fsei` starts from the weights of `sei.pth`, which stay as they are." in text
+    assert "`attention` attends along the sequence." in text
+    assert "the 4 targets of group TF hold 2 accessibility tracks and 1 histone track" in text
+    assert "DNABERT" not in text and "standardised" not in text and "search" not in text
+    with_others = settings()
+    with_others["models"] = {
+        "bert": {"architecture": "DNABERT2"},
+        "lr": {"classifier": "logistic_regression", "settings": {}},
+        "boosted": {"classifier": "lightgbm", "tune": {}},
+    }
+    text = study.page(study.read(folder, folder / "published.tsv", with_others))
+    assert "`bert` starts from random weights. The published DNABERT-2 was very probably" in text
+    assert "- `lr`: features are standardised" in text and "- `boosted`: the folds of the search" in text
+    assert "attends along" not in text
+
+
+def test_figures_are_linked(folder):
+    assert "- [study_comparison](figures/study_comparison.svg)" in section(written(folder), "Figures")
+
+
+def test_what_is_missing_is_said_and_never_printed_as_nan(folder):
+    path = folder / "published.tsv"
+    files.write_table(path, files.read_table(path).assign(auprc=np.nan))
+    change(folder, lambda frame: frame[(frame["model"] != "fsei") & (frame["metric"] != "calibration_slope")])
+    change(folder, lambda frame: frame.assign(delong_holm=np.nan, p_holm=np.nan), "comparisons")
+    text = written(folder)
+    assert "nan" not in text.lower()
+    assert "| `fsei` | 0.815 | not known | not known | none | not known | none |" in text
+    assert "No model has both a published AUPRC and ours." in text
+    text = written(folder, published={})
+    assert "nan" not in text.lower() and "The config names no published number for any model." in text
+    change(folder, lambda frame: frame.assign(value=np.nan, lower=np.nan, upper=np.nan))
+    assert "nan" not in written(folder).lower()
+
+
+def test_base_rates_that_differ_are_named(folder):
+    path = folder / "splits" / "chromosome.tsv"
+    table = files.read_table(path)
+    table["fold"] = np.repeat(["test", "valid", "train"], (160, 40, 200))
+    files.write_table(path, table)
+    assert "base rates" not in section(written(folder), "What changed, and why")
+    files.write_array(folder / "targets.npy", (np.arange(400) >= 120).astype(np.float32)[:, None])
+    text = section(written(folder), "What changed, and why")
+    assert "The base rates of the test folds differ (100.0% against 25.0%)" in text
+
+
+def test_a_published_row_that_does_not_exist_is_refused(folder):
+    with pytest.raises(InputError, match="0 rows of model 'Sei' and features 'x', named for 'fsei'.*FSei on x, LR on"):
+        written(folder, published={"fsei": {"model": "Sei", "features": "x"}})
+
+
+def test_the_command_writes_the_same_bytes_twice(folder):
+    options = ["--folder", str(folder), "--published", str(folder / "published.tsv")]
+    options += ["--settings", json.dumps(settings())]
+    for name in ("a.md", "b.md"):
+        assert main(["study", *options, "--output", str(folder / name)]) == 0
+    assert (folder / "a.md").read_bytes() == (folder / "b.md").read_bytes() == written(folder).encode()
+
+
+@pytest.mark.parametrize(
+    ("target", "family"),
+    [
+        ("LNCaP-abl | POLR2A | Cistrome ID:1", "Pol II"),
+        ("K562 | Pol2(phosphoS2) | ENCODE", "Pol II"),
+        ("K562 | Pol3 | ENCODE", "other"),
+        ("HUVEC | c-Myc | ENCODE", "MYC"),
+        ("293T | ZNF101 | Cistrome ID:2", "zinc finger"),
+        ("MCF-7 | ZMYND11 | x", "other"),
+        ("CTCF", "CTCF"),
+        ("ZNF143", "zinc finger"),
+        ("H3K4me3 | FOXA1 | x", "other"),
+    ],
+)
+def test_families_are_read_from_the_factor(target, family):
+    assert families.family(target) == family
+
+
+@pytest.mark.parametrize("assay", ["H3K27ac", "H2A.Z", "CENPA", "H1.4", "DNase", "DNase.hot", "ATAC-seq", "FAIRE"])
+def test_families_agree_with_the_corrected_groups(assay):
+    assert families.family(f"K562 | {assay} | x") == features.sei_group(f"K562 | {assay} | x", "corrected")

@@ -1,0 +1,170 @@
+"""Which targets of an extractor a classifier goes by: the largest weights, and their sums by group, sample, family."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from cisflow import families, files
+from cisflow.errors import InputError
+from cisflow.figures import reading, style
+
+COLOURS = {
+    "Pol II": style.BLUE,
+    "MYC": style.VERMILLION,
+    "zinc finger": style.GREEN,
+    "CTCF": style.ORANGE,
+    "histone": style.PURPLE,
+    "accessibility": style.SKY,
+    "other": style.GREY,
+}
+LABELS = {
+    "Pol II": "Pol II (POLR2A and others)",
+    "zinc finger": "Zinc finger (ZNF, ZBTB and others)",
+    "histone": "Histone",
+    "accessibility": "Accessibility",
+    "other": "Other",
+}
+WEIGHTS = {"logistic_regression": "Weight", "lightgbm": "Splits that use the target"}
+FAMILY = "By factor family"
+# Lowest weights shown below the highest, and bars of a panel of sums at most.
+LOWEST, BARS = 5, 8
+NAME_WIDTH, GROUP_WIDTH = 32, 22
+ROW = 3.7
+MARGIN, LEFT, TITLE = 2, 50, 8
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : weights: paths of weights.tsv, one a seed, of which the mean is shown; targets: path of the features'
+        targets.tsv, for groups.
+    settings : model, split, classifier; n: how many of the highest weights; standardised: whether a weight is
+        per standard deviation of its target.
+    """
+    reading.demand("top_targets", "inputs", inputs, ("weights", "targets"))
+    reading.demand("top_targets", "settings", settings, ("model", "split", "classifier"))
+    table = signal(inputs["weights"], inputs["targets"])
+    if not table["size"].sum():
+        return style.explained(
+            f"No target carries a signal: all {len(table)} weights of model '{settings['model']}' on split "
+            f"'{settings['split']}' are zero.",
+            width=style.DOUBLE,
+        )
+    shown = chosen(table, settings.get("n", 20))
+    parts = [("By group", shares(table, "group")), (FAMILY, shares(table, "family"))]
+    if (table["biosample"] != "").any():
+        parts.append(("By biosample", shares(table, "biosample")))
+    rows = max(len(shown) + 1, sum(len(part) for _, part in parts) + 4.2 * (len(parts) - 1))
+    key = 4.0 * -(-table["family"].nunique() // 3) + 6
+    figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * rows + 10 + key, layout=None)
+    bars = style.place(figure, MARGIN + LEFT, TITLE, 48, ROW * rows)
+    label = WEIGHTS[settings["classifier"]]
+    draw_targets(bars, shown, rows, f"{label} per standard deviation" if settings.get("standardised") else label)
+    style.panel(bars, "a", "Highest and lowest weights" if (shown["weight"] < 0).any() else "Highest weights")
+    top = TITLE
+    for letter, (title, part) in zip("bcd", parts, strict=False):
+        height = ROW * len(part)
+        axes = style.place(figure, 142, top, 36, height)
+        draw_shares(axes, part, by_family=title == FAMILY, last=title == parts[-1][0])
+        style.panel(axes, letter, title)
+        top += height + 4.2 * ROW
+    draw_key(figure, table, shown)
+    return figure
+
+
+def signal(paths, targets):
+    """Frame of name, weight (mean over seeds), size (mean absolute weight), group, biosample and family.
+
+    Raises
+    ------
+    InputError : the weights of two seeds, or the weights and the targets, do not name the same targets.
+    """
+    tables = [reading.table(path, ("name",), ("weight",)) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if table["name"].tolist() != tables[0]["name"].tolist():
+            raise InputError(f"{path}: its targets are not those of {paths[0]}, in their order")
+    known = files.read_table(targets, ("name", "group"), ("name", "group"))
+    groups = dict(zip(known["name"], known["group"], strict=True))
+    names = tables[0]["name"]
+    absent = [name for name in names if name not in groups]
+    if absent:
+        raise InputError(f"{paths[0]}: target '{absent[0]}' is not in {targets} ({len(absent)} are not)")
+    values = np.array([table["weight"].to_numpy() for table in tables])
+    return pd.DataFrame(
+        {
+            "name": names,
+            "weight": values.mean(axis=0),
+            "size": np.abs(values).mean(axis=0),
+            "group": [groups[name] for name in names],
+            "biosample": [families.biosample(name) for name in names],
+            "family": [families.family(name) for name in names],
+        }
+    )
+
+
+def chosen(table, n):
+    """The n highest weights, then the LOWEST lowest ones below zero, highest first."""
+    ordered = table.sort_values(["weight", "name"], ascending=[False, True], kind="stable")
+    high = ordered[ordered["weight"] != 0].head(n)
+    rest = ordered.drop(high.index)
+    return pd.concat([high, rest[rest["weight"] < 0].tail(LOWEST)], ignore_index=True)
+
+
+def shares(table, column):
+    """Rows of the values of a column with the largest share of the signal: share, of_targets and the name."""
+    total = table.groupby(column).agg(size=("size", "sum"), n=("name", "size")).reset_index(names="label")
+    total = total.sort_values(["size", "label"], ascending=[False, True], kind="stable")
+    total["share"], total["of_targets"] = total["size"] / total["size"].sum(), total["n"] / total["n"].sum()
+    return total.head(BARS).reset_index(drop=True)
+
+
+def draw_targets(axes, shown, rows, label):
+    places = np.arange(len(shown))
+    axes.barh(places, shown["weight"], 0.72, color=[COLOURS[family] for family in shown["family"]], linewidth=0)
+    axes.axvline(0, color=style.GREY, linewidth=0.6)
+    axes.set_yticks(places, [_title(name) for name in shown["name"]])
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(axis="y", length=0)
+
+
+def _title(name):
+    """`HepG2 ZNF274` of `HepG2 | ZNF274 | ENCODE`; a long sample is cut before what it measures."""
+    measured = shortened(families.assay(name), NAME_WIDTH if "|" not in name else 18)
+    return f"{shortened(families.biosample(name), NAME_WIDTH - 1 - len(measured))} {measured}".strip()
+
+
+def draw_shares(axes, part, by_family, last):
+    places = np.arange(len(part))
+    colours = [COLOURS[label] if by_family else style.SKY for label in part["label"]]
+    axes.barh(places, part["share"], 0.72, color=colours, linewidth=0)
+    axes.plot(part["of_targets"], places, "|", color=style.BLACK, markersize=9, markeredgewidth=1.6)
+    axes.set_yticks(places, [shortened(label or "none", GROUP_WIDTH) for label in part["label"]])
+    axes.set_ylim(len(part) - 0.5, -0.5)
+    axes.set_xlim(0, max(0.05, 1.08 * part[["share", "of_targets"]].to_numpy().max()))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(axis="y", length=0)
+    if last:
+        axes.set_xlabel("Share of all")
+
+
+def shortened(name, width):
+    return name if len(name) <= width else name[: width - 1] + "\u2026"
+
+
+def draw_key(figure, table, shown):
+    present = [family for family in COLOURS if (table["family"] == family).any()]
+    handles = [Patch(color=COLOURS[family], label=LABELS.get(family, family)) for family in present]
+    title = f"{len(shown)} of {len(table):,} targets in a. Bars of the other panels: share of the sum of |weight|; "
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=3,
+        title=title + "black line: share of the targets.",
+        title_fontsize=style.TEXT,
+        alignment="left",
+    )
