@@ -133,18 +133,21 @@ def taylor(folder, repeats):
         except plan.Unplannable as error:
             print(f"\ntaylor: {path.relative_to(folder)}: {error}")
             continue
-        print(f"\ntaylor: {path.relative_to(folder)}, {len(codes)} x {codes.shape[1]} bp, against exact ISM; shares of time")
+        case = f"{path.relative_to(folder)}, {len(codes)} x {codes.shape[1]} bp"
+        print(f"\ntaylor: {case}, against exact ISM; shares of time")
         print(f"{'layer':>8} {'mean r':>7} {'sd':>6} {'above TISM':>11} {'CPU s':>7} {'of exact':>9} {'of plain':>9}")
         targets = np.arange(min(model.n_outputs, EXPLAINED_TARGETS))
         plain_seconds = timed(lambda model=model: plain(model, codes), repeats)[0] * 3 * codes.size / PLAIN_MUTANTS
-        exact_seconds, expected = timed(lambda model=model: exact.exact_ism(model, codes, targets).effects, repeats)
+        exact_seconds, expected = timed(
+            lambda model=model, t=targets: exact.exact_ism(model, codes, t).effects, repeats
+        )
         first = None
         for layer in layers:
             if layer == "output":
                 seconds, found = exact_seconds, expected
             else:
                 seconds, found = timed(
-                    lambda layer=layer, model=model: exact.taylor_ism(model, codes, targets, layer), repeats
+                    lambda layer=layer, model=model, t=targets: exact.taylor_ism(model, codes, t, layer), repeats
                 )
             r = agreement(found, expected)
             first = r.mean() if first is None else first
