@@ -30,6 +30,8 @@ pytestmark = pytest.mark.slow
 # Pieces of the demo's genome, 50 kb each, rich in introns that other transcripts retain.
 PIECES = [("chr22", 20070000), ("chr3", 42640000), ("chr4", 104040000), ("chr5", 125780000)]
 PIECE = 50000
+# Places of variants on the piece of chr22.
+SITES = (500, 20000, 49000)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 METRICS = {
     "auroc": roc_auc_score,
@@ -47,7 +49,11 @@ TABLES = {
     "splits/*.leakage.tsv": "leakage",
     "near_duplicates.tsv": "near_duplicates",
     "features/*/targets.tsv": "features_targets",
+    "features/*/sequence_classes.tsv": "sequence_classes",
+    "*/variants.tsv": "variants",
+    "*/class_scores.tsv": "class_scores",
     "models/*/*/*/history.tsv": "history",
+    "models/*/*/*/tuning.tsv": "tuning",
     "models/*/*/*/predictions.tsv": "predictions",
     "evaluation/metrics.tsv": "metrics",
     "evaluation/curves.tsv": "curves",
@@ -75,6 +81,10 @@ resources:
   reporters.csv: {url: data/reporters.csv}
   sites.bed: {url: data/sites.bed}
   events.tsv: {url: data/events.tsv}
+  variants.vcf: {url: data/variants.vcf}
+  classes.npy: {url: data/classes.npy}
+  classes.txt: {url: data/classes.txt}
+  histone.npy: {url: data/histone.npy}
   jaspar.meme: {url: resources/demo/JASPAR2024_CORE_vertebrates_non-redundant.meme.gz}
 
 datasets:
@@ -83,7 +93,13 @@ datasets:
     window: 200
     splits:
       random: {kind: random, valid: 0.2, test: 0.3, seed: 1}
-    models: [regression, boosting]
+    models: [regression, boosting, searched]
+    study:
+      splits: {published: random, honest: random}
+      published:
+        boosting: {model: LGBM, features: TF}
+      sets:
+        classifiers: [regression, boosting]
   introns:
     source: {kind: annotation, annotation: genes.gtf, genome: genome.fa, anchor: donor}
     window: 100
@@ -141,12 +157,28 @@ models:
   regression: {classifier: logistic_regression, features: outputs}
   gc_only: {classifier: logistic_regression, features: gc}
   boosting: {classifier: lightgbm, features: outputs, settings: {n_estimators: 20, min_child_samples: 5}}
+  searched:
+    classifier: lightgbm
+    features: outputs
+    tune: {n_trials: 2, n_startup: 1, n_folds: 2}
 
 features:
   outputs:
     model: small
     trained_on: {dataset: factors, split: random}
+    length: 120
+    classes: classes.npy
+    class_names: classes.txt
+    histone: histone.npy
+  plain:
+    model: small
+    trained_on: {dataset: factors, split: random}
+    length: 120
   gc: {kind: composition}
+
+variants:
+  classed: {vcf: variants.vcf, genome: genome.fa, features: outputs}
+  plain: {vcf: variants.vcf, genome: genome.fa, features: plain}
 
 evaluation: {resamples: 100}
 
@@ -199,7 +231,13 @@ def write_data(folder):
         for at in spread_over(start, 5000):
             rows.append(f"g\t({at},{at + 200})\t({at + 201},{at + 1500})\t({at + 1501},{at + 1700})\t+\t{chrom}")
     (folder / "events.tsv").write_text("\n".join(rows) + "\n")
-    bases = pieces["chr22"][1]
+    start, bases = pieces["chr22"]
+    rows = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    rows += [f"chr22\t{start + at + 1}\tv{at}\t{bases[at]}\t{'CGTA'['ACGT'.index(bases[at])]}\t.\t.\t." for at in SITES]
+    (folder / "variants.vcf").write_text("\n".join(rows) + "\n")
+    np.save(folder / "classes.npy", np.array([[3.0, 4.0], [1.0, 0.0]], dtype=np.float32))
+    (folder / "classes.txt").write_text("E1 Enhancer\nP Promoter\n")
+    np.save(folder / "histone.npy", np.array([1]))
     rows = [f"r{number},{bases[300 * number :][:60]},{number % 2}" for number in range(150)]
     (folder / "reporters.csv").write_text("\n".join(["header,sequence,label", *rows]) + "\n")
 
@@ -375,7 +413,7 @@ def test_features_are_the_outputs_of_the_network_on_each_window(finished):
 
 def test_predictions_are_of_the_windows_of_their_dataset(finished):
     paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
-    assert len(paths) == 8
+    assert len(paths) == 9
     for path in paths:
         folder, split = path.parents[4], path.parents[1].name
         frame, table = text(folder / "windows.tsv"), text(path)
@@ -445,8 +483,8 @@ def test_a_search_without_motifs_says_why(finished):
 def test_figures_are_whole_images(finished):
     paths = sorted((finished / "results").glob("*/figures/*.svg"))
     # A comparison and a leakage figure a dataset, three figures a split, learning curves of three datasets, four of
-    # the one explained.
-    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4
+    # the one explained, five beside the published study.
+    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 5
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
@@ -511,7 +549,8 @@ def fed_by_motif_cnn(rule, output):
 
 def fed_by_classifiers(rule, output):
     figures = ("performance_curves", "model_comparison", "robustness", "calibration")
-    evaluated = {"fit", "evaluate", *(f"figure_{name}" for name in figures)}
+    figures += ("study_curves", "study_comparison", "top_targets")
+    evaluated = {"tune", "fit", "evaluate", "study", *(f"figure_{name}" for name in figures)}
     named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible"))
     return (rule in evaluated and named) or rule == "stack_metrics"
 
