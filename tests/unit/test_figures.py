@@ -1210,7 +1210,7 @@ class Wildcards(SimpleNamespace):
     """Stands for Snakemake's."""
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "tables", "workflow"])
+@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "study", "tables", "workflow"])
 def test_captions_are_valid_and_name_their_dataset(name):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
