@@ -44,8 +44,23 @@ NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in 
 OWN = DEMO["datasets"]["ctcf"]
 KINDS = "['fasta', 'bed', 'table', 'annotation', 'events', 'planted']"
 
+STUDY = {"splits": {"published": "random", "honest": "chromosome"}}
+ROW = {"model": "LR", "features": "TF"}
+
 # What is wrong -> (edit of the demo's config, the line).
 MISTAKES = {
+    "study on a split that is not there": (
+        change(*CTCF, "study", to={"splits": {"published": "published", "honest": "chromosome"}}),
+        f"datasets.ctcf.study.splits.published: 'published' is not defined; expected one of {listed(OWN['splits'])}",
+    ),
+    "published number of a model that is not there": (
+        change(*CTCF, "study", to=STUDY | {"published": {"fsei": ROW}}),
+        f"datasets.ctcf.study.published: 'fsei' is not defined; expected one of {listed(OWN['models'])}",
+    ),
+    "set with a model that is not there": (
+        change(*CTCF, "study", to=STUDY | {"sets": {"both": ["basset", "motif_cnn"]}}),
+        f"datasets.ctcf.study.sets.both: 'motif_cnn' is not defined; expected one of {listed(OWN['models'])}",
+    ),
     "unknown key at the top": (
         change("dataset", to={}),
         "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, variants, "

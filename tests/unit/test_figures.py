@@ -1039,6 +1039,94 @@ def test_a_match_outside_the_database_is_refused(tmp_path):
         drawn("discovered_motifs", inputs, RUN)
 
 
+# Beside a published study
+
+
+def test_performance_says_published_numbers_and_draws_the_set_alone(tmp_path):
+    inputs = with_published(tmp_path, MODELS[:4])
+    rows = study_settings(MODELS[:4])["study"]["published"]
+    del rows[MODELS[1]]
+    whole = drawn("performance_curves", inputs, SPLIT)
+    figure = drawn("performance_curves", inputs, SPLIT | {"models": MODELS[:2], "published": rows, "same_data": True})
+    text = svg_text(figure)
+    assert "0.800, 0.600" in text and "0.790, 0.600" not in text and MODELS[2] + "\n" not in text
+    assert "Published: on the same data, each strand a row" in text
+    # A set keeps the colours of the whole.
+    lines = [{line.get_label(): line.get_color() for line in each.axes[0].lines} for each in (figure, whole)]
+    assert all(lines[0][model] == lines[1][model] for model in MODELS[:2])
+    assert "Published: on other data" in svg_text(drawn("performance_curves", inputs, SPLIT | {"published": rows}))
+
+
+def test_study_comparison_draws_each_way_to_measure(tmp_path):
+    models = [*MODELS[5:9], "LR on GC"]
+    inputs = study(tmp_path, models)
+    figure = drawn("study_comparison", inputs, study_settings(models))
+    table = reading.table(inputs["metrics"], reading.METRICS, ("value", "lower", "upper"))
+    table = table[(table["seed"] == "mean") & table["model"].isin(models[:-1])]
+    ways = {
+        "s": {"split": "random", "strands": "separate"},
+        "o": {"split": "random", "strands": "averaged"},
+        "^": {"split": "chromosome", "strands": "averaged"},
+    }
+    for axes, published, right in zip(
+        figure.axes, ("auroc", "auprc_trapezoid"), ("auroc", "average_precision"), strict=True
+    ):
+        for marker, where in ways.items():
+            rows = reading.matching(table, **where, metric=published if marker == "s" else right)
+            (line,) = [line for line in axes.lines if line.get_marker() == marker]
+            np.testing.assert_allclose(np.sort(line.get_xdata()), np.sort(rows["value"]))
+        (paper,) = [line for line in axes.lines if line.get_marker() == "D"]
+        expected = [0.77, 0.78, 0.79, 0.8] if published == "auroc" else [0.6] * 4
+        np.testing.assert_allclose(np.sort(paper.get_xdata()), expected)
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == models[:-1]
+
+
+def test_study_comparison_says_where_composition_comes_close_and_whose_data_it_is(tmp_path):
+    inputs = study(tmp_path, MODELS[:4], close=MODELS[1:2])
+    text = svg_text(drawn("study_comparison", inputs, study_settings(MODELS[:4])))
+    assert f"{MODELS[3]}, which sees GC content alone, comes close in AUROC on chromosome to {MODELS[1]}." in text
+    assert "measured on other data" in text and "Published (other data)" in text
+    plain = study(tmp_path, MODELS[:4])
+    text = svg_text(drawn("study_comparison", plain, study_settings(MODELS[:4], same_data=True))).replace("\n", " ")
+    assert "comes close" not in text and "other data" not in text
+    assert f"{MODELS[3]}: GC content alone, chromosome, 95% interval" in text
+
+
+def test_top_targets_are_the_highest_and_lowest_weights_in_the_colours_of_their_families(tmp_path):
+    inputs = weight_tables(tmp_path, TARGETS, 2)
+    figure = drawn("top_targets", inputs, WEIGHTS | {"n": 7})
+    mean = np.mean([pd.read_csv(path, sep="\t")["weight"] for path in inputs["weights"]], axis=0)
+    bars = figure.axes[0].patches
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [*mean[:7], *mean[-5:]])
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[:5] == ["HepG2 ZNF274", "293T ZNF101", "K562 Pol2(phosphoS2)", "LNCaP MYC", "NHEK CTCF"]
+    colours = [bar.get_facecolor() for bar in bars]
+    assert colours[0] == colours[1] and len({*colours[1:8]}) == 7
+
+
+def test_shares_of_the_signal_are_those_of_absolute_weights(tmp_path):
+    module = import_module("cisflow.figures.top_targets")
+    table = module.signal(*weight_tables(tmp_path, TARGETS, 1).values())
+    for column in ("group", "family"):
+        part = module.shares(table, column)
+        np.testing.assert_allclose(part[["share", "of_targets"]].sum(), 1)
+    total = table["weight"].abs().sum()
+    part = module.shares(table, "biosample").set_index("label")
+    k562 = np.linspace(1, -0.4, len(TARGETS))[[2, 6]].sum() / total
+    np.testing.assert_allclose(part.loc["K562", ["share", "of_targets"]].to_list(), [k562, 2 / len(TARGETS)], rtol=1e-6)
+
+
+def test_weights_of_other_targets_are_refused(tmp_path):
+    inputs = weight_tables(tmp_path, FACTORS, 2)
+    table = files.read_table(inputs["weights"][1])
+    files.write_table(inputs["weights"][1], table[::-1])
+    with pytest.raises(InputError, match="weights1.tsv: its targets are not those of .*weights0.tsv"):
+        drawn("top_targets", inputs, WEIGHTS)
+    files.write_table(inputs["targets"], files.read_table(inputs["targets"]).iloc[1:])
+    with pytest.raises(InputError, match="target 'CTCF' is not in .*targets.tsv .1 are not."):
+        drawn("top_targets", inputs | {"weights": inputs["weights"][:1]}, WEIGHTS)
+
+
 # Top factors
 
 
@@ -1122,7 +1210,7 @@ class Wildcards(SimpleNamespace):
     """Stands for Snakemake's."""
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "tables", "workflow"])
+@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "study", "tables", "workflow"])
 def test_captions_are_valid_and_name_their_dataset(name):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)

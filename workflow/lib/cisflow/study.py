@@ -211,8 +211,8 @@ def data(tables):
         )
     published, honest = roles(tables)
     lines.append(
-        f"Split `{published}` stands for the published one, `{honest}` for the one whose test fold the training fold "
-        "tells least of.\n"
+        f"Split `{published}` stands for the published one, `{honest}` for the one whose test fold has the "
+        "least in common with its training fold.\n"
     )
     rows = [
         (
@@ -241,7 +241,10 @@ def reproduced(tables):
         f"Measured as published: split `{published}`, each strand of a sequence a row of its own where the model has "
         "single strands, area under the precision-recall curve (AUPRC) by trapezoids."
     ]
-    for number, (name, found) in enumerate(areas.items()):
+    same = tables.settings["study"].get("same_data")
+    if not same:
+        lines.append("On other data, whether a published number lies in our interval means nothing, so it is not said.")
+    for number, (name, found) in enumerate(areas.items() if same else ()):
         pairs = {model: pair[number] for model, pair in known.items() if model in found and np.isfinite(pair[number])}
         inside = [model for model in pairs if found[model].lower <= pairs[model] <= found[model].upper]
         outside = [model for model in pairs if model not in inside]
@@ -315,7 +318,8 @@ def changed(tables):
             f"study used one. Their AUROC on `{honest}` differs most for `{widest}`: {value(row.minimum)} to "
             f"{value(row.maximum)} over {row.n_seeds:.0f} seeds."
         )
-    once = [model for model in models if model not in several]
+    counted = [*auroc.items(), *measured(tables, honest, "auroc").items()]
+    once = [model for model in models if not any(name == model and row.n_seeds > 1 for name, row in counted)]
     if once:
         lines.append(
             f"- {code(once)} ran with one seed, so that {'its' if len(once) == 1 else 'their'} spread is not known."

@@ -1,18 +1,18 @@
 """Write the page that sets a dataset beside the published study: what was reproduced, what changed, and why."""
 
+import json
 from pathlib import Path
 
 from cisflow import files, study
-from cisflow.commands.figure import mapping
 
 
 def arguments(parser):
     parser.add_argument("--folder", required=True, type=Path, help="folder of the dataset, with its evaluation")
     parser.add_argument("--published", required=True, help="table of published numbers")
-    parser.add_argument("--settings", required=True, metavar="JSON", help="what the config says of the study")
+    parser.add_argument("--settings", required=True, type=json.loads, help="JSON: what the config says of the study")
     parser.add_argument("--output", required=True, help="page to write, in Markdown")
 
 
 def run(args):
-    tables = study.read(args.folder, args.published, mapping("--settings", args.settings))
+    tables = study.read(args.folder, args.published, args.settings)
     files.write_text(args.output, study.page(tables))

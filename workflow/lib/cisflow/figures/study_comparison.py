@@ -64,21 +64,21 @@ def draw(inputs, settings):
             True,
             style.ORANGE,
             "s",
-            f"{splits['published']}, as published: strands as rows, trapezoids",
+            f"Split {splits['published']}, as published: strands as rows, trapezoids",
         ),
         Kind(
             reading.matching(same, strands="averaged"),
             False,
             style.BLUE,
             "o",
-            f"{splits['published']}: strands averaged, average precision",
+            f"Split {splits['published']}: strands averaged, average precision",
         ),
         Kind(
             reading.matching(averaged, split=splits["honest"]),
             False,
             style.VERMILLION,
             "^",
-            f"{splits['honest']}: strands averaged, average precision",
+            f"Split {splits['honest']}: strands averaged, average precision",
         ),
     ]
 
