@@ -12,7 +12,7 @@ from torch import nn
 
 from cisflow import __main__ as cli
 from cisflow import dna, files, models
-from cisflow.attribution import comparison, methods, targets, timing
+from cisflow.attribution import comparison, methods, perturbation, targets, timing
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
 from tables import check_table
 
@@ -109,14 +109,14 @@ def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
     model = Linear().eval()
     wanted = targets.Targets([0], 1, np.zeros((30, 1)))
     found = methods.multipliers(model, codes, wanted, "tism")[:, 0]
-    frame = comparison.perturbation(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
+    frame = perturbation.curves(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
     weight = ((model.weight + model.weight.flip(0, 1)) / 2).detach().numpy()
     for row in (0, 11):
         gain = (dna.one_hot(codes[row]) * weight).sum(axis=0) - weight.mean(axis=0)
         order = np.argsort(-np.abs(gain))
         base = weight.mean(axis=0).sum()
         of_row = frame[(frame["id"] == f"w{row}") & (frame["method"] == "tism")]
-        for share in comparison.SHARES:
+        for share in perturbation.SHARES:
             first = order[: round(share * LENGTH)]
             outputs = of_row[of_row["share"] == share].set_index("curve")["output"]
             assert outputs["insertion"] == pytest.approx(base + gain[first].sum(), abs=1e-4)
@@ -127,9 +127,9 @@ def test_areas_are_shares_of_the_whole():
     rows = [
         (1, "a", "x", "m", curve, share, 2 + 4 * (1 - share if curve == "deletion" else share))
         for curve in ("deletion", "insertion")
-        for share in comparison.SHARES
+        for share in perturbation.SHARES
     ]
-    found = comparison.areas(pd.DataFrame(rows, columns=comparison.PERTURBATION))
+    found = comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))
     assert found["area"].tolist() == pytest.approx([0.5, 0.5])
 
 

@@ -75,30 +75,28 @@ rule compare_attributions:
         " --gpus {resources.gpu} --threads {threads} --output {params.folder} > {log} 2>&1"
 
 
-if "timing" in config:
-
-    rule time_attributions:
-        output:
-            "results/timing.tsv",
-        log:
-            "logs/time_attributions.log",
-        benchmark:
-            "benchmarks/time_attributions.tsv"
-        conda:
-            "../../envs/torch.yaml"
-        threads: 4
-        resources:
-            gpu=1,
-            mem_mb=16000,
-            runtime="6h",
-        params:
-            code=code_digest("commands/time_attributions", architecture_module(config["timing"]["model"])),
-            model=to_json(get_layout(config["timing"]["model"])),
-            methods=to_json({method: get_method(method) for method in config["timing"]["methods"]}),
-            sizes=to_json({key: config["timing"][key] for key in ("lengths", "sequences", "targets")}),
-            repeats=config["timing"]["repeats"],
-            device=config["device"],
-        shell:
-            "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
-            " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
-            " --threads {threads} --output {output} > {log} 2>&1"
+rule time_attributions:
+    output:
+        "results/timing.tsv",
+    log:
+        "logs/time_attributions.log",
+    benchmark:
+        "benchmarks/time_attributions.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="6h",
+    params:
+        code=timing_code,
+        model=lambda wildcards: to_json(get_layout(config["timing"]["model"])),
+        methods=lambda wildcards: to_json({method: get_method(method) for method in config["timing"]["methods"]}),
+        sizes=lambda wildcards: to_json({key: config["timing"][key] for key in ("lengths", "sequences", "targets")}),
+        repeats=lambda wildcards: config["timing"]["repeats"],
+        device=config["device"],
+    shell:
+        "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
+        " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
+        " --threads {threads} --output {output} > {log} 2>&1"

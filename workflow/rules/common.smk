@@ -694,13 +694,20 @@ def get_compared_targets(wildcards):
     return f"--targets {shlex.quote(to_json(job['targets']))}" if "targets" in job else ""
 
 
+def get_first_attributions(wildcards):
+    """Attributions of the first seed of a comparison, by every method."""
+    return list(get_compared_runs(wildcards)[0]["attributions"].values())
+
+
 def comparison_inputs(wildcards, input):
     """Tables of a comparison, and the attributions of its first seed."""
-    inputs = {name: input[name] for name in COMPARISONS}
-    attributions = get_compared_runs(wildcards)[0]["attributions"]
-    return inputs | {
-        "attributions": [{"method": method, "path": path} for method, path in attributions.items()],
-    }
+    methods = zip(get_comparison(wildcards)["methods"], input.attributions, strict=True)
+    parts = [{"method": method, "path": path} for method, path in methods]
+    return {name: input[name] for name in COMPARISONS} | {"attributions": parts}
+
+
+def timing_code(wildcards):
+    return code_digest("commands/time_attributions", architecture_module(config["timing"]["model"]))
 
 
 def get_layout(model):

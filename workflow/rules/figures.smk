@@ -291,7 +291,7 @@ rule figure_top_factors:
 
 rule figure_attribution_agreement:
     input:
-        files=get_compared_files,
+        attributions=get_first_attributions,
         agreement="results/{dataset}/comparisons/{model}/{split}/agreement.tsv",
         planted="results/{dataset}/comparisons/{model}/{split}/planted.tsv",
         perturbation="results/{dataset}/comparisons/{model}/{split}/perturbation.tsv",
@@ -325,7 +325,7 @@ rule figure_attribution_agreement:
 
 rule figure_attribution_recovery:
     input:
-        files=get_compared_files,
+        attributions=get_first_attributions,
         agreement="results/{dataset}/comparisons/{model}/{split}/agreement.tsv",
         planted="results/{dataset}/comparisons/{model}/{split}/planted.tsv",
         perturbation="results/{dataset}/comparisons/{model}/{split}/perturbation.tsv",
@@ -357,30 +357,28 @@ rule figure_attribution_recovery:
         " --output {output.svg} --png {output.png} > {log} 2>&1"
 
 
-if "timing" in config:
-
-    rule figure_attribution_cost:
-        input:
-            "results/timing.tsv",
-        output:
-            svg=report(
-                "results/figures/attribution_cost.svg",
-                caption="../report/attribution_cost.rst",
-                category="Figures",
-                labels={"figure": "time and memory", "split": "all"},
-            ),
-            png="results/figures/attribution_cost.png",
-        log:
-            "logs/attribution_cost.log",
-        conda:
-            "../../envs/figures.yaml"
-        resources:
-            mem_mb=4000,
-            runtime="30m",
-        params:
-            code=code_digest("commands/figure", "figures/attribution_cost"),
-            inputs=lambda wildcards, input: to_json({"timing": input[0]}),
-            settings=lambda wildcards: figure_settings(wildcards),
-        shell:
-            "python -m cisflow figure attribution_cost --inputs {params.inputs:q} --settings {params.settings:q}"
-            " --output {output.svg} --png {output.png} > {log} 2>&1"
+rule figure_attribution_cost:
+    input:
+        "results/timing.tsv",
+    output:
+        svg=report(
+            "results/figures/attribution_cost.svg",
+            caption="../report/attribution_cost.rst",
+            category="Figures",
+            labels={"figure": "time and memory", "split": "all"},
+        ),
+        png="results/figures/attribution_cost.png",
+    log:
+        "logs/attribution_cost.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/attribution_cost"),
+        inputs=lambda wildcards, input: to_json({"timing": input[0]}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure attribution_cost --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"

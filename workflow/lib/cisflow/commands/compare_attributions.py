@@ -7,7 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cisflow import device, files, models
-from cisflow.attribution import comparison, targets, timing
+from cisflow.attribution import comparison, perturbation, targets, timing
 from cisflow.errors import InputError
 from cisflow.figures import reading
 
@@ -54,17 +54,19 @@ def run(args):
             found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
-            found["perturbation"].append(comparison.perturbation(model, parts, wanted, seed, where).assign(seed=seed))
+            found["perturbation"].append(perturbation.curves(model, parts, wanted, seed, where).assign(seed=seed))
             few = slice(0, args.n_timed)
             for name, settings in args.methods.items():
                 times = timing.seconds(model, some.codes[few], wanted.take(few, "cpu"), settings, where, args.repeats)
                 found["cost"] += [
                     (seed, name, repeat + 1, len(some.codes[few]), value) for repeat, value in enumerate(times)
                 ]
-    tables = {
-        name: stacked(found[name], getattr(comparison, name.upper()))
-        for name in ("agreement", "planted", "perturbation")
+    columns = {
+        "agreement": comparison.AGREEMENT,
+        "planted": comparison.PLANTED,
+        "perturbation": perturbation.COLUMNS,
     }
+    tables = {name: stacked(found[name], names) for name, names in columns.items()}
     tables["seeds"] = comparison.between_seeds(runs)
     tables["cost"] = pd.DataFrame(found["cost"], columns=timing.COST)
     tables["summary"] = comparison.summary(measures(tables))
