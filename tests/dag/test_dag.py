@@ -75,6 +75,10 @@ READS = {
     },
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
+    "compare_attributions": {"attribute", "train", "planted_windows"},
+    "figure_attribution_agreement": {"attribute", "compare_attributions"},
+    "figure_attribution_recovery": {"attribute", "compare_attributions"},
+    "figure_attribution_cost": {"time_attributions"},
     "figure_discovered_motifs": {"discover_motifs", "name_motifs", "recovery", "fetch"},
     "figure_top_factors": {"scan_hotspots"},
     "all": {
@@ -83,6 +87,7 @@ READS = {
         *("figure_robustness", "figure_calibration", "study"),
         *("figure_study_curves", "figure_study_comparison", "figure_top_targets"),
         *("figure_attribution_logos", "figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
+        *("figure_attribution_agreement", "figure_attribution_recovery", "figure_attribution_cost"),
         *("sequence_classes", "variants", "class_variants", "figure_variant_classes"),
     },
 }
@@ -135,6 +140,7 @@ def planned(folder, tmp_path_factory):
         "demo": [*pipeline.DEMO, "--d3dag"],
         "study": ["--d3dag"],
         "small": ["--configfile", "config/study_small.yaml", "--d3dag"],
+        "attributions": ["--configfile", "config/attributions.yaml", "--d3dag"],
         "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
         "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
@@ -239,6 +245,8 @@ def expected_counts(config):
             counts["attribute"] += seeds * methods
             counts["figure_attribution_logos"] += seeds
             counts["figure_method_agreement"] += seeds if methods > 1 else 0
+            for rule in ("compare_attributions", "figure_attribution_agreement", "figure_attribution_recovery"):
+                counts[rule] += "reference" in entry
             if database:
                 for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_hotspots"):
                     counts[rule] += seeds * methods
@@ -264,6 +272,8 @@ def expected_counts(config):
         genomes.add(job["genome"])
         read |= {job["vcf"], config["models"][entry["model"]].get("weights")}
         read |= {entry.get(key) for key in ("names", "classes", "class_names", "histone")}
+    for rule in ("time_attributions", "figure_attribution_cost"):
+        counts[rule] += "timing" in config
     counts["fetch"] = len((read | genomes) - {None})
     counts["index_genome"] = len(genomes)
     return +counts
@@ -275,6 +285,7 @@ def expected_counts(config):
         ("demo", "config/demo.yaml"),
         ("study", "config/config.yaml"),
         ("small", "config/study_small.yaml"),
+        ("attributions", "config/attributions.yaml"),
         ("seeded", "seeded.yaml"),
         ("scored", "scored.yaml"),
     ],
@@ -291,7 +302,7 @@ def test_one_more_seed_adds_its_trainings_and_predictions_alone(planned, folder)
     assert not demo - seeded
 
 
-@pytest.mark.parametrize("name", ["demo", "study", "small"])
+@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions"])
 def test_rules_read_from_the_rules_that_they_should(planned, name):
     present, edges = graph(planned[name])
     for rule, source in edges:
@@ -300,7 +311,7 @@ def test_rules_read_from_the_rules_that_they_should(planned, name):
 
 
 def test_every_edge_occurs_in_one_config_or_the_other(planned):
-    names = ("demo", "study", "small", "scored", f"example{len(examples()) - 1}")
+    names = ("demo", "study", "small", "attributions", "scored", f"example{len(examples()) - 1}")
     edges = set().union(*(graph(planned[name])[1] for name in names))
     assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}
 
@@ -349,6 +360,7 @@ def test_nothing_flows_back(planned, folder):
             stage[rule] = ORDER.index(path.stem)
     edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
     edges |= graph(planned["scored"])[1] | graph(planned["small"])[1]
+    edges |= graph(planned["attributions"])[1]
     back = {(rule, source) for rule, source in edges if rule != "all" and stage[rule] < stage[source]}
     assert back == {("features_shard", "train"), ("features", "train"), ("variants", "train")}
 
@@ -444,7 +456,8 @@ def takes_device(command):
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
     asking = {name for name, rule in rules.items() if rule["gpu"]}
-    assert asking == {"train", "predict", "features_shard", "variants", "class_variants", "attribute"}
+    attributing = {"attribute", "compare_attributions", "time_attributions"}
+    assert asking == {"train", "predict", "features_shard", "variants", "class_variants"} | attributing
     for name in set(rules) - TARGETS:
         command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
         assert takes_device(command) == (name in asking), f"rule {name}: --device and gpu do not go together"

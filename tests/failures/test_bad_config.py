@@ -64,7 +64,7 @@ MISTAKES = {
     "unknown key at the top": (
         change("dataset", to={}),
         "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, variants, "
-        "evaluation, attribution, motifs, figures",
+        "evaluation, attribution, timing, motifs, figures",
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
@@ -167,6 +167,19 @@ MISTAKES = {
     "method": (
         change(*EXPLAIN, "methods", to=["deeplift"]),
         f"datasets.ctcf.explain[0].methods: 'deeplift' is not defined; expected one of {listed(DEMO['attribution'])}",
+    ),
+    "reference that is no method of the entry": (
+        change(*EXPLAIN, "reference", to="gradient"),
+        "datasets.ctcf.explain[0].reference: 'gradient' is not defined; expected one of "
+        f"{listed(DEMO['datasets']['ctcf']['explain'][0]['methods'])}",
+    ),
+    "Taylor ISM without a layer": (
+        change("attribution", "tism", "method", to="taylor_ism"),
+        "attribution.tism: taylor_ism needs the key layer",
+    ),
+    "timing of an unknown method": (
+        change("timing", to={"model": "basset", "methods": ["deeplift"]}),
+        f"timing.methods: 'deeplift' is not defined; expected one of {listed(DEMO['attribution'])}",
     ),
     "explained twice": (
         lambda config: config["datasets"]["ctcf"]["explain"].append(

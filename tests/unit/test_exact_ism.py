@@ -299,7 +299,7 @@ def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
     layer = plan.layers(model, length)[-2]
     for module in model.modules():
         for child_name, child in module.named_children():
-            if isinstance(child, nn.Sequential) and isinstance(child[-1], nn.Linear | nn.Sigmoid):
+            if isinstance(child, nn.Sequential) and isinstance(child[-1], nn.Linear | nn.Sigmoid | nn.Identity):
                 layers = [nn.Identity() if isinstance(each, nn.ReLU | nn.Sigmoid) else each for each in child]
                 setattr(module, child_name, nn.Sequential(*layers))
     codes = sequences(length)

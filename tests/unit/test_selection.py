@@ -22,7 +22,7 @@ def predictions(tmp_path):
 
 
 def chosen(predictions, **settings):
-    return selection.select(predictions, settings, seed=1)["id"].tolist()
+    return selection.select(predictions, settings)["id"].tolist()
 
 
 def test_default_is_the_correctly_predicted_positives_of_the_test_fold(predictions):
@@ -39,3 +39,15 @@ def test_at_most_so_many_rows_of_a_target(predictions):
     few = chosen(predictions, folds=["train", "test"], max_per_target=1)
     assert len(few) == 2
     assert few == chosen(predictions, folds=["train", "test"], max_per_target=1)
+
+
+def test_another_network_is_explained_on_the_same_windows_where_it_predicts_them(tmp_path):
+    ids = [f"w{number}" for number in range(200)]
+    drawn = []
+    for number, wrong in enumerate((set(), set(ids[::10]))):
+        rows = [(item, "test", "x", 1, 0.1 if item in wrong else 0.9) for item in ids]
+        path = tmp_path / f"{number}.tsv"
+        files.write_table(path, pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"]))
+        drawn.append(set(chosen(path, max_per_target=50)))
+    assert drawn[0] - set(ids[::10]) <= drawn[1]
+    assert len(drawn[0]) == len(drawn[1]) == 50

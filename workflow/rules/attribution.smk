@@ -23,7 +23,7 @@ rule attribute:
         runtime="12h",
     params:
         code=network_code("attribute"),
-        method=lambda wildcards: to_json(get_method(wildcards)),
+        method=lambda wildcards: to_json(get_method(wildcards.method)),
         selection=lambda wildcards: to_json(get_selection(wildcards)),
         dataset=subpath(input.windows, parent=True),
         # Finished rows live where Snakemake does not delete them when the job fails, so that it goes on with the rest.
@@ -34,3 +34,69 @@ rule attribute:
         " --predictions {input.predictions} --method {params.method:q} --selection {params.selection:q}"
         " --seed {wildcards.seed} --device {params.device} --gpus {resources.gpu} --threads {threads}"
         " --work {params.work} --output {output} > {log} 2>&1"
+
+
+rule compare_attributions:
+    input:
+        get_compared_files,
+        truth=get_truth,
+    output:
+        expand("results/{{dataset}}/comparisons/{{model}}/{{split}}/{name}.tsv", name=COMPARISONS[:-1]),
+        summary=report(
+            "results/{dataset}/comparisons/{model}/{split}/summary.tsv",
+            caption="../report/tables.rst",
+            category="Tables",
+            subcategory="{dataset}",
+            labels={"content": "attribution methods compared", "model": "{model}", "split": "{split}"},
+        ),
+    log:
+        "logs/{dataset}/compare_attributions.{model}.{split}.log",
+    benchmark:
+        "benchmarks/{dataset}/compare_attributions.{model}.{split}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime="6h",
+    params:
+        code=network_code("compare_attributions"),
+        runs=lambda wildcards: to_json(get_compared_runs(wildcards)),
+        methods=lambda wildcards: to_json(get_compared_methods(wildcards)),
+        reference=lambda wildcards: get_comparison(wildcards)["reference"],
+        targets=get_compared_targets,
+        truth=lambda wildcards, input: option("truth", input.truth),
+        device=config["device"],
+        folder=subpath(output.summary, parent=True),
+    shell:
+        "python -m cisflow compare-attributions --runs {params.runs:q} --methods {params.methods:q}"
+        " --reference {params.reference} {params.targets} {params.truth} --device {params.device}"
+        " --gpus {resources.gpu} --threads {threads} --output {params.folder} > {log} 2>&1"
+
+
+rule time_attributions:
+    output:
+        "results/timing.tsv",
+    log:
+        "logs/time_attributions.log",
+    benchmark:
+        "benchmarks/time_attributions.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="6h",
+    params:
+        code=timing_code,
+        model=lambda wildcards: to_json(get_layout(config["timing"]["model"])),
+        methods=lambda wildcards: to_json({method: get_method(method) for method in config["timing"]["methods"]}),
+        sizes=lambda wildcards: to_json({key: config["timing"][key] for key in ("lengths", "sequences", "targets")}),
+        repeats=lambda wildcards: config["timing"]["repeats"],
+        device=config["device"],
+    shell:
+        "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
+        " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
+        " --threads {threads} --output {output} > {log} 2>&1"

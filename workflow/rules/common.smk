@@ -22,6 +22,7 @@ METHOD_KEYS = {
     "n_baselines": PATH_METHODS,
     "max_error": ("deep_lift_shap",),
     "target_chunk": ("gradient", "tism", "integrated_gradients", "taylor_ism"),
+    "plan": ("ism",),
     "memory_mb": ("ism", "taylor_ism"),
     "layer": ("taylor_ism",),
 }
@@ -129,7 +130,7 @@ def check_references():
                 fail(f"{where}.models: '{model}' has published weights and is not trained; use it in features")
             if not is_network(model) and count_targets(dataset["source"]) > 1:
                 fail(f"{where}.models: '{model}' is a classifier, which expects one target; the source has several")
-        explained = set()
+        explained, compared = set(), set()
         for number, job in enumerate(dataset["explain"]):
             where = f"datasets.{name}.explain[{number}]"
             expect(job["model"], [model for model in dataset["models"] if is_network(model)], f"{where}.model")
@@ -138,16 +139,31 @@ def check_references():
             expect(job["split"], dataset["splits"], f"{where}.split")
             for method in job["methods"]:
                 expect(method, config["attribution"], f"{where}.methods")
+            if "reference" in job:
+                expect(job["reference"], job["methods"], f"{where}.reference")
+                if len(job["methods"]) < 2:
+                    fail(f"{where}.reference: found one method; expected another to compare with it")
             for seed in job["seeds"]:
                 expect(seed, models[job["model"]]["seeds"], f"{where}.seeds")
                 if (job["model"], job["split"], seed) in explained:
                     fail(f"{where}: seed {seed} of this model and split is in an entry above; expected one entry")
                 explained.add((job["model"], job["split"], seed))
+            if "reference" in job and (job["model"], job["split"]) in compared:
+                fail(f"{where}.reference: this model and split have one in an entry above; expected one entry")
+            if "reference" in job:
+                compared.add((job["model"], job["split"]))
         if "study" in dataset:
             check_study(dataset, f"datasets.{name}.study")
     for name, method in config["attribution"].items():
         if method["method"] == "taylor_ism" and "layer" not in method:
             fail(f"attribution.{name}: taylor_ism needs the key layer")
+    if "timing" in config:
+        model = config["timing"]["model"]
+        expect(model, [name for name in models if is_network(name)], "timing.model")
+        if "tokenizer" in models[model]:
+            fail(f"timing.model: '{model}' reads tokens, so that it cannot be attributed to bases")
+        for method in config["timing"]["methods"]:
+            expect(method, config["attribution"], "timing.methods")
     if "database" in config["motifs"]:
         expect(config["motifs"]["database"], resources, "motifs.database")
 
@@ -621,9 +637,9 @@ def get_selection(wildcards):
     return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target", "targets") if key in job}
 
 
-def get_method(wildcards):
+def get_method(name):
     """Settings of an attribution method: those that it reads."""
-    method = config["attribution"][wildcards.method]
+    method = config["attribution"][name]
     return {key: value for key, value in method.items() if method["method"] in METHOD_KEYS.get(key, [method["method"]])}
 
 
@@ -646,6 +662,82 @@ def get_recovery_files(wildcards):
     """Recovery tables of every method, for a dataset with planted truth."""
     pattern = "results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/recovery.tsv"
     return get_method_files(pattern)(wildcards) if is_planted(wildcards.dataset) else []
+
+
+COMPARISONS = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
+
+
+def get_comparisons():
+    """(dataset, model, split) of every entry whose methods are compared."""
+    return [
+        (dataset, job["model"], job["split"])
+        for dataset, entry in config["datasets"].items()
+        for job in entry["explain"]
+        if "reference" in job
+    ]
+
+
+def get_comparison(wildcards):
+    """The entry of the config that a comparison's wildcards name."""
+    for job in config["datasets"][wildcards.dataset]["explain"]:
+        if "reference" in job and (job["model"], job["split"]) == (wildcards.model, wildcards.split):
+            return job
+    fail(f"datasets.{wildcards.dataset}.explain: no reference for {wildcards.model}, {wildcards.split}")
+
+
+def get_compared_runs(wildcards):
+    """Weights and attributions of every seed of a comparison."""
+    job = get_comparison(wildcards)
+    folder = f"results/{wildcards.dataset}/{{}}/{wildcards.model}/{wildcards.split}/seed{{}}"
+    return [
+        {
+            "seed": seed,
+            "weights": f"{folder.format('models', seed)}/model.safetensors",
+            "attributions": {
+                method: f"{folder.format('attributions', seed)}/{method}.npz" for method in job["methods"]
+            },
+        }
+        for seed in job["seeds"]
+    ]
+
+
+def get_compared_files(wildcards):
+    runs = get_compared_runs(wildcards)
+    return [run["weights"] for run in runs] + [path for run in runs for path in run["attributions"].values()]
+
+
+def get_compared_methods(wildcards):
+    return {method: get_method(method) for method in get_comparison(wildcards)["methods"]}
+
+
+def get_compared_targets(wildcards):
+    """The entries that were explained, as an option; nothing where every output was."""
+    job = get_comparison(wildcards)
+    return f"--targets {shlex.quote(to_json(job['targets']))}" if "targets" in job else ""
+
+
+def get_first_attributions(wildcards):
+    """Attributions of the first seed of a comparison, by every method."""
+    return list(get_compared_runs(wildcards)[0]["attributions"].values())
+
+
+def comparison_inputs(wildcards, input):
+    """Tables of a comparison, and the attributions of its first seed."""
+    methods = zip(get_comparison(wildcards)["methods"], input.attributions, strict=True)
+    parts = [{"method": method, "path": path} for method, path in methods]
+    return {name: input[name] for name in COMPARISONS} | {"attributions": parts}
+
+
+def timing_code(wildcards):
+    return code_digest("commands/time_attributions", architecture_module(config["timing"]["model"]))
+
+
+def get_layout(model):
+    return {key: config["models"][model][key] for key in ("architecture", "settings")}
+
+
+def get_timing_figure():
+    return ["results/figures/attribution_cost.svg"] if "timing" in config else []
 
 
 def get_motif_database():
@@ -687,7 +779,12 @@ def get_figures():
         names += ["method_agreement"] if len(job["methods"]) > 1 else []
         names += ["discovered_motifs", "top_factors"] if "database" in config["motifs"] else []
         figures += [f"results/{dataset}/figures/{name}.{model}.{split}.seed{seed}.svg" for name in names]
-    return figures
+    figures += [
+        f"results/{dataset}/figures/{name}.{model}.{split}.svg"
+        for dataset, model, split in get_comparisons()
+        for name in ("attribution_agreement", "attribution_recovery")
+    ]
+    return figures + get_timing_figure()
 
 
 def get_study(dataset):

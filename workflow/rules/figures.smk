@@ -387,3 +387,98 @@ rule figure_top_factors:
     shell:
         "python -m cisflow figure top_factors --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_attribution_agreement:
+    input:
+        attributions=get_first_attributions,
+        agreement="results/{dataset}/comparisons/{model}/{split}/agreement.tsv",
+        planted="results/{dataset}/comparisons/{model}/{split}/planted.tsv",
+        perturbation="results/{dataset}/comparisons/{model}/{split}/perturbation.tsv",
+        seeds="results/{dataset}/comparisons/{model}/{split}/seeds.tsv",
+        cost="results/{dataset}/comparisons/{model}/{split}/cost.tsv",
+        summary="results/{dataset}/comparisons/{model}/{split}/summary.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/attribution_agreement.{model}.{split}.svg",
+            caption="../report/attribution_agreement.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "methods against the reference", "split": "{model}, {split}"},
+        ),
+        png="results/{dataset}/figures/attribution_agreement.{model}.{split}.png",
+    log:
+        "logs/{dataset}/attribution_agreement.{model}.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/attribution_agreement"),
+        inputs=lambda wildcards, input: to_json(comparison_inputs(wildcards, input)),
+        settings=lambda wildcards: figure_settings(wildcards, reference=get_comparison(wildcards)["reference"]),
+    shell:
+        "python -m cisflow figure attribution_agreement --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_attribution_recovery:
+    input:
+        attributions=get_first_attributions,
+        agreement="results/{dataset}/comparisons/{model}/{split}/agreement.tsv",
+        planted="results/{dataset}/comparisons/{model}/{split}/planted.tsv",
+        perturbation="results/{dataset}/comparisons/{model}/{split}/perturbation.tsv",
+        seeds="results/{dataset}/comparisons/{model}/{split}/seeds.tsv",
+        cost="results/{dataset}/comparisons/{model}/{split}/cost.tsv",
+        summary="results/{dataset}/comparisons/{model}/{split}/summary.tsv",
+    output:
+        svg=report(
+            "results/{dataset}/figures/attribution_recovery.{model}.{split}.svg",
+            caption="../report/attribution_recovery.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "methods judged", "split": "{model}, {split}"},
+        ),
+        png="results/{dataset}/figures/attribution_recovery.{model}.{split}.png",
+    log:
+        "logs/{dataset}/attribution_recovery.{model}.{split}.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/attribution_recovery"),
+        inputs=lambda wildcards, input: to_json(comparison_inputs(wildcards, input)),
+        settings=lambda wildcards: figure_settings(wildcards, reference=get_comparison(wildcards)["reference"]),
+    shell:
+        "python -m cisflow figure attribution_recovery --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"
+
+
+rule figure_attribution_cost:
+    input:
+        "results/timing.tsv",
+    output:
+        svg=report(
+            "results/figures/attribution_cost.svg",
+            caption="../report/attribution_cost.rst",
+            category="Figures",
+            labels={"figure": "time and memory", "split": "all"},
+        ),
+        png="results/figures/attribution_cost.png",
+    log:
+        "logs/attribution_cost.log",
+    conda:
+        "../../envs/figures.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code_digest("commands/figure", "figures/attribution_cost"),
+        inputs=lambda wildcards, input: to_json({"timing": input[0]}),
+        settings=lambda wildcards: figure_settings(wildcards),
+    shell:
+        "python -m cisflow figure attribution_cost --inputs {params.inputs:q} --settings {params.settings:q}"
+        " --output {output.svg} --png {output.png} > {log} 2>&1"

@@ -26,6 +26,7 @@ DEFAULTS = {
     "baseline": None,
     "n_baselines": 20,
     "max_error": 1e-3,
+    "plan": True,
     "memory_mb": 512,
     "layer": None,
 }
@@ -87,6 +88,7 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     n_baselines : shuffles of a sequence.
     max_error : `deep_lift_shap` fails where completeness is off by more than this share of the absolute
         contributions: some layer of the network then has no rule.
+    plan : False makes `ism` pass every mutant through the whole network.
     memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result.
     layer : of `taylor_ism`, one of `plan.layers(model, length)`.
 
@@ -106,8 +108,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     return result
 
 
-def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, **settings):
-    """Attributions block by block, with a progress bar: yields (slice of rows, Attribution).
+def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, progress=True, **settings):
+    """Attributions block by block, with a progress bar unless told otherwise: yields (slice of rows, Attribution).
 
     Parameters are those of `multipliers`; `targets` is Targets, and `start` the first row, at the start of a block:
     what the blocks are does not depend on it.
@@ -124,7 +126,7 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, **se
     with frozen(model):
         model.to(device)
         rows_at_once, explain = METHODS[method](model, len(targets), settings)
-        with tqdm(total=len(codes), initial=start, desc=method, unit="sequence") as bar:
+        with tqdm(total=len(codes), initial=start, desc=method, unit="sequence", disable=not progress) as bar:
             for first in range(start, len(codes), rows_at_once):
                 rows = slice(first, min(first + rows_at_once, len(codes)))
                 block, chosen = np.ascontiguousarray(codes[rows]), targets.take(rows, device)
@@ -300,6 +302,8 @@ def _against_all(x, parts, constant):
 
 
 def _ism(network, n_targets, settings):
+    if not settings["plan"]:
+        return 1, _plain_ism(network, n_targets, settings)
     try:
         Plan(network, settings["length"])
     except Unplannable as error:

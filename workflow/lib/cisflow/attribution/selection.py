@@ -9,7 +9,7 @@ from cisflow.errors import InputError, listing
 DEFAULTS = {"folds": ["test"], "labels": [1], "min_probability": 0.5, "max_per_target": None}
 
 
-def select(predictions, settings, seed, groups=None):
+def select(predictions, settings, groups=None):
     """Rows (sequence, target) to attribute.
 
     A row counts as correctly predicted when the probability of its own label exceeds `min_probability` (and a half).
@@ -19,8 +19,8 @@ def select(predictions, settings, seed, groups=None):
     Parameters
     ----------
     predictions : path of predictions.tsv.
-    settings : DEFAULTS, overridden; `max_per_target` rows of a target at most, drawn at random.
-    seed : seeds the draw, which does not depend on the attribution method.
+    settings : DEFAULTS, overridden; `max_per_target` rows of a target at most, drawn at random. The draw is an order of
+        the windows that neither the method nor the network changes, so that seeds of a network share most rows.
     groups : {name: {output: weight}} to explain, from `targets.members`; None explains every output by itself.
 
     Returns
@@ -46,11 +46,10 @@ def select(predictions, settings, seed, groups=None):
     else:
         chosen = _of_groups(table, keep, groups, predictions)
     if settings["max_per_target"] is not None:
-        rng = np.random.default_rng(seed)
-        rows = []
-        for _, group in chosen.groupby("target", sort=True):
-            rows.extend(rng.permutation(group.index.to_numpy())[: settings["max_per_target"]])
-        chosen = chosen.loc[sorted(rows)]
+        windows = table["id"].unique()
+        place = dict(zip(windows, np.random.default_rng(0).permutation(len(windows)), strict=True))
+        order = chosen.assign(place=chosen["id"].map(place)).sort_values("place", kind="stable")
+        chosen = chosen.loc[sorted(order.groupby("target").head(settings["max_per_target"]).index)]
     return chosen.reset_index(drop=True)
 
 

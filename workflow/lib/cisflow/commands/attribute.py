@@ -31,7 +31,7 @@ def run(args):
     asked = dict(args.selection)
     entries = asked.pop("targets", None)
     groups = None if entries is None else targets.members(entries)
-    chosen = selection.select(args.predictions, asked, args.seed, groups)
+    chosen = selection.select(args.predictions, asked, groups)
     model, header = models.load(args.weights)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
     absent = [item for item in chosen["id"] if item not in row_of]

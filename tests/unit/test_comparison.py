@@ -1,0 +1,265 @@
+"""The comparison of attribution methods against closed forms, NumPy, scikit-learn, and truths that are known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from sklearn.metrics import average_precision_score
+from torch import nn
+
+from cisflow import __main__ as cli
+from cisflow import dna, files, models
+from cisflow.attribution import comparison, methods, perturbation, targets, timing
+from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
+from tables import check_table
+
+LENGTH = 40
+METHODS = {
+    "ism": {"method": "ism"},
+    "taylor_ism": {"method": "taylor_ism", "layer": "pool1"},
+    "tism": {"method": "tism"},
+}
+
+
+class Linear(nn.Module):
+    """A linear output and its reverse complement, so that both strands have the same."""
+
+    output, length, n_outputs = "logit", LENGTH, 1
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, LENGTH))
+
+    def forward(self, x):
+        return (x * (self.weight + self.weight.flip(0, 1))).sum(dim=(1, 2))[:, None] / 2
+
+
+def part(codes, multipliers, method="ism", ids=None):
+    ids = np.array([f"w{row}" for row in range(len(codes))] if ids is None else ids)
+    return reading.Attribution(method, multipliers, codes, ids, np.full(len(codes), "x"), np.ones(len(codes)))
+
+
+@pytest.fixture
+def codes():
+    return np.random.default_rng(0).integers(0, 4, (30, LENGTH)).astype(np.uint8)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(1).normal(size=(2, 30, 4, LENGTH)).astype(np.float32)
+
+
+def test_average_precision_is_scikit_learns():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        labels, values = rng.random(30) < 0.3, rng.integers(0, 8, 30).astype(float)
+        labels[0] = True
+        expected = average_precision_score(labels, values)
+        assert comparison.average_precision(labels, values) == pytest.approx(expected)
+
+
+def test_agreement_is_the_correlation_of_effects(codes, noise):
+    parts = {"ism": part(codes, noise[0]), "other": part(codes, noise[0] + noise[1], "other")}
+    found = comparison.agreement(parts, "ism")
+    assert set(found["method"]) == {"other"}
+    for row in (0, 17):
+        present = codes[row], np.arange(LENGTH)
+        effects = [each.multipliers[row] - each.multipliers[row][present] for each in parts.values()]
+        expected = np.corrcoef(effects[0].ravel(), effects[1].ravel())[0, 1]
+        of_row = found[found["id"] == f"w{row}"].set_index("scores")["pearson"]
+        assert of_row["all bases"] == pytest.approx(expected)
+        # Minus the mean over the three other bases.
+        means = [-each.sum(axis=0) / 3 for each in effects]
+        assert of_row["base present"] == pytest.approx(np.corrcoef(*means)[0, 1])
+
+
+def test_a_constant_has_no_correlation():
+    first = np.array([[1.0, 2, 3], [1, 1, 1]])
+    found = comparison.correlation(first, 2 * first + 1)
+    assert found[0] == pytest.approx(1)
+    assert np.isnan(found[1])
+
+
+def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
+    truth = pd.DataFrame({"id": [f"w{row}" for row in range(30)], "target": "x", "start": 10, "end": 18})
+    truth = truth[truth["id"] != "w3"]
+    perfect = np.zeros((30, 4, LENGTH), dtype=np.float32)
+    perfect[:, :, 10:18] = dna.one_hot(codes[:, 10:18])
+    found = pd.concat(
+        comparison.planted({"perfect": part(codes, perfect), "opposite": part(codes, -perfect)}, truth, seed)
+        for seed in range(20)
+    )
+    values = found.groupby("method")["average_precision"]
+    # The sign of a score does not count.
+    assert values.min()["perfect"] == values.min()["opposite"] == 1
+    assert "w3" not in set(found["id"])
+    assert (found["base_rate"] == 0.2).all() and (found["n_planted"] == 1).all()
+    # Of 8 in 40 at random: the mean of the average precision lies a little over the share.
+    rng = np.random.default_rng(9)
+    labels = np.arange(LENGTH) < 8
+    expected = np.mean([average_precision_score(labels, rng.random(LENGTH)) for _ in range(2000)])
+    assert values.mean()[comparison.RANDOM] == pytest.approx(expected, abs=0.03)
+
+
+def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
+    torch.manual_seed(0)
+    model = Linear().eval()
+    wanted = targets.Targets([0], 1, np.zeros((30, 1)))
+    found = methods.multipliers(model, codes, wanted, "tism")[:, 0]
+    frame = perturbation.curves(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
+    weight = ((model.weight + model.weight.flip(0, 1)) / 2).detach().numpy()
+    for row in (0, 11):
+        gain = (dna.one_hot(codes[row]) * weight).sum(axis=0) - weight.mean(axis=0)
+        order = np.argsort(-np.abs(gain))
+        base = weight.mean(axis=0).sum()
+        of_row = frame[(frame["id"] == f"w{row}") & (frame["method"] == "tism")]
+        for share in perturbation.SHARES:
+            first = order[: round(share * LENGTH)]
+            outputs = of_row[of_row["share"] == share].set_index("curve")["output"]
+            assert outputs["insertion"] == pytest.approx(base + gain[first].sum(), abs=1e-4)
+            assert outputs["deletion"] == pytest.approx(base + gain.sum() - gain[first].sum(), abs=1e-4)
+
+
+def test_areas_are_shares_of_the_whole():
+    rows = [
+        (1, "a", "x", "m", curve, share, 2 + 4 * (1 - share if curve == "deletion" else share))
+        for curve in ("deletion", "insertion")
+        for share in perturbation.SHARES
+    ]
+    found = comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))
+    assert found["area"].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
+    ids = [f"w{row}" for row in range(30)]
+    runs = {
+        1: {"ism": part(codes, noise[0], ids=ids)},
+        2: {"ism": part(codes[::-1][:20], noise[0][::-1][:20], ids=ids[::-1][:20])},
+        3: {"ism": part(codes, noise[1], ids=ids)},
+    }
+    found = comparison.between_seeds(runs)
+    sizes = found[found["scores"] == "all bases"].groupby(["seed", "other_seed"]).size()
+    assert sizes.to_dict() == {(1, 2): 20, (1, 3): 30, (2, 3): 20}
+    np.testing.assert_allclose(found.loc[(found["seed"] == 1) & (found["other_seed"] == 2), "pearson"], 1, atol=1e-6)
+    assert found.loc[found["other_seed"] == 3, "pearson"].abs().mean() < 0.2
+
+
+def test_the_summary_has_bootstrap_and_student_intervals():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"seed": np.repeat([1, 2, 3], 200), "method": "m", "value": rng.normal(2, 1, 600)})
+    found = comparison.summary({"cost": frame}).set_index("seed")
+    means = frame.groupby("seed")["value"].mean()
+    for seed in (1, 2, 3):
+        values = frame.loc[frame["seed"] == seed, "value"]
+        low, high = stats.t.interval(0.95, 199, values.mean(), stats.sem(values))
+        assert found.loc[str(seed), ["lower", "upper"]].tolist() == pytest.approx([low, high], abs=0.04)
+    expected = [means.mean(), *stats.t.interval(0.95, 2, means.mean(), stats.sem(means)), 3]
+    assert found.loc["all", ["value", "lower", "upper", "n"]].tolist() == pytest.approx(expected)
+    alone = comparison.summary({"cost": frame[frame["seed"] == 1]}).set_index("seed")
+    assert np.isnan(alone.loc["all", "lower"])
+
+
+def test_one_size_varies_at_a_time():
+    assert timing.grid([10, 20], [1, 3], [2]) == [
+        ("length", 10, 1, 2),
+        ("length", 20, 1, 2),
+        ("n_sequences", 10, 1, 2),
+        ("n_sequences", 10, 3, 2),
+        ("n_targets", 10, 1, 2),
+    ]
+
+
+def run(*arguments):
+    assert cli.main([str(argument) for argument in arguments]) == 0
+
+
+def test_methods_are_timed_at_every_size(tmp_path):
+    options = {
+        "--model": {"architecture": "BassetLike", "settings": {}},
+        "--methods": {"plain": {"method": "ism", "plan": False}, "tism": {"method": "tism"}},
+        "--sizes": {"lengths": [60, 120], "sequences": [1], "targets": [1, 2]},
+    }
+    given = [text for name, value in options.items() for text in (name, json.dumps(value))]
+    run("time-attributions", *given, "--repeats", 2, "--device", "cpu", "--output", tmp_path / "timing.tsv")
+    table = check_table(tmp_path / "timing.tsv", "timing")
+    assert len(table) == 2 * 5 * 2
+    assert (table[["seconds", "peak_mb"]].astype(float) > 0).all(axis=None)
+    with style.applied():
+        figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
+    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert labels == {"Plain", "TISM", "3 \u00b7 length \u00b7 TISM"}
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Two seeds of an untrained network, their attributions, and the tables of their comparison."""
+    folder = tmp_path_factory.mktemp("compared")
+    codes = np.random.default_rng(5).integers(0, 4, (6, LENGTH)).astype(np.uint8)
+    runs = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        settings = {"n_outputs": 2, "channels": 8, "width": 5, "pool": 2, "hidden": 6}
+        model = models.build("MotifCNN", **settings).eval()
+        weights = folder / f"{seed}.safetensors"
+        models.save(weights, model, {"architecture": "MotifCNN", "settings": settings, "targets": ["x", "y"]})
+        chosen = np.array([0, 1] * 3)
+        wanted = targets.Targets([0, 1], 2, chosen[:, None])
+        paths = {}
+        for name, entry in METHODS.items():
+            paths[name] = str(folder / f"{name}{seed}.npz")
+            files.write_arrays(
+                paths[name],
+                multipliers=methods.multipliers(model, codes, wanted, **entry)[:, 0],
+                ids=np.array([f"w{row}" for row in range(6)]),
+                target=np.array(["x", "y"])[chosen],
+                fold=np.full(6, "test"),
+                probability=np.full(6, 0.9, dtype=np.float32),
+                sequences=codes,
+            )
+        runs.append({"seed": seed, "weights": str(weights), "attributions": paths})
+    truth = pd.DataFrame(
+        {"id": ["w0", "w1"], "target": ["x", "y"], "matrix_id": "M", "start": 3, "end": 9, "strand": "+"}
+    )
+    files.write_table(folder / "truth.tsv", truth)
+    run(
+        *("compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(METHODS), "--reference", "ism"),
+        *("--truth", folder / "truth.tsv", "--repeats", 2, "--n-timed", 2, "--device", "cpu"),
+        *("--output", folder / "tables"),
+    )
+    return folder / "tables", runs
+
+
+@pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
+def test_the_tables_have_their_schema_and_rows(compared, name):
+    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 63}
+    assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
+
+
+def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
+    table = files.read_table(compared[0] / "perturbation.tsv", text=("id", "target"))
+    model, _ = models.load(compared[1][0]["weights"])
+    with np.load(compared[1][0]["attributions"]["ism"]) as arrays:
+        x = models.one_hot(arrays["sequences"], "cpu")
+    outputs = ((model(x) + model(x.flip(1, 2))) / 2).detach().numpy()[np.arange(6), [0, 1] * 3]
+    of_method = table[(table["seed"] == 1) & (table["method"] == "tism")]
+    for curve, share in (("deletion", 0), ("insertion", 1)):
+        rows = of_method[(of_method["curve"] == curve) & (of_method["share"] == share)]
+        np.testing.assert_allclose(rows["output"], outputs, atol=1e-5)
+
+
+def test_the_figures_of_a_comparison_show_every_method(compared):
+    inputs = {
+        name: str(compared[0] / f"{name}.tsv") for name in ("agreement", "planted", "perturbation", "summary", "cost")
+    }
+    inputs["attributions"] = [{"method": name, "path": path} for name, path in compared[1][0]["attributions"].items()]
+    with style.applied():
+        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
+        names = {text.get_text().split(":")[0] for text in figure.subfigs[0].axes[0].get_legend().get_texts()}
+        assert names == {"ISM", "Taylor ism", "TISM"}
+        figure = attribution_recovery.draw(inputs, {})
+        for axes in figure.axes[2:]:
+            names = {text.get_text().split(":")[0] for text in axes.get_legend().get_texts()}
+            assert names == {"ISM", "Taylor ism", "TISM", "Random"}

@@ -1,0 +1,185 @@
+"""How attribution methods compare: with one of them, with the planted truth, with the network, and between seeds."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cisflow.attribution import scores
+
+AGREEMENT = ("seed", "id", "target", "method", "scores", "pearson")
+PLANTED = ("seed", "id", "target", "method", "n_planted", "base_rate", "average_precision")
+SEEDS = ("seed", "other_seed", "id", "target", "method", "scores", "pearson")
+SUMMARY = ("measure", "method", "seed", "value", "lower", "upper", "n")
+# A control that ranks positions at random, where the truth or the network is the judge.
+RANDOM = "random"
+RESAMPLES = 1000
+
+
+def views(multipliers, codes):
+    """What methods are compared by, from raw multipliers (m, 4, length).
+
+    Returns
+    -------
+    {"all bases": (m, 4 * length) effects of putting each base at each position, alternative minus reference, with 0 at
+    the base present; "base present": (m, length) minus the mean effect of replacing it}.
+    """
+    effects = scores.transform(multipliers, codes, "tism")
+    return {"all bases": effects.reshape(len(codes), -1), "base present": at_present(multipliers, codes)}
+
+
+def at_present(multipliers, codes):
+    """(m, 4, length) raw multipliers -> (m, length) minus the mean effect of replacing the base present."""
+    return scores.observed(scores.transform(multipliers, codes, "mean_effect"), codes)
+
+
+def correlation(first, second):
+    """Pearson's r of each row of two (m, p) arrays; NaN where either is constant."""
+    first, second = (rows - rows.mean(axis=1, keepdims=True) for rows in (np.float64(first), np.float64(second)))
+    size = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(axis=1) / np.where(size > 0, size, np.nan)
+
+
+def average_precision(labels, values):
+    """Area under the precision-recall curve, by steps; equal values enter together.
+
+    Parameters
+    ----------
+    labels : (p,) bool, at least one of them true. values : (p,), higher first.
+    """
+    order = np.argsort(-values, kind="stable")
+    ends = np.r_[np.flatnonzero(np.diff(values[order])), len(order) - 1]
+    hits = np.cumsum(labels[order])[ends]
+    return float((np.diff(hits, prepend=0) * hits / (ends + 1)).sum() / hits[-1])
+
+
+def agreement(parts, reference):
+    """Frame of the correlation of every method with the reference, row by row.
+
+    Parameters
+    ----------
+    parts : {method: reading.Attribution}, all on the same rows.
+    """
+    seen = {method: views(part.multipliers, part.codes) for method, part in parts.items()}
+    frames = []
+    for method, part in parts.items():
+        if method == reference:
+            continue
+        for kind, values in seen[method].items():
+            found = correlation(values, seen[reference][kind])
+            frames.append(rows_of(part).assign(method=method, scores=kind, pearson=found))
+    return pd.concat(frames, ignore_index=True)
+
+
+def planted(parts, truth, seed):
+    """Frame of the recovery of the instances planted for each row's target, by the |score| at the base present.
+
+    Positions of an instance are the positives, all others of the same sequence the background: GC content, and
+    whatever else differs between sequences, is the same for both. A row without an instance is left out.
+
+    Parameters
+    ----------
+    parts : as for `agreement`. truth : frame with id, target, start, end. seed : of the random control.
+    """
+    spans = truth.groupby(["id", "target"])[["start", "end"]].agg(list)
+    some = next(iter(parts.values()))
+    sizes = {method: np.abs(at_present(part.multipliers, part.codes)) for method, part in parts.items()}
+    sizes[RANDOM] = np.random.default_rng(seed).random(some.codes.shape)
+    records = []
+    for row, key in enumerate(zip(some.ids.tolist(), some.targets.tolist(), strict=True)):
+        if key not in spans.index:
+            continue
+        labels = np.zeros(some.codes.shape[1], dtype=bool)
+        for start, end in zip(*spans.loc[key], strict=True):
+            labels[start:end] = True
+        for method, size in sizes.items():
+            value = average_precision(labels, size[row])
+            records.append((*key, method, len(spans.loc[key, "start"]), labels.mean(), value))
+    return pd.DataFrame(records, columns=PLANTED[1:])
+
+
+def areas(frame):
+    """Area under each row's curve over the share of positions, as a share of that of a step.
+
+    The output is scaled so that the sequence as it stands is 1 and the replaced one 0, by the mean difference over the
+    rows of a seed: single differences may be near 0.
+
+    Returns
+    -------
+    frame with seed, id, target, method, curve and area.
+    """
+    keys = ["seed", "id", "target", "method", "curve"]
+    wide = frame.pivot(index=keys, columns="share", values="output")
+    shares, values = wide.columns.to_numpy(dtype=float), wide.to_numpy()
+    deletion = wide.index.get_level_values("curve") == "deletion"
+    none = np.where(deletion, values[:, -1], values[:, 0])
+    whole = np.where(deletion, values[:, 0], values[:, -1])
+    scale = pd.Series(whole - none).groupby(wide.index.get_level_values("seed")).transform("mean").to_numpy()
+    area = np.trapezoid((values - none[:, None]) / scale[:, None], shares, axis=1)
+    return wide.index.to_frame(index=False).assign(area=area)
+
+
+def between_seeds(runs):
+    """Frame of the correlation of each method's scores of one seed with those of another, on the rows of both.
+
+    Parameters
+    ----------
+    runs : {seed: parts}.
+    """
+    frames = []
+    for (seed, first), (other, second) in combinations(runs.items(), 2):
+        keys = [
+            {key: row for row, key in enumerate(zip(part.ids.tolist(), part.targets.tolist(), strict=True))}
+            for part in (next(iter(first.values())), next(iter(second.values())))
+        ]
+        common = [key for key in keys[0] if key in keys[1]]
+        rows = [[of_part[key] for key in common] for of_part in keys]
+        for method in first:
+            pairs = [
+                views(part.multipliers[index], part.codes[index])
+                for part, index in zip((first[method], second[method]), rows, strict=True)
+            ]
+            for kind in pairs[0]:
+                found = pd.DataFrame(common, columns=["id", "target"])
+                found["pearson"] = correlation(pairs[0][kind], pairs[1][kind])
+                frames.append(found.assign(seed=seed, other_seed=other, method=method, scores=kind))
+    return pd.concat(frames, ignore_index=True)[list(SEEDS)] if frames else pd.DataFrame(columns=SEEDS)
+
+
+def summary(measures, seed=0):
+    """Means of row-wise measures, with intervals.
+
+    Parameters
+    ----------
+    measures : {name: frame with seed, method and a last column of values}.
+
+    Returns
+    -------
+    frame with SUMMARY. A seed's interval is the percentile bootstrap over its rows at 95%. Seed `all` has the mean of
+    the seeds' means and Student's interval at 95% over them, empty for one seed; its n is the number of seeds.
+    """
+    rng = np.random.default_rng(seed)
+    records = []
+    for measure, frame in measures.items():
+        for method, of_method in frame.groupby("method", sort=False):
+            means = []
+            for number, group in of_method.groupby("seed"):
+                values = group.iloc[:, -1].dropna().to_numpy(dtype=float)
+                if not len(values):
+                    continue
+                drawn = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+                records.append(
+                    (measure, method, str(number), values.mean(), *np.percentile(drawn, [2.5, 97.5]), len(values))
+                )
+                means.append(values.mean())
+            reach = np.nan
+            if len(means) > 1:
+                reach = stats.t.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means))
+            middle = np.mean(means) if means else np.nan
+            records.append((measure, method, "all", middle, middle - reach, middle + reach, len(means)))
+    return pd.DataFrame(records, columns=SUMMARY)
+
+
+def rows_of(part):
+    return pd.DataFrame({"id": part.ids, "target": part.targets})

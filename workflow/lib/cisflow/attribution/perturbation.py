@@ -1,0 +1,52 @@
+"""What a network makes of sequences whose bases are replaced in the order of an attribution method."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cisflow import models
+from cisflow.attribution import comparison
+
+COLUMNS = ("seed", "id", "target", "method", "curve", "share", "output")
+# Shares of the positions that are replaced; most of what matters is in the first few.
+SHARES = (0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1)
+
+
+def curves(model, parts, targets, seed, device="cpu", batch_size=256):
+    """Frame of the target's output while bases are replaced by 0.25 in each channel, in the order of their |score|.
+
+    `deletion` replaces the highest first; `insertion` starts from a sequence of nothing but replaced bases and gives
+    the highest back first. The output is the mean over strands, in the network's units (logits).
+
+    Parameters
+    ----------
+    model : network in eval mode. parts : as for `comparison.agreement`. targets : Targets of the rows.
+    seed : of the random control.
+    """
+    some = next(iter(parts.values()))
+    m, length = some.codes.shape
+    sizes = {method: np.abs(comparison.at_present(part.multipliers, part.codes)) for method, part in parts.items()}
+    sizes[comparison.RANDOM] = np.random.default_rng(seed).random((m, length))
+    counts = np.round(np.array(SHARES) * length).astype(int)
+    frames = []
+    for method, size in sizes.items():
+        order = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+        for curve in ("deletion", "insertion"):
+            for share, count in zip(SHARES, counts, strict=True):
+                replaced = order < count if curve == "deletion" else order >= count
+                outputs = _outputs(model, some.codes, replaced, targets, device, batch_size)
+                frames.append(comparison.rows_of(some).assign(method=method, curve=curve, share=share, output=outputs))
+    return pd.concat(frames, ignore_index=True)
+
+
+@torch.inference_mode()
+def _outputs(model, codes, replaced, targets, device, batch_size):
+    """Targets (m,), mean over strands, of sequences with 0.25 in each channel where `replaced` (m, length)."""
+    found = []
+    for begin in range(0, len(codes), batch_size):
+        rows = slice(begin, begin + batch_size)
+        x = models.one_hot(codes[rows], device)
+        x = torch.where(torch.as_tensor(replaced[rows], device=device)[:, None], 0.25, x)
+        chosen = targets.take(rows, device)
+        found.append((chosen.of(model(x)) + chosen.of(model(x.flip(1, 2)))) / 2)
+    return torch.cat(found)[:, 0].float().cpu().numpy()

@@ -1,0 +1,104 @@
+"""Time and memory of attribution methods."""
+
+import importlib
+import inspect
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cisflow import models
+from cisflow.attribution import methods
+from cisflow.attribution.targets import Targets
+
+COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
+COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
+MIB = 2**20
+
+
+def seconds(model, codes, targets, settings, device, repeats):
+    """Wall seconds a sequence of each of `repeats` runs of a method, after one on the first sequence to warm up.
+
+    Parameters
+    ----------
+    settings : {"method": …} and its settings.
+    """
+    settings = dict(settings)
+    method = settings.pop("method")
+
+    def run(rows):
+        chosen = targets.take(rows, "cpu")
+        for _ in methods.attribute(model, codes[rows], chosen, method, device, progress=False, **settings):
+            pass
+        if torch.device(device).type == "cuda":
+            torch.cuda.synchronize()
+
+    run(slice(0, 1))
+    found = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        run(slice(0, len(codes)))
+        found.append((time.perf_counter() - begin) / len(codes))
+    return found
+
+
+def grid(lengths, sequences, targets):
+    """(what is varied, length, number of sequences, number of targets): each varied with the others at their first."""
+    sizes = {"length": lengths, "n_sequences": sequences, "n_targets": targets}
+    first = {name: values[0] for name, values in sizes.items()}
+    return [(name, *(first | {name: value}).values()) for name, values in sizes.items() for value in values]
+
+
+def measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+    """Seconds and peak memory of one method at one size, in a process of its own.
+
+    Parameters
+    ----------
+    model : {"architecture", "settings"} of a network, which gets random weights and `n_targets` outputs.
+
+    Returns
+    -------
+    (seconds of each run, of all sequences together; MiB at the peak above what the process held before).
+    """
+    context = multiprocessing.get_context("forkserver")
+    # Processes are forked from one that has imported torch, which takes seconds.
+    context.set_forkserver_preload(["cisflow.attribution.timing"])
+    with context.Pool(1) as pool:
+        return pool.apply(_measure, (model, settings, length, n_sequences, n_targets, str(device), threads, repeats))
+
+
+def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    network = build(model, length, n_targets).eval().to(device)
+    codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
+    cuda = torch.device(device).type == "cuda"
+    # What a first forward pass sets up is no part of the method.
+    with torch.inference_mode():
+        network(models.one_hot(codes[:1], device))
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated() if cuda else _memory("VmRSS")
+    # From here on the peak counts anew.
+    Path("/proc/self/clear_refs").write_text("5")
+    found = seconds(network, codes, Targets(None, n_targets), settings, device, repeats)
+    peak = torch.cuda.max_memory_allocated() if cuda else _memory("VmHWM")
+    return found, max(0, peak - before) / MIB
+
+
+def build(model, length, n_targets):
+    """A network of the registry for a length and a number of outputs, where its architecture has settings for them."""
+    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[model['architecture']]}")
+    known = inspect.signature(getattr(module, model["architecture"])).parameters
+    sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
+    return models.build(
+        model["architecture"], **model["settings"] | {name: value for name, value in sizes.items() if name in known}
+    )
+
+
+def _memory(name):
+    """Bytes of memory that the process holds (`VmRSS`), or held at its peak (`VmHWM`)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

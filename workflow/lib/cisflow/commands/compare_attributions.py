@@ -1,0 +1,92 @@
+"""Compare attribution methods: with a reference, with planted motifs, by deletion and insertion, and between seeds."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from cisflow import device, files, models
+from cisflow.attribution import comparison, perturbation, targets, timing
+from cisflow.errors import InputError
+from cisflow.figures import reading
+
+
+def arguments(parser):
+    parser.add_argument(
+        "--runs", required=True, type=json.loads, help="JSON: [{seed, weights, attributions: {method: path}}, …]"
+    )
+    parser.add_argument("--methods", required=True, type=json.loads, help="JSON: {method: method and its settings}")
+    parser.add_argument("--reference", required=True, help="method that the others are compared with")
+    parser.add_argument("--targets", default=None, type=json.loads, help="JSON: the entries that were explained")
+    parser.add_argument("--truth", help="truth.tsv of a planted data set")
+    parser.add_argument("--n-timed", default=8, type=int, help="sequences on which methods are timed")
+    parser.add_argument("--repeats", default=3, type=int, help="timings of each method")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
+    parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--output", required=True, type=Path, help="folder for the tables")
+
+
+def run(args):
+    if args.reference not in args.methods:
+        raise InputError(f"--reference: found '{args.reference}'; expected one of {', '.join(args.methods)}")
+    truth = None
+    if args.truth:
+        truth = reading.table(args.truth, ("id", "target"), ("start", "end")).astype({"start": int, "end": int})
+    found = {name: [] for name in ("agreement", "planted", "perturbation", "cost")}
+    runs = {}
+    with device.acquire(args.device, args.gpus, args.threads) as where:
+        for entry in tqdm(args.runs, desc="seeds", unit="seed"):
+            seed, paths = entry["seed"], entry["attributions"]
+            parts = {
+                part.method: part
+                for part in reading.attributions([{"method": name, "path": path} for name, path in paths.items()])
+            }
+            some = parts[args.reference]
+            if not len(some.ids):
+                raise InputError(f"{paths[args.reference]}: no sequence that every method explains; expected some")
+            runs[seed] = parts
+            model, header = models.load(entry["weights"])
+            model = model.to(where).eval()
+            groups = targets.members(args.targets or header["targets"])
+            wanted = targets.from_members(groups, header["targets"], some.targets)
+            found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
+            if truth is not None:
+                found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
+            found["perturbation"].append(perturbation.curves(model, parts, wanted, seed, where).assign(seed=seed))
+            few = slice(0, args.n_timed)
+            for name, settings in args.methods.items():
+                times = timing.seconds(model, some.codes[few], wanted.take(few, "cpu"), settings, where, args.repeats)
+                found["cost"] += [
+                    (seed, name, repeat + 1, len(some.codes[few]), value) for repeat, value in enumerate(times)
+                ]
+    columns = {
+        "agreement": comparison.AGREEMENT,
+        "planted": comparison.PLANTED,
+        "perturbation": perturbation.COLUMNS,
+    }
+    tables = {name: stacked(found[name], names) for name, names in columns.items()}
+    tables["seeds"] = comparison.between_seeds(runs)
+    tables["cost"] = pd.DataFrame(found["cost"], columns=timing.COST)
+    tables["summary"] = comparison.summary(measures(tables))
+    for name, frame in tables.items():
+        files.write_table(args.output / f"{name}.tsv", frame)
+
+
+def stacked(frames, columns):
+    return pd.concat(frames, ignore_index=True)[list(columns)] if frames else pd.DataFrame(columns=columns)
+
+
+def measures(tables):
+    """What the summary gives means of: one frame each, whose last column holds the values."""
+    of_kind = dict(list(tables["agreement"].groupby("scores")))
+    found = {"correlation_all": of_kind["all bases"], "correlation_present": of_kind["base present"]}
+    if len(tables["planted"]):
+        found["planted_average_precision"] = tables["planted"]
+    area = comparison.areas(tables["perturbation"])
+    found |= {f"{curve}_area": rows for curve, rows in area.groupby("curve")}
+    if len(tables["seeds"]):
+        found["seed_correlation"] = tables["seeds"][tables["seeds"]["scores"] == "base present"]
+    found["seconds_per_sequence"] = tables["cost"]
+    return found

@@ -1,0 +1,100 @@
+"""Every attribution method against a reference: how well they correlate, at which cost, and effect by effect."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from cisflow.attribution import comparison
+from cisflow.figures import reading, style
+from cisflow.figures.method_agreement import draw_distribution
+
+KINDS = (("all bases", style.BLUE, "o"), ("base present", style.VERMILLION, "s"))
+COLUMNS = 4
+POINTS = 4000
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : agreement, cost: paths of tables; attributions: [{method, path}, ...] of one seed.
+    settings : reference.
+    """
+    reading.demand("attribution_agreement", "inputs", inputs, ("agreement", "cost", "attributions"))
+    reading.demand("attribution_agreement", "settings", settings, ("reference",))
+    reference = settings["reference"]
+    found = reading.table(inputs["agreement"], ("method", "scores"), ("seed", "pearson")).dropna(subset=["pearson"])
+    cost = reading.table(inputs["cost"], ("method",), ("seconds_per_sequence",))
+    if not len(found):
+        return style.explained("No sequence has a correlation with the reference.")
+    methods = list(dict.fromkeys(found["method"]))
+    parts = {part.method: part for part in reading.attributions(inputs["attributions"])}
+    rows = -(-len(methods) // COLUMNS)
+
+    figure = style.figure(style.DOUBLE, 72 + 48 * rows)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(72, 48 * rows))
+    left, right = upper.subplots(1, 2, width_ratios=(1, 1.1))
+    letters = style.letters()
+    draw_cost(left, found[found["scores"] == "all bases"], cost, methods, reference)
+    style.panel(left, next(letters), "Correlation against cost")
+    draw_distributions(right, found, methods)
+    style.panel(right, next(letters), f"Correlation with {style.method_label(reference)}")
+    grid = lower.subplots(rows, COLUMNS, squeeze=False)
+    for axes, method in zip(grid.flat, methods, strict=False):
+        draw_scatter(axes, parts[method], parts[reference])
+        style.panel(axes, next(letters), style.method_label(method))
+    for axes in grid.flat[len(methods) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"{style.method_label(reference)} (logit)")
+    return figure
+
+
+def draw_cost(axes, found, cost, methods, reference):
+    """Median and middle half of the correlations, at the median and the range of the seconds."""
+    looks = style.looks([*methods, reference])
+    seconds = cost.groupby("method")["seconds_per_sequence"].agg(["min", "median", "max"])
+    for method in [reference, *methods]:
+        low, middle, high = seconds.loc[method]
+        values = found.loc[found["method"] == method, "pearson"]
+        quarters = np.percentile(values, [5, 25, 50, 75, 95]) if len(values) else np.ones(5)
+        look = looks[method]
+        axes.plot([middle] * 2, quarters[[0, 4]], color=look.colour, linewidth=0.7)
+        axes.plot([middle] * 2, quarters[[1, 3]], color=look.colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
+        axes.plot([low, high], quarters[[2, 2]], color=look.colour, linewidth=0.7)
+        label = f"{style.method_label(method)}: {values.mean() if len(values) else 1:.2f}, {1000 * middle:.2g} ms"
+        axes.plot([middle], [quarters[2]], look.marker, color=look.colour, linestyle="none", label=label)
+    axes.set(xscale="log", xlabel="Seconds a sequence", ylabel="Correlation, all bases")
+    axes.set_ylim(top=1.02)
+    axes.set_xlim(right=seconds["max"].max() * 1.6)
+    axes.legend(loc="lower right", title="Mean correlation, median time", title_fontsize=style.TEXT)
+
+
+def draw_distributions(axes, found, methods):
+    for i, (kind, colour, marker) in enumerate(KINDS):
+        for place, method in enumerate(methods):
+            values = found.loc[(found["method"] == method) & (found["scores"] == kind), "pearson"].to_numpy()
+            draw_distribution(axes, values, place + (i - 0.5) * 0.46, colour, marker)
+    axes.set_yticks(range(len(methods)), [style.wrap(style.method_label(method), 14) for method in methods])
+    axes.set(ylim=(len(methods) - 0.5, -0.5), xlabel="Correlation per sequence, target and seed")
+    axes.tick_params(axis="y", length=0)
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="none", label=kind.capitalize())
+        for kind, colour, marker in KINDS
+    ]
+    axes.legend(handles=handles, loc="lower left", ncols=1)
+
+
+def draw_scatter(axes, part, reference):
+    """Effect of putting each other base at each position; a sample of all sequences."""
+    effects = [comparison.views(each.multipliers, each.codes)["all bases"].ravel() for each in (part, reference)]
+    # At the base present both are 0.
+    changed = np.flatnonzero((effects[0] != 0) | (effects[1] != 0))
+    r = np.corrcoef(effects[0][changed], effects[1][changed])[0, 1]
+    shown = np.random.default_rng(0).permutation(changed)[:POINTS]
+    limits = [min(values[shown].min() for values in effects), max(values[shown].max() for values in effects)]
+    axes.plot(limits, limits, color=style.GREY, linewidth=0.6)
+    axes.plot(effects[0][shown], effects[1][shown], ".", color=style.BLUE, markersize=1.5, markeredgewidth=0, alpha=0.4)
+    axes.text(0.05, 0.95, f"r = {r:.2f}", transform=axes.transAxes, va="top")
+    axes.set_xlabel("Effect (logit)")
+    axes.set_box_aspect(1)

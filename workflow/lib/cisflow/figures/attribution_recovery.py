@@ -1,0 +1,94 @@
+"""Attribution methods judged: by the planted truth, by the network as bases go, and by another seed."""
+
+from cisflow.attribution import comparison
+from cisflow.figures import reading, style
+
+PERCENT = 100
+
+
+def draw(inputs, settings):
+    """The Figure.
+
+    Parameters
+    ----------
+    inputs : summary, planted, perturbation: paths of tables.
+    settings : none is used.
+    """
+    reading.demand("attribution_recovery", "inputs", inputs, ("summary", "planted", "perturbation"))
+    summary = reading.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
+    planted = reading.table(inputs["planted"], ("method",), ("seed", "base_rate", "average_precision"))
+    curves = reading.table(inputs["perturbation"], ("method", "curve"), ("seed", "share", "output"))
+    methods = list(dict.fromkeys(curves["method"]))
+    figure = style.figure(style.DOUBLE, 62 + 7 * len(methods) + 10)
+    panels = figure.subplots(2, 2, height_ratios=(7 * len(methods) + 10, 62))
+    (a, b), (c, d) = panels
+    draw_intervals(a, summary[summary["measure"] == "planted_average_precision"], methods)
+    a.set_xlabel("Average precision of planted positions")
+    if len(planted):
+        rate = planted["base_rate"].mean()
+        a.axvline(rate, color=style.GREY, linewidth=0.8, linestyle="--")
+        a.annotate(
+            "planted share", (rate, 1), (3, -1), ("data", "axes fraction"), "offset points", va="top", color=style.GREY
+        )
+    style.panel(a, "a", "Recovery of planted motifs")
+    draw_intervals(b, summary[summary["measure"] == "seed_correlation"], methods)
+    b.set_xlabel("Correlation between two seeds, base present")
+    style.panel(b, "b", "Agreement between seeds")
+    for axes, letter, curve in ((c, "c", "deletion"), (d, "d", "insertion")):
+        areas = summary[(summary["measure"] == f"{curve}_area") & (summary["seed"] == "all")]
+        draw_curves(axes, curves[curves["curve"] == curve], methods, areas.set_index("method")["value"])
+        style.panel(axes, letter, curve.capitalize())
+    c.set_xlabel("Positions replaced, highest |score| first (%)")
+    d.set_xlabel("Positions given back, highest |score| first (%)")
+    c.set_ylabel("Output of the target (logit)")
+    return figure
+
+
+def look_of(method, looks):
+    return looks[method]._replace(colour=style.GREY) if method == comparison.RANDOM else looks[method]
+
+
+def draw_intervals(axes, rows, methods):
+    """Each seed with its interval over sequences, and above them the mean with its interval over seeds."""
+    if not len(rows):
+        style.explain(axes, "Nothing to show: no planted truth, or a single seed.", width=30)
+        return
+    looks = style.looks(methods)
+    shown = [method for method in methods if method in set(rows["method"])]
+    for place, method in enumerate(shown):
+        colour = look_of(method, looks).colour
+        of_method = rows[rows["method"] == method]
+        seeds = of_method[of_method["seed"] != "all"]
+        for number, row in enumerate(seeds.itertuples(index=False)):
+            height = place + 0.12 + 0.28 * number / max(1, len(seeds) - 1)
+            axes.plot([row.lower, row.upper], [height] * 2, color=colour, linewidth=0.8)
+            axes.plot([row.value], [height], "o", color=colour, markersize=2)
+        for row in of_method[of_method["seed"] == "all"].itertuples(index=False):
+            axes.plot([row.lower, row.upper], [place - 0.15] * 2, color=colour, linewidth=2)
+            axes.plot([row.value], [place - 0.15], "D", color=colour, markersize=4)
+            axes.annotate(
+                f"{row.value:.2f}",
+                (1, place - 0.1),
+                (2, 0),
+                ("axes fraction", "data"),
+                "offset points",
+                va="center",
+                color=colour,
+            )
+    axes.set_yticks(range(len(shown)), [style.method_label(method) for method in shown])
+    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1))
+    axes.tick_params(axis="y", length=0)
+
+
+def draw_curves(axes, rows, methods, areas):
+    """Mean output over sequences, and the range of the seeds' means."""
+    looks = style.looks(methods)
+    for method in methods:
+        look = look_of(method, looks)
+        seeds = rows[rows["method"] == method].groupby(["share", "seed"])["output"].mean().unstack("seed")
+        label = f"{style.method_label(method)}: {areas[method]:.2f}"
+        shares = PERCENT * seeds.index.to_numpy()
+        axes.plot(shares, seeds.mean(axis=1), color=look.colour, linestyle=look.dashes, label=label)
+        axes.fill_between(shares, seeds.min(axis=1), seeds.max(axis=1), color=look.colour, alpha=0.12, linewidth=0)
+    axes.set_xlim(0, PERCENT)
+    axes.legend(title="Area (mean of seeds)", title_fontsize=style.TEXT)
