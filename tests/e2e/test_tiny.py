@@ -60,13 +60,20 @@ TABLES = {
     "evaluation/comparisons.tsv": "comparisons",
     "evaluation/strata.tsv": "strata",
     "evaluation/calibration.tsv": "calibration",
+    "comparisons/*/*/agreement.tsv": "agreement",
+    "comparisons/*/*/planted.tsv": "planted",
+    "comparisons/*/*/perturbation.tsv": "perturbation",
+    "comparisons/*/*/seeds.tsv": "seeds",
+    "comparisons/*/*/cost.tsv": "cost",
+    "comparisons/*/*/summary.tsv": "summary",
     "motifs/*/*/*/*/patterns.tsv": "patterns",
     "motifs/*/*/*/*/hotspots.tsv": "hotspots",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }
 # What differs from run to run: how long it took.
-VARYING = {"manifest.json"}
+VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv"}
+VARYING |= {f"attribution_{name}.{kind}" for name in ("agreement.small.random", "cost") for kind in ("svg", "png")}
 # Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
 NARROW = ("--workflow-profile", "workflow/profiles/demo")
 
@@ -144,6 +151,7 @@ datasets:
         folds: [valid, test]
         labels: [0, 1]
         max_per_target: 6
+        reference: ism
 
 models:
   small:
@@ -186,6 +194,14 @@ attribution:
   integrated_gradients: {method: integrated_gradients, steps: 8}
   tism: {method: tism}
   ism: {method: ism}
+
+timing:
+  model: small
+  methods: [ism, tism]
+  lengths: [60]
+  sequences: [1]
+  targets: [1]
+  repeats: 1
 
 motifs:
   database: jaspar.meme
@@ -331,8 +347,9 @@ def test_tables_fit_their_schemas(finished):
             checked.add(path)
         assert any(path.match(f"results/*/{pattern}") for path in checked), f"no {pattern}"
     check_table(finished / "results" / "metrics.tsv", "metrics")
+    check_table(finished / "results" / "timing.tsv", "timing")
     others = {path.name for path in (finished / "results").rglob("*.tsv")} - {path.name for path in checked}
-    assert others == {"ids.tsv", "weights.tsv"}
+    assert others == {"ids.tsv", "weights.tsv", "timing.tsv"}
 
 
 def test_windows_are_the_bases_at_their_coordinates(finished):
@@ -483,8 +500,8 @@ def test_a_search_without_motifs_says_why(finished):
 def test_figures_are_whole_images(finished):
     paths = sorted((finished / "results").glob("*/figures/*.svg"))
     # A comparison and a leakage figure a dataset, three figures a split, learning curves of three datasets, four of
-    # the one explained, five beside the published study.
-    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 5
+    # the one explained and two that compare its methods, five beside the published study.
+    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 2 + 5
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
