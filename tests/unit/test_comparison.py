@@ -258,8 +258,8 @@ def test_the_figures_of_a_comparison_show_every_method(compared):
     with style.applied():
         figure = attribution_agreement.draw(inputs, {"reference": "ism"})
         names = {text.get_text().split(":")[0] for text in figure.subfigs[0].axes[0].get_legend().get_texts()}
-        assert names == {"ISM", "Taylor ism", "TISM"}
+        assert names == {"ISM", "Taylor ISM", "TISM"}
         figure = attribution_recovery.draw(inputs, {})
         for axes in figure.axes[2:]:
             names = {text.get_text().split(":")[0] for text in axes.get_legend().get_texts()}
-            assert names == {"ISM", "Taylor ism", "TISM", "Random"}
+            assert names == {"ISM", "Taylor ISM", "TISM", "Random"}

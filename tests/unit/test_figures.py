@@ -22,7 +22,9 @@ from cisflow.figures import logos, method_agreement, reading, style
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 FIGURES = (
+    "attribution_agreement",
     "attribution_logos",
+    "attribution_recovery",
     "calibration",
     "discovered_motifs",
     "learning_curves",
@@ -1165,7 +1167,7 @@ def test_the_variants_shown_are_those_with_the_largest_scores_in_their_order(tmp
 # What all share
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [*FIGURES, "attribution_cost"])
 def test_missing_inputs_and_settings_are_named(name):
     with pytest.raises(InputError, match=f"figure {name}: inputs has no .*; expected .*, found nothing"):
         drawn(name, {}, {})

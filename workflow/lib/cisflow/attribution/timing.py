@@ -65,8 +65,12 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
     context.set_forkserver_preload(["cisflow.attribution.timing"])
-    with context.Pool(1) as pool:
+    pool = context.Pool(1)
+    try:
         return pool.apply(_measure, (model, settings, length, n_sequences, n_targets, str(device), threads, repeats))
+    finally:
+        pool.close()
+        pool.join()
 
 
 def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):

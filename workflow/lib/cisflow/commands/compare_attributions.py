@@ -87,6 +87,8 @@ def measures(tables):
     area = comparison.areas(tables["perturbation"])
     found |= {f"{curve}_area": rows for curve, rows in area.groupby("curve")}
     if len(tables["seeds"]):
-        found["seed_correlation"] = tables["seeds"][tables["seeds"]["scores"] == "base present"]
+        rows = tables["seeds"][tables["seeds"]["scores"] == "base present"]
+        pairs = rows["seed"].astype(str) + "/" + rows["other_seed"].astype(str)
+        found["seed_correlation"] = rows.assign(seed=pairs)
     found["seconds_per_sequence"] = tables["cost"]
     return found

@@ -62,7 +62,7 @@ def draw_cost(axes, found, cost, methods, reference):
         axes.plot([middle] * 2, quarters[[0, 4]], color=look.colour, linewidth=0.7)
         axes.plot([middle] * 2, quarters[[1, 3]], color=look.colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
         axes.plot([low, high], quarters[[2, 2]], color=look.colour, linewidth=0.7)
-        label = f"{style.method_label(method)}: {values.mean() if len(values) else 1:.2f}, {1000 * middle:.2g} ms"
+        label = f"{style.method_label(method)}: {values.mean() if len(values) else 1:.3f}, {1000 * middle:.3g} ms"
         axes.plot([middle], [quarters[2]], look.marker, color=look.colour, linestyle="none", label=label)
     axes.set(xscale="log", xlabel="Seconds a sequence", ylabel="Correlation, all bases")
     axes.set_ylim(top=1.02)

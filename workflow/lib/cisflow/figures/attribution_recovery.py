@@ -19,10 +19,10 @@ def draw(inputs, settings):
     planted = reading.table(inputs["planted"], ("method",), ("seed", "base_rate", "average_precision"))
     curves = reading.table(inputs["perturbation"], ("method", "curve"), ("seed", "share", "output"))
     methods = list(dict.fromkeys(curves["method"]))
-    figure = style.figure(style.DOUBLE, 62 + 7 * len(methods) + 10)
-    panels = figure.subplots(2, 2, height_ratios=(7 * len(methods) + 10, 62))
+    figure = style.figure(style.DOUBLE, 80 + 7 * len(methods) + 10)
+    panels = figure.subplots(2, 2, height_ratios=(7 * len(methods) + 10, 80))
     (a, b), (c, d) = panels
-    draw_intervals(a, summary[summary["measure"] == "planted_average_precision"], methods)
+    draw_intervals(a, summary[summary["measure"] == "planted_average_precision"], methods, chance=True)
     a.set_xlabel("Average precision of planted positions")
     if len(planted):
         rate = planted["base_rate"].mean()
@@ -48,8 +48,8 @@ def look_of(method, looks):
     return looks[method]._replace(colour=style.GREY) if method == comparison.RANDOM else looks[method]
 
 
-def draw_intervals(axes, rows, methods):
-    """Each seed with its interval over sequences, and above them the mean with its interval over seeds."""
+def draw_intervals(axes, rows, methods, chance=False):
+    """Each seed with its interval over sequences, above them the mean with its interval over seeds; `chance` from 0."""
     if not len(rows):
         style.explain(axes, "Nothing to show: no planted truth, or a single seed.", width=30)
         return
@@ -76,7 +76,7 @@ def draw_intervals(axes, rows, methods):
                 color=colour,
             )
     axes.set_yticks(range(len(shown)), [style.method_label(method) for method in shown])
-    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1))
+    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(min(0, rows["lower"].min()) if chance else None, 1))
     axes.tick_params(axis="y", length=0)
 
 
@@ -91,4 +91,10 @@ def draw_curves(axes, rows, methods, areas):
         axes.plot(shares, seeds.mean(axis=1), color=look.colour, linestyle=look.dashes, label=label)
         axes.fill_between(shares, seeds.min(axis=1), seeds.max(axis=1), color=look.colour, alpha=0.12, linewidth=0)
     axes.set_xlim(0, PERCENT)
-    axes.legend(title="Area (mean of seeds)", title_fontsize=style.TEXT)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+        ncols=2,
+        title="Area (mean of seeds)",
+        title_fontsize=style.TEXT,
+    )

@@ -31,7 +31,13 @@ COLOURS = (BLUE, VERMILLION, GREEN, BLACK, ORANGE, PURPLE, SKY)
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.2, 1, 1.2)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-METHODS = {"ism": "ISM", "tism": "TISM"}
+METHODS = {
+    "ism": "ISM",
+    "plain_ism": "Plain ISM",
+    "taylor_ism": "Taylor ISM",
+    "tism": "TISM",
+    "deep_lift_shap": "DeepLIFT/SHAP",
+}
 
 RC = {
     "font.family": "sans-serif",
