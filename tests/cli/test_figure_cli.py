@@ -13,7 +13,10 @@ from cisflow.commands import figure
 
 LIBRARY = Path(figure.__file__).parents[2]
 NAMES = [
+    "attribution_agreement",
+    "attribution_cost",
     "attribution_logos",
+    "attribution_recovery",
     "calibration",
     "discovered_motifs",
     "leakage",

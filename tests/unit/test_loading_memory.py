@@ -1,9 +1,15 @@
 """The published checkpoint is as large as the memory of a small job: loading it must not hold it twice."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from cisflow import models
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(models.__file__).parents[2])}
 
 WRITE = """
 import sys, torch
@@ -36,9 +42,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
 def test_a_full_size_checkpoint_is_loaded_and_used_within_4_gb(tmp_path):
     path = tmp_path / "sei.pth"
     try:
-        subprocess.run([sys.executable, "-c", WRITE, path], check=True)
+        subprocess.run([sys.executable, "-c", WRITE, path], check=True, env=ENVIRONMENT)
         assert path.stat().st_size > 889_979_983 * 4
-        run = subprocess.run([sys.executable, "-c", LOAD, path, "plain"], check=True, capture_output=True, text=True)
+        command = [sys.executable, "-c", LOAD, path, "plain"]
+        run = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT)
         assert int(run.stdout) < 4e9
     finally:
         path.unlink(missing_ok=True)

@@ -192,7 +192,7 @@ def test_a_resource_that_was_not_given_is_named():
 @pytest.mark.parametrize("kind", ["vcf", "", None, "os.path", "__init__"])
 def test_an_unknown_kind_of_source_is_refused(tmp_path, kind):
     with pytest.raises(
-        InputError, match=f"dataset 'd': source: kind is '{kind}', expected one of annotation, bed, fasta"
+        InputError, match=f"dataset 'd': source: kind is '{kind}', expected one of annotation, bed, events, fasta"
     ):
         windows.build(tmp_path, "d", {"kind": kind}, 4, {}, 1)
 
