@@ -44,5 +44,6 @@ $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'cisflow needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --disable-pip-version-check -r requirements.txt
+	@# Compiling all that is installed takes longer than compiling what is imported.
+	.venv/bin/python -m pip install --disable-pip-version-check --no-compile -r requirements.txt
 	@touch $@
