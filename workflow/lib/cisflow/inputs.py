@@ -9,8 +9,7 @@ import pandas as pd
 from cisflow import files, variants
 from cisflow.errors import InputError
 from cisflow.genome import Genome, Locus, Records
-from cisflow.sources import bed
-from cisflow.windows import COLUMNS, locate, refuse_duplicates, table
+from cisflow.windows import COLUMNS, interval, locate, name_of, refuse_duplicates, table
 
 BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 
@@ -82,8 +81,8 @@ def read_bed(path):
                     if len(fields) < 3:
                         raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
                     record = dict(zip(columns, fields, strict=False))
-                    loci.append(bed.interval(f"{path}: row {row}", record))
-                    ids.append(bed.name_of(record, loci[-1]))
+                    loci.append(interval(f"{path}: row {row}", record))
+                    ids.append(name_of(record, loci[-1]))
                     rows.append(row)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error

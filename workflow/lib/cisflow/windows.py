@@ -220,6 +220,31 @@ def locate(path, names, rows, length):
     return table(names, loci)
 
 
+def interval(where, record):
+    """The locus of one record of a BED, {column: text}; `where` is its place, for messages."""
+    start, end = (_integer(where, name, record[name]) for name in ("start", "end"))
+    if start >= end:
+        raise InputError(f"{where}: start is {start} and end is {end}, expected start < end")
+    strand = record.get("strand") or "."
+    if strand not in ("+", "-", "."):
+        raise InputError(f"{where}: strand is '{strand}', expected +, - or .")
+    return Locus(record["chrom"], start, end, strand)
+
+
+def name_of(record, locus):
+    """The record's name; the locus where the name is absent, empty or `.`."""
+    name = record.get("name", "").strip()
+    if name not in ("", "."):
+        return name
+    return f"{locus.chrom}:{locus.start}-{locus.end}" + (f"({locus.strand})" if locus.strand != "." else "")
+
+
+def _integer(where, name, text):
+    if not text.strip().isdecimal():
+        raise InputError(f"{where}: {name} is '{text}', expected an integer of 0 or more")
+    return int(text)
+
+
 def centred(start, end, length):
     """Start of the window of `length` bases around the middle of [start, end); `start` itself if it is as long."""
     return (start + end) // 2 - length // 2

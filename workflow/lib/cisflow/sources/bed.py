@@ -4,7 +4,18 @@ import numpy as np
 
 from cisflow.errors import InputError
 from cisflow.genome import Genome, Locus
-from cisflow.windows import Windows, centred, fetch, read_labels, read_rows, refuse_duplicates, resource, table
+from cisflow.windows import (
+    Windows,
+    centred,
+    fetch,
+    interval,
+    name_of,
+    read_labels,
+    read_rows,
+    refuse_duplicates,
+    resource,
+    table,
+)
 
 REQUIRED = ("chrom", "start", "end")
 
@@ -49,28 +60,3 @@ def window(path, row, record, length, genome):
     if problem:
         raise InputError(f"{where}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
     return Locus(chrom, first, first + length, strand)
-
-
-def interval(where, record):
-    """The locus of one record, {column: text}; `where` is its place, for messages."""
-    start, end = (_integer(where, name, record[name]) for name in ("start", "end"))
-    if start >= end:
-        raise InputError(f"{where}: start is {start} and end is {end}, expected start < end")
-    strand = record.get("strand") or "."
-    if strand not in ("+", "-", "."):
-        raise InputError(f"{where}: strand is '{strand}', expected +, - or .")
-    return Locus(record["chrom"], start, end, strand)
-
-
-def name_of(record, locus):
-    """The record's name; the locus where the name is absent, empty or `.`."""
-    name = record.get("name", "").strip()
-    if name not in ("", "."):
-        return name
-    return f"{locus.chrom}:{locus.start}-{locus.end}" + (f"({locus.strand})" if locus.strand != "." else "")
-
-
-def _integer(where, name, text):
-    if not text.strip().isdecimal():
-        raise InputError(f"{where}: {name} is '{text}', expected an integer of 0 or more")
-    return int(text)
