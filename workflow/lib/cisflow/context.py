@@ -10,7 +10,31 @@ from cisflow.errors import InputError
 CONTEXTS = ("none", "pad", "genome")
 
 
-class Sequences:
+class Cut:
+    """Base codes that are made row by row when they are asked for: `[first:last]` is (last - first, length) uint8.
+
+    A subclass sets `length`, the bases of each row, and `_rows`, the range of its row numbers, and gives `_cut(row)`,
+    the codes (length,) uint8 of one row.
+    """
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, rows):
+        rows = self._rows[rows]
+        codes = np.empty((len(rows), self.length), dtype=np.uint8)
+        for place, row in enumerate(rows):
+            codes[place] = self._cut(row)
+        return codes
+
+    def part(self, rows):
+        """The sequences of a slice of the rows, as an object of this kind."""
+        part = copy.copy(self)
+        part._rows = self._rows[rows]
+        return part
+
+
+class Sequences(Cut):
     """Base codes of windows in their context: `sequences[first:last]` is (last - first, length) uint8.
 
     Each slice is read from the files anew and nothing is kept, so that memory does not grow with the windows' number.
@@ -85,22 +109,6 @@ class Sequences:
     @property
     def ids(self):
         return self._ids[self._rows.start : self._rows.stop]
-
-    def __len__(self):
-        return len(self._rows)
-
-    def __getitem__(self, rows):
-        rows = self._rows[rows]
-        codes = np.empty((len(rows), self.length), dtype=np.uint8)
-        for place, row in enumerate(rows):
-            codes[place] = self._cut(row)
-        return codes
-
-    def part(self, rows):
-        """The sequences of a slice of the rows, as an object of this kind."""
-        part = copy.copy(self)
-        part._rows = self._rows[rows]
-        return part
 
     def _cut(self, row):
         width = int(self._widths[row])

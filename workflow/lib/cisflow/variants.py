@@ -1,6 +1,5 @@
 """Variants against a genome: which can be scored, the two sequences of each, and the effect on every target."""
 
-import copy
 import sys
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cisflow import dna, extraction, sequence_classes, vcf
+from cisflow.context import Cut
 from cisflow.errors import InputError, listing
 
 SCORED = "scored"
@@ -124,7 +124,7 @@ def trim(start, ref, alt):
     return start, ref, alt
 
 
-class Alleles:
+class Alleles(Cut):
     """Base codes of both alleles of variants: rows 2i and 2i + 1 are the reference and the alternative of variant i.
 
     `alleles[first:last]` reads them from the genome, (last - first, length) uint8; nothing is kept. Bases that REF and
@@ -160,22 +160,6 @@ class Alleles:
     @property
     def ids(self):
         return np.array([f"{self._names[row // 2]}|{('ref', 'alt')[row % 2]}" for row in self._rows])
-
-    def __len__(self):
-        return len(self._rows)
-
-    def __getitem__(self, rows):
-        rows = self._rows[rows]
-        codes = np.empty((len(rows), self.length), dtype=np.uint8)
-        for place, row in enumerate(rows):
-            codes[place] = self._cut(row)
-        return codes
-
-    def part(self, rows):
-        """The sequences of a slice of the rows, as an object of this kind."""
-        part = copy.copy(self)
-        part._rows = self._rows[rows]
-        return part
 
     def _cut(self, row):
         chrom, start, ref, alt = self._variants[row // 2]
