@@ -1,5 +1,7 @@
 """Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
 
+import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +17,34 @@ from cisflow.variants import Alleles
 
 # Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
 SHARD = 500
+
+
+def arguments(parser):
+    """Options of a command that runs a feature extractor."""
+    parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
+    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
+    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
+    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
+    parser.add_argument("--length", type=positive, help="bases the network sees (default: its own, or that of windows)")
+    parser.add_argument("--strands", choices=("both", "forward"), help="mean of both (default), or forward alone")
+    parser.add_argument("--batch-size", type=positive, help="windows in a forward pass (default: what memory holds)")
+    parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
+    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
+    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+
+
+def settings(args):
+    """The extractor that the options give: those of the JSON, overridden by options of their own."""
+    names = ("architecture", "settings", "length", "context", "strands", "precision", "batch_size", "groups")
+    given = {name: getattr(args, name, None) for name in names}
+    return args.extractor | {name: value for name, value in given.items() if value is not None}
+
+
+def positive(text):
+    """An integer of 1 or more, as an option gives it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found '{text}', expected an integer of 1 or more")
+    return int(text)
 
 
 def load_model(extractor, weights):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cisflow import device, features, files, inference, sequence_classes, shards, variants
+from cisflow import device, features, files, sequence_classes, shards, variants
 from cisflow.errors import InputError
 from cisflow.genome import Genome
 from cisflow.resumable import Rows
@@ -20,30 +20,20 @@ from cisflow.resumable import Rows
 def arguments(parser):
     parser.add_argument("--vcf", required=True, help="variants, plain or gzipped")
     parser.add_argument("--genome", required=True, help="FASTA that the positions refer to")
-    parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
-    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
-    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
-    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
-    parser.add_argument("--length", type=int, help="bases the network sees (default: its own)")
-    parser.add_argument("--strands", choices=("both", "forward"), help="mean of both (default), or forward alone")
-    parser.add_argument("--batch-size", type=int, help="sequences in a forward pass (default: what memory holds)")
-    parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
-    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
-    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+    shards.arguments(parser)
     parser.add_argument("--classes", help="vectors of the sequence classes, projvec_targets.npy")
     parser.add_argument("--class-names", help="names of the sequence classes, one a line")
     parser.add_argument("--histone", help="indices of histone targets (.npy); without it, group histone of --names")
     parser.add_argument("--strict", action="store_true", help="make a REF or place that the genome lacks an error")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: as many as torch finds)")
+    parser.add_argument("--threads", type=shards.positive, help="CPU threads (default: as many as torch finds)")
     parser.add_argument("--output", required=True, help="folder")
 
 
 def run(args):
     folder = Path(args.output)
-    given = ("architecture", "settings", "length", "strands", "precision", "batch_size", "groups")
-    extractor = args.extractor | {name: getattr(args, name) for name in given if getattr(args, name) is not None}
+    extractor = shards.settings(args)
     inputs = [args.vcf, args.genome, args.weights]
     inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
     made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
