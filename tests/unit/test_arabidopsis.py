@@ -17,7 +17,7 @@ SPLIT = {"kind": "random", "valid": 0.1, "test": 0.2, "seed": 1}
 # Promoters are read on the strand of their gene, and the TATA box stands at one place: the strand tells.
 MODEL = {
     "architecture": "BassetLike",
-    "training": {"max_epochs": 3, "batch_size": 32, "learning_rate": 0.001, "reverse_complement": False},
+    "training": {"max_epochs": 3, "batch_size": 32, "learning_rate": 0.001, "reverse_complement": "none"},
 }
 
 
