@@ -8,6 +8,9 @@ REPORT := results/report.zip
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m
 DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workflow/profiles/demo
 
+# Hundreds of processes import the same packages: where bytecode is not kept, each compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint bench system
 
 demo: system $(INSTALLED)

@@ -13,7 +13,9 @@ import pipeline
 import planted
 from cisflow import dna, files, models
 from cisflow.__main__ import command_names, main
-from cisflow.attribution import journal, methods
+from cisflow.attribution import methods
+from cisflow.commands import attribute as attribute_command
+from cisflow.resumable import Rows
 from tables import check_table
 
 MODEL = {
@@ -363,7 +365,7 @@ def test_targets_that_are_not_predicted_are_named(trained, tmp_path, capsys):
 
 
 def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "SAVE_EVERY_S", 0)
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
     method = {"method": "deep_lift_shap", "n_baselines": 3, "batch_size": 6}
     assert attribute(*trained, method, tmp_path / "whole.npz") == 0
     explain, rows = methods.attribute, []
@@ -387,8 +389,8 @@ def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, 
 
 
 def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "SAVE_EVERY_S", 0)
-    monkeypatch.setattr(journal.Journal, "remove", lambda self: None)
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
     assert attribute(*trained, "ism", tmp_path / "a.npz") == 0
     assert attribute(*trained, "gradient", tmp_path / "a.npz") == 0
     assert attribute(*trained, "gradient", tmp_path / "b.npz") == 0

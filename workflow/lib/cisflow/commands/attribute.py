@@ -2,12 +2,18 @@
 
 import json
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 
 from cisflow import datasets, device, files, models
-from cisflow.attribution import baselines, journal, methods, selection, targets
+from cisflow.attribution import baselines, methods, selection, targets
 from cisflow.errors import InputError
+from cisflow.resumable import Rows
+
+# Rows explained since the last commit are lost to an interruption.
+COMMIT_EVERY_S = 10
 
 
 def arguments(parser):
@@ -45,35 +51,48 @@ def run(args):
         "job": [args.method, args.selection, args.seed],
         "inputs": [files.digest(path) for path in (args.weights, args.predictions, f"{args.dataset}/sequences.npy")],
     }
-    done = journal.Journal(args.work, key, codes.shape)
-    with device.acquire(args.device, args.gpus, args.threads) as where:
-        blocks = methods.attribute(model, codes, wanted, method, where, args.seed, start=done.rows, **settings)
-        for rows, part in blocks:
-            done.add(rows, part)
-    completeness = {}
+    layout = {"multipliers": ((4, codes.shape[1]), np.float32)}
     if method in methods.DEFAULT_BASELINE:
-        completeness = {"output_difference": done.difference, "completeness_error": done.error}
-        report(done, method)
-    baseline = settings.get("baseline") or methods.DEFAULT_BASELINE.get(method, "uniform")
-    files.write_arrays(
-        args.output,
-        multipliers=done.multipliers,
-        ids=chosen["id"].to_numpy(dtype=str),
-        target=chosen["target"].to_numpy(dtype=str),
-        fold=chosen["fold"].to_numpy(dtype=str),
-        probability=chosen["probability"].to_numpy(dtype=np.float32),
-        sequences=codes,
-        baseline=baselines.stored(baseline),
-        method=np.array(method),
-        **completeness,
-    )
-    done.remove()
+        layout |= {"output_difference": ((), np.float32), "completeness_error": ((), np.float32)}
+    with Rows(args.work, json.dumps(key), len(codes), layout) as rows:
+        with device.acquire(args.device, args.gpus, args.threads) as where:
+            blocks = methods.attribute(model, codes, wanted, method, where, args.seed, start=rows.done, **settings)
+            fill(rows, (part for _, part in blocks))
+        found = {name: rows.read(name) for name in layout}
+        if "completeness_error" in found:
+            report(found, method)
+        baseline = settings.get("baseline") or methods.DEFAULT_BASELINE.get(method, "uniform")
+        files.write_arrays(
+            args.output,
+            **found,
+            ids=chosen["id"].to_numpy(dtype=str),
+            target=chosen["target"].to_numpy(dtype=str),
+            fold=chosen["fold"].to_numpy(dtype=str),
+            probability=chosen["probability"].to_numpy(dtype=np.float32),
+            sequences=codes,
+            baseline=baselines.stored(baseline),
+            method=np.array(method),
+        )
+        rows.finish(Path(args.work).parent, [])
 
 
-def report(done, method):
+def fill(rows, parts):
+    """Write each Attribution, of one target a sequence, to the rows it belongs to."""
+    committed = time.monotonic()
+    for part in parts:
+        # Not every method has a baseline against which contributions could be complete.
+        arrays = {"output_difference": part.difference, "completeness_error": part.error}
+        arrays = {name: values[:, 0] for name, values in arrays.items() if values is not None}
+        rows.append(multipliers=part.multipliers[:, 0], **arrays)
+        if time.monotonic() - committed >= COMMIT_EVERY_S:
+            rows.commit()
+            committed = time.monotonic()
+
+
+def report(found, method):
     """Say in the log how well contributions add up to the difference of the outputs."""
-    if len(done.error):
-        error, difference = np.abs(done.error), np.abs(done.difference)
+    error, difference = np.abs(found["completeness_error"]), np.abs(found["output_difference"])
+    if len(error):
         print(
             f"{method}: contributions miss the difference of the outputs (median {np.median(difference):.3g}) "
             f"by {np.median(error):.2g} in the median and {error.max():.2g} at most",
