@@ -388,6 +388,13 @@ def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, 
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
+def test_where_no_prediction_is_sure_enough_nothing_is_explained(trained, tmp_path):
+    assert attribute(*trained, "integrated_gradients", tmp_path / "a.npz", min_probability=1) == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["multipliers"].shape[0] == len(arrays["ids"]) == len(arrays["completeness_error"]) == 0
+        assert arrays["multipliers"].shape[1:] == (4, arrays["sequences"].shape[1])
+
+
 def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
     monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
