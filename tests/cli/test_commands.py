@@ -15,6 +15,7 @@ from cisflow import dna, files, models
 from cisflow.__main__ import command_names, main
 from cisflow.attribution import methods
 from cisflow.commands import attribute as attribute_command
+from cisflow.commands import tune as tune_command
 from cisflow.resumable import Rows
 from tables import check_table
 
@@ -250,6 +251,22 @@ def test_tuned_boosting_has_the_settings_of_the_best_trial(featured, tmp_path):
     assert settings == {"n_estimators": 10, **best}
     text = (tmp_path / "model.txt").read_text()
     assert f"[num_leaves: {best['num_leaves']:.0f}]" in text
+
+
+def test_trials_on_other_folds_are_not_continued(featured, tmp_path, monkeypatch):
+    dataset, features, _ = featured
+    split = text(dataset / "splits" / "random.tsv")
+    turned = split.assign(fold=split["fold"].replace({"train": "test", "test": "train"}))
+    turned.to_csv(tmp_path / "turned.tsv", sep="\t", index=False)
+    common = {"dataset": dataset, "features": features, "seed": 1}
+    tune = {"n_trials": 1, "n_startup": 1, "n_folds": 2}
+    common["model"] = {"classifier": "lightgbm", "settings": {"n_estimators": 10}, "tune": tune}
+    monkeypatch.setattr(tune_command.shutil, "rmtree", lambda folder: None)
+    first, second, tables = dataset / "splits" / "random.tsv", tmp_path / "turned.tsv", []
+    for work, folds in (("one", first), ("one", second), ("two", second)):
+        assert call("tune", **common, split=folds, work=tmp_path / work, output=tmp_path / "tuning.tsv") == 0
+        tables.append((tmp_path / "tuning.tsv").read_text())
+    assert tables[0] != tables[1] == tables[2]
 
 
 @pytest.mark.parametrize("classifier", ["logistic_regression", "lightgbm"])

@@ -14,7 +14,7 @@ import pytest
 import pipeline
 import planted
 import tokens
-from cisflow import files, models
+from cisflow import files, models, training
 from cisflow.__main__ import main
 
 EPOCHS = 30
@@ -106,6 +106,29 @@ def test_dnabert2_carries_its_tokenizer_and_predicts_without_the_file(dataset, t
     assert len(table) == 240 and table["probability"].between(0, 1).all()
     assert (table["forward"] != table["reverse"]).any()
     np.testing.assert_allclose(table["probability"], (table["forward"] + table["reverse"]) / 2, rtol=1e-6)
+
+
+def test_dnabert2_goes_on_after_an_interruption_and_ends_in_the_same_bytes(dataset, tmp_path, monkeypatch):
+    (tmp_path / "tokenizer.json").write_text(tokens.tokenizer())
+    recipe = {"max_epochs": 3, "batch_size": 64, "schedule": "modern", "warmup_epochs": 1, "shift": 4}
+    network = {"architecture": "DNABERT2", "settings": BERT, "training": recipe}
+    whole, cut = (words(dataset, tmp_path / name, network, tokenizer=tmp_path / "tokenizer.json") for name in "ab")
+    assert main(whole) == 0
+    original, starts = training.Classification.on_train_epoch_start, []
+
+    def interrupted(self):
+        starts.append(self.current_epoch)
+        if starts == [0, 1]:
+            raise KeyboardInterrupt
+        original(self)
+
+    monkeypatch.setattr(training.Classification, "on_train_epoch_start", interrupted)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        main(cut)
+    assert not (tmp_path / "b" / "model.safetensors").exists()
+    assert main(cut) == 0
+    assert starts == [0, 1, 1, 2]
+    assert outputs(tmp_path / "a") == outputs(tmp_path / "b")
 
 
 def test_a_tokenizer_that_is_not_there_is_named(dataset, tmp_path, capsys):

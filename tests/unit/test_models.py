@@ -228,6 +228,14 @@ def test_checkpoints_load_whatever_their_prefix(tmp_path, wrap):
         torch.testing.assert_close(loaded(x), model(x), rtol=0, atol=0)
 
 
+def test_checkpoints_from_before_torch_kept_zip_archives_load(tmp_path):
+    settings = {"n_targets": 3, "channels": (4, 5, 6)}
+    state = models.build("Sei", **settings).state_dict()
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    loaded = models.load_pretrained("Sei", settings, tmp_path / "old.pth").state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
 def test_unknown_architecture_and_setting_are_named():
     with pytest.raises(InputError, match="unknown architecture 'Bassett'; expected one of AttentionConv"):
         models.build("Bassett")

@@ -71,6 +71,8 @@ def counted(check, fold, other, found, members, known, note):
 def gene_pairs(frame, located, genes):
     """(rows of windows (m,), genes (m,) str): which window shares a base with which gene, on either strand."""
     windows = frame.loc[located, ["chrom", "start", "end"]].assign(row=np.flatnonzero(located))
+    # Where other windows have no coordinates, these are read as floats, which are no BED.
+    windows = windows.astype({"start": np.int64, "end": np.int64})
     both = pybedtools.BedTool.from_dataframe(windows).intersect(
         pybedtools.BedTool.from_dataframe(genes[["chrom", "start", "end", "gene"]]), wa=True, wb=True
     )

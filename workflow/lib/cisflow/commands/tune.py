@@ -23,6 +23,7 @@ def run(args):
     folds = datasets.read_folds(args.split, dataset.ids)
     # Trials on other data must not be continued.
     inputs = [
+        args.split,
         Path(args.features, "features.npy"),
         *(Path(args.dataset, f"{name}.npy") for name in ("targets", "sequences")),
     ]

@@ -3,6 +3,7 @@
 import importlib
 import json
 import pickle
+import zipfile
 
 import safetensors
 import safetensors.torch
@@ -153,7 +154,8 @@ def _read_state(path):
     try:
         if path.endswith(".safetensors"):
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # A file that torch wrote before 1.6 is no zip archive, and cannot be mapped.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except pickle.UnpicklingError as error:
