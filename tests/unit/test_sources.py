@@ -187,6 +187,18 @@ def test_a_table_gives_its_rows_in_order(tmp_path, separator):
     assert spread(found)[1] == ["ACGT", "NNNT", "TTTT"]
 
 
+def test_repeated_headers_are_numbered_and_keep_their_locus(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "header,sequence,label\nchr1:4-8,ACGT,1\nb,ACGA,0\nchr1:4-8,ACGC,0\nchr1:4-8,ACGG,1\n"
+    )
+    found = table.collect({"table": "t", "repeated": "number"}, 4, {"t": tmp_path / "t.csv"}, 1)
+    assert found.frame["id"].tolist() == ["chr1:4-8", "b", "chr1:4-8#2", "chr1:4-8#3"]
+    assert found.frame["start"].tolist() == [4, pd.NA, 4, 4] and found.labels[:, 0].tolist() == [1, 0, 0, 1]
+    (tmp_path / "t.csv").write_text("header,sequence,label\nb,ACGT,1\nb#2,ACGA,0\nb,ACGC,0\n")
+    with pytest.raises(InputError, match="rows 3 and 4 have the same id 'b#2'"):
+        table.collect({"table": "t", "repeated": "number"}, 4, {"t": tmp_path / "t.csv"}, 1)
+
+
 def test_a_table_of_many_rows_is_encoded_as_row_by_row(tmp_path):
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 5, (2000, 60)).astype(np.uint8)
