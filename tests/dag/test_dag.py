@@ -33,6 +33,7 @@ ORDER = (
 
 # Rule -> the rules whose files it reads, of all configs together.
 READS = {
+    "fetch": {"fetch"},
     "index_genome": {"fetch"},
     "windows": {"fetch", "index_genome"},
     "planted_windows": {"fetch", "index_genome"},
@@ -121,8 +122,9 @@ def folder(tmp_path_factory):
     (folder / "started.yaml").write_text(yaml.safe_dump(started))
     for number, text in examples().items():
         (folder / f"example{number}.yaml").write_text(text)
-        for entry in yaml.safe_load(text)["resources"].values():
-            if "://" not in entry["url"]:
+        resources = yaml.safe_load(text)["resources"]
+        for entry in resources.values():
+            if "://" not in entry["url"] and entry["url"].removeprefix("resources/") not in resources:
                 (folder / entry["url"]).parent.mkdir(exist_ok=True)
                 (folder / entry["url"]).touch()
     return folder
@@ -225,6 +227,7 @@ def expected_counts(config):
             counts["tune"] += runs if "tune" in config["models"][model] else 0
             read |= {config["models"][model].get(key) for key in ("pretrained", "tokenizer")}
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
+        read.add(dataset.get("genes"))
         counts["evaluate"] += 1
         counts["figure_model_comparison"] += 1
         counts["figure_leakage"] += 1
@@ -274,7 +277,10 @@ def expected_counts(config):
         read |= {entry.get(key) for key in ("names", "classes", "class_names", "histone")}
     for rule in ("time_attributions", "figure_attribution_cost"):
         counts[rule] += "timing" in config
-    counts["fetch"] = len((read | genomes) - {None})
+    fetched = (read | genomes) - {None}
+    # Archives from which others are taken.
+    sources = {config["resources"][name]["url"].removeprefix("resources/") for name in fetched}
+    counts["fetch"] = len(fetched | (sources & set(config["resources"])))
     counts["index_genome"] = len(genomes)
     return +counts
 
