@@ -44,7 +44,7 @@ class Fit(NamedTuple):
     """A fitted classifier.
 
     text : the model as text (JSON for logistic regression, LightGBM's own format).
-    probability : (n,) float64, for every row.
+    probability : (n,) float64, for every row of the features.
     weights : (f,) float64, coefficient per standard deviation of a feature, or number of splits.
     chosen : what the validation fold decided (C, or the number of trees).
     """
@@ -56,11 +56,16 @@ class Fit(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Columns of a feature array. values (n, all) float16, a memory map; columns (f,) int; names (f,) str."""
+    """Columns of a feature array.
+
+    values : (n, all) float16, a memory map. columns : (f,) int. names : (f,) str.
+    strands : consecutive rows that are of one window: 1, or 2 for its forward and its reverse strand.
+    """
 
     values: np.ndarray
     columns: np.ndarray
     names: np.ndarray
+    strands: int = 1
 
     def take(self, rows, dtype=np.float32):
         """(m, f) of the rows (m,) int or a slice."""
@@ -104,6 +109,8 @@ class Chunks:
 def load(dataset_folder, features_folder, groups=None):
     """(Dataset of one target, its Features): what a classifier is fitted to.
 
+    Strands that the features keep apart are rows of their own, next to each other.
+
     Raises
     ------
     InputError : files disagree, the dataset has several targets, or a group has no feature.
@@ -117,7 +124,9 @@ def load(dataset_folder, features_folder, groups=None):
     ids, values, columns, names = features.load_columns(features_folder, groups)
     if not np.array_equal(ids, dataset.ids):
         raise InputError(f"{features_folder}/ids.tsv: its windows are not those of {dataset_folder}/windows.tsv")
-    return dataset, Features(values, columns, names)
+    strands = values.shape[1] if values.ndim == 3 else 1
+    # A view: the array stays on the disk.
+    return dataset, Features(values.reshape(-1, values.shape[-1]), columns, names, strands)
 
 
 def with_defaults(defaults, given, name):
@@ -275,7 +284,7 @@ def labelled_rows(y, folds):
     train, valid = (np.flatnonzero(known & (folds == fold)) for fold in ("train", "valid"))
     for fold, rows in (("train", train), ("valid", valid)):
         if len(np.unique(y[rows])) < 2:
-            raise InputError(f"fold {fold}: {len(rows)} labelled windows, not of both classes; expected both")
+            raise InputError(f"fold {fold}: {len(rows)} labelled rows, not of both classes; expected both")
     return train, valid
 
 
