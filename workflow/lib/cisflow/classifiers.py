@@ -4,6 +4,7 @@ A feature array can be larger than memory: both read it from its memory map, a c
 """
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -167,12 +168,25 @@ def logistic_regression(x, y, folds, settings, seed, threads):
         candidates.append((log_loss(y[valid], probability), c, found))
         start = found.x
     loss, c, found = min(candidates, key=lambda item: item[:2])
+    _warn(candidates, c, settings["max_iter"])
     coefficients, intercept = found.x[:-1], float(found.x[-1])
     content = {"classifier": "logistic_regression", "intercept": intercept, "coefficients": coefficients.tolist()}
     text = json.dumps(content | {"mean": mean.tolist(), "scale": scale.tolist()})
     chosen = {"C": c, "valid_log_loss": float(loss), "passes": int(found.nfev), "converged": bool(found.success)}
     everything = Chunks(x, np.arange(len(y)), threads)
     return Fit(text + "\n", special.expit(_logits(everything, found.x, mean, scale)), coefficients, chosen)
+
+
+def _warn(candidates, chosen, max_iter):
+    """One line on stderr where a fit is no optimum, or the best penalty may lie outside the list to choose from."""
+    complaints = []
+    if short := [f"{c:g}" for _, c, found in candidates if not found.success]:
+        complaints.append(f"no optimum for C = {listing(short)} (max_iter is {max_iter})")
+    values = [c for _, c, _ in candidates]
+    if len(values) > 1 and chosen in (min(values), max(values)):
+        complaints.append(f"the best C, {chosen:g}, is at the edge of {listing([f'{c:g}' for c in values], 20)}")
+    if complaints:
+        print(f"WARNING: logistic_regression: {'; '.join(complaints)}", file=sys.stderr)
 
 
 def _moments(chunks, width):
