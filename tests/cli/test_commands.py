@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 import pipeline
 import planted
-from cisflow import dna, evaluation, files, models, tuning
+from cisflow import classifiers, dna, evaluation, files, models, tuning
 from cisflow.__main__ import command_names, main
 from cisflow.attribution import methods
 from cisflow.commands import attribute as attribute_command
@@ -257,6 +257,15 @@ def test_gradient_boosting_is_what_lightgbm_reads_back(featured, tmp_path):
     assert splits.idxmax() == INFORMATIVE
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["chosen"]["trees"] == booster.num_trees()
+
+
+def test_separate_strands_are_neighbouring_rows_that_stay_on_the_disk(stranded):
+    dataset, features, x = stranded
+    _, source = classifiers.load(dataset, features)
+    assert source.strands == 2 and source.values.shape == (2 * len(x), N_FEATURES)
+    # A copy in memory could be written to; the map cannot.
+    assert isinstance(source.values, np.memmap) and not source.values.flags.writeable
+    np.testing.assert_array_equal(source.take(np.array([6, 7])), x[3])
 
 
 def test_regression_is_fitted_to_both_strands_and_predicts_each(stranded, tmp_path):
