@@ -298,6 +298,14 @@ def test_boosting_predicts_both_strands_and_they_are_evaluated_as_rows(stranded,
     expected = np.stack([booster.predict(x[order, strand]) for strand in (0, 1)])
     np.testing.assert_allclose(found.probabilities["separate"][:, 0], expected, atol=1e-7)
     np.testing.assert_allclose(found.probabilities["averaged"][0, 0], expected.mean(axis=0), atol=1e-7)
+    run = evaluation.Run("random", "boosting", 1, str(tmp_path / "predictions.tsv"))
+    metrics = evaluation.evaluate("d", [run], 1, 20)["metrics"]
+    rows = (found.folds == "test") & ~np.isnan(found.labels[0])
+    own = metrics[(metrics["fold"] == "test") & (metrics["metric"] == "auroc") & (metrics["seed"] == "1")]
+    own = own.set_index("strands")["value"]
+    separate = roc_auc_score(np.tile(found.labels[0, rows], 2), expected[:, rows].ravel())
+    assert own["separate"] == pytest.approx(separate, abs=1e-6)
+    assert own["averaged"] == pytest.approx(roc_auc_score(found.labels[0, rows], expected[:, rows].mean(0)), abs=1e-6)
     # Early stopping watched both strands of the validation fold.
     rows = (found.folds == "valid") & ~np.isnan(found.labels[0])
     auroc = roc_auc_score(np.tile(found.labels[0, rows], 2), expected[:, rows].ravel())
