@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
 
 import pipeline
 import planted
-from cisflow import dna, files, models
+from cisflow import classifiers, dna, evaluation, files, models, tuning
 from cisflow.__main__ import command_names, main
 from cisflow.attribution import methods
 from cisflow.commands import attribute as attribute_command
@@ -109,6 +111,18 @@ def featured(tmp_path_factory):
     return dataset, folder, values.astype(np.float64)
 
 
+@pytest.fixture(scope="module")
+def stranded(featured, tmp_path_factory):
+    """(dataset, folder of features of separate strands, the features (n, 2, f)): strands differ by noise."""
+    dataset, features, values = featured
+    folder, rng = tmp_path_factory.mktemp("stranded"), np.random.default_rng(2)
+    values = (values[:, None] + rng.normal(0, 0.2, (len(values), 2, N_FEATURES))).astype(np.float16)
+    files.write_array(folder / "features.npy", values)
+    for name in ("ids.tsv", "targets.tsv"):
+        (folder / name).write_bytes((features / name).read_bytes())
+    return dataset, folder, values.astype(np.float64)
+
+
 def text(path):
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
@@ -175,6 +189,18 @@ def test_predictions_are_those_of_both_strands(trained):
     np.testing.assert_allclose(table["probability"].astype(float), (forward + reverse) / 2, atol=1e-6)
 
 
+def test_a_network_of_the_forward_strand_is_judged_on_it(tmp_path):
+    dataset = tmp_path / "dataset"
+    planted.write(dataset)
+    for mode, strands in (("none", ["forward"]), ("random", ["forward", "reverse"])):
+        model = MODEL | {"training": {"max_epochs": 1, "reverse_complement": mode}}
+        assert train(dataset, tmp_path / mode, model) == 0
+        assert predict(dataset, tmp_path / mode) == 0
+        table = text(tmp_path / mode / "predictions.tsv")[["forward", "reverse", "probability"]].astype(float)
+        assert (table["forward"] - table["reverse"]).abs().max() > 1e-3
+        np.testing.assert_allclose(table["probability"], table[strands].mean(axis=1), atol=1e-6)
+
+
 def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):
     dataset, folder = trained
     for shards in (1, 3):
@@ -232,6 +258,76 @@ def test_gradient_boosting_is_what_lightgbm_reads_back(featured, tmp_path):
     assert splits.idxmax() == INFORMATIVE
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["chosen"]["trees"] == booster.num_trees()
+
+
+def test_separate_strands_are_neighbouring_rows_that_stay_on_the_disk(stranded):
+    dataset, features, x = stranded
+    _, source = classifiers.load(dataset, features)
+    assert source.strands == 2 and source.values.shape == (2 * len(x), N_FEATURES)
+    # A copy in memory could be written to; the map cannot.
+    assert isinstance(source.values, np.memmap) and not source.values.flags.writeable
+    np.testing.assert_array_equal(source.take(np.array([6, 7])), x[3])
+
+
+def test_regression_is_fitted_to_both_strands_and_predicts_each(stranded, tmp_path):
+    dataset, features, x = stranded
+    assert fit(dataset, features, tmp_path, "logistic_regression", standardise=False, tolerance=1e-6) == 0
+    table = check_table(tmp_path / "predictions.tsv", "predictions")
+    label, forward, reverse, probability = (
+        pd.to_numeric(table[name]).to_numpy() for name in ("label", "forward", "reverse", "probability")
+    )
+    np.testing.assert_allclose(probability, (forward + reverse) / 2, atol=1e-9)
+    # All strands in two blocks, by another solver.
+    train, valid = (np.flatnonzero((table["fold"] == fold) & ~np.isnan(label)) for fold in ("train", "valid"))
+    blocks = {name: np.concatenate([x[rows, 0], x[rows, 1]]) for name, rows in (("train", train), ("valid", valid))}
+    y = {"train": np.tile(label[train], 2), "valid": np.tile(label[valid], 2)}
+    fits = [LogisticRegression(C=c, tol=1e-10, max_iter=10_000) for c in (0.001, 0.01, 0.1, 1.0)]
+    losses = [log_loss(y["valid"], one.fit(blocks["train"], y["train"]).predict_proba(blocks["valid"])) for one in fits]
+    best = fits[int(np.argmin(losses))]
+    for strand, found in enumerate((forward, reverse)):
+        np.testing.assert_allclose(found, best.predict_proba(x[:, strand])[:, 1], atol=1e-3)
+    chosen = json.loads((tmp_path / "manifest.json").read_text())["chosen"]
+    assert chosen["C"] == best.C and chosen["valid_log_loss"] == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_boosting_predicts_both_strands_and_they_are_evaluated_as_rows(stranded, tmp_path):
+    dataset, features, x = stranded
+    assert fit(dataset, features, tmp_path, "lightgbm", n_estimators=30, learning_rate=0.1) == 0
+    booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
+    found = evaluation.read_predictions(tmp_path / "predictions.tsv")
+    order = pd.Index(text(dataset / "windows.tsv")["id"]).get_indexer(found.ids)
+    expected = np.stack([booster.predict(x[order, strand]) for strand in (0, 1)])
+    np.testing.assert_allclose(found.probabilities["separate"][:, 0], expected, atol=1e-7)
+    np.testing.assert_allclose(found.probabilities["averaged"][0, 0], expected.mean(axis=0), atol=1e-7)
+    run = evaluation.Run("random", "boosting", 1, str(tmp_path / "predictions.tsv"))
+    metrics = evaluation.evaluate("d", [run], 1, 20)["metrics"]
+    rows = (found.folds == "test") & ~np.isnan(found.labels[0])
+    own = metrics[(metrics["fold"] == "test") & (metrics["metric"] == "auroc") & (metrics["seed"] == "1")]
+    own = own.set_index("strands")["value"]
+    separate = roc_auc_score(np.tile(found.labels[0, rows], 2), expected[:, rows].ravel())
+    assert own["separate"] == pytest.approx(separate, abs=1e-6)
+    assert own["averaged"] == pytest.approx(roc_auc_score(found.labels[0, rows], expected[:, rows].mean(0)), abs=1e-6)
+    # Early stopping watched both strands of the validation fold.
+    rows = (found.folds == "valid") & ~np.isnan(found.labels[0])
+    auroc = roc_auc_score(np.tile(found.labels[0, rows], 2), expected[:, rows].ravel())
+    chosen = json.loads((tmp_path / "manifest.json").read_text())["chosen"]
+    assert chosen["valid_auroc"] == pytest.approx(auroc, abs=1e-6)
+
+
+def test_the_search_keeps_the_strands_of_a_window_in_one_fold(stranded, tmp_path, monkeypatch):
+    dataset, features, _ = stranded
+    parts, score = [], tuning._auroc
+    monkeypatch.setattr(tuning, "_auroc", lambda whole, part, *rest: parts.append(part) or score(whole, part, *rest))
+    common = {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "features": features, "seed": 1}
+    model = {"settings": {"n_estimators": 5}, "tune": {"n_trials": 1, "n_folds": 3, "space": {"num_leaves": [2, 9]}}}
+    assert call("tune", **common, model=model, work=tmp_path / "trials", output=tmp_path / "tuning.tsv") == 0
+    assert len(parts) == 3
+    folds = dict(text(dataset / "splits" / "random.tsv")[["id", "fold"]].to_numpy())
+    known = ~np.isnan(np.load(dataset / "targets.npy")[:, 0])
+    n_train = sum(folds[name] == "train" for name in text(dataset / "windows.tsv")["id"][known])
+    for fitted, held_out in parts:
+        assert len(fitted) + len(held_out) == 2 * n_train
+        assert not set(fitted // 2) & set(held_out // 2)
 
 
 def test_tuned_boosting_has_the_settings_of_the_best_trial(featured, tmp_path):

@@ -73,13 +73,14 @@ class Inputs:
         return text[first : first + length] if strand == "+" else reverse(text[first : first + length])
 
     def outputs(self, texts, strands="both"):
-        """Probabilities (n, TARGETS) float32, one sequence at a time."""
+        """Probabilities (n, TARGETS), or (n, 2, TARGETS) of separate strands, float32, one sequence at a time."""
         rows = []
         for text in texts:
-            both = [text, reverse(text)] if strands == "both" else [text]
+            both = [text] if strands == "forward" else [text, reverse(text)]
             x = torch.tensor(np.stack([dna.one_hot(dna.encode(one)) for one in both]))
             with torch.no_grad():
-                rows.append(torch.sigmoid(self.network(x)).mean(dim=0).numpy())
+                values = torch.sigmoid(self.network(x)).numpy()
+            rows.append(values if strands == "separate" else values.mean(axis=0))
         return np.stack(rows)
 
 
@@ -109,7 +110,7 @@ def test_three_sources_of_the_same_windows_give_the_same_bytes_in_their_context(
     assert check_table(tmp_path / "bed" / "targets.tsv", "features_targets")["name"].tolist()[0] == "factor0"
 
 
-@pytest.mark.parametrize("strands", ["both", "forward"])
+@pytest.mark.parametrize("strands", ["both", "forward", "separate"])
 def test_without_a_genome_windows_are_padded_or_bare(given, tmp_path, strands):
     common = {"fasta": given.fasta, "weights": given.weights, "strands": strands, "device": "cpu"}
     side = (LENGTH - WINDOW) // 2

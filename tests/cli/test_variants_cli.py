@@ -161,6 +161,7 @@ def test_without_classes_targets_alone_are_ranked(inputs, tmp_path):
         ({"length": None}, [], "the network takes any length; expected --length"),
         ({"class_names": None}, [], "expected --class-names beside --classes"),
         ({"names": None}, [], "no target of group histone; expected --histone"),
+        ({"strands": "separate"}, [], "strands: found separate; a variant has one effect, expected both or forward"),
     ],
 )
 def test_bad_options_end_in_one_line_and_leave_nothing(inputs, tmp_path, capsys, change, flags, words):

@@ -277,6 +277,21 @@ MISTAKES = {
         change("models", "lightgbm", "features", to="sei"),
         "models.lightgbm.features: 'sei' is not defined; expected one of factors",
     ),
+    "class scores of separate strands": (
+        lambda config: config["features"]["factors"].update(
+            strands="separate", classes="hg19_fragments.fa", class_names="hg19_fragments.fa"
+        ),
+        "features.factors.strands: found separate and classes; expected both or forward, of which classes have scores",
+    ),
+    "variants by separate strands": (
+        lambda config: (
+            config["features"]["factors"].update(strands="separate"),
+            config.update(
+                variants={"some": {key: "hg19_fragments.fa" for key in ("vcf", "genome")} | {"features": "factors"}}
+            ),
+        ),
+        "variants.some.features: features.factors keeps strands separate; expected both or forward",
+    ),
     "context without a genome": (
         change("features", "factors", "context", to="genome"),
         "features.factors: context: genome needs the key genome, a resource",

@@ -49,7 +49,7 @@ def test_a_network_tells_promoters_with_a_tata_box(tmp_path):
     assert call("predict", **common, weights=weights, output=tmp_path / "predictions.tsv") == 0
     table = files.read_table(tmp_path / "predictions.tsv")
     table = table[table["fold"] == "test"]
-    auroc = roc_auc_score(table["label"], table["forward"])
+    auroc = roc_auc_score(table["label"], table["probability"])
     assert len(table) == round(0.2 * len(rows)) and np.isfinite(auroc)
     print(f"AUROC on {len(table)} held-out sequences: {auroc:.4f}")
     assert auroc >= 0.97

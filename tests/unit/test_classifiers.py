@@ -75,6 +75,25 @@ def test_regression_chooses_the_penalty_on_the_validation_fold(task):
     assert fit.chosen["valid_log_loss"] == pytest.approx(losses[0.1], abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({"C": [1e-5, 0.1, 1e5]}, ""),
+        ({"C": [0.1]}, ""),
+        ({"C": [1e-5, 1e-4]}, "the best C, 0.0001, is at the edge of 1e-05, 0.0001"),
+        ({"C": [0.1, 1e5]}, "the best C, 0.1, is at the edge of 0.1, 100000"),
+        ({"C": [0.1], "max_iter": 2}, "no optimum for C = 0.1 (max_iter is 2)"),
+        ({"C": [0.1, 1.0], "max_iter": 1}, "no optimum for C = 0.1, 1 (max_iter is 1); the best C, "),
+    ],
+)
+def test_a_fit_that_is_no_optimum_or_at_the_edge_is_told_of_in_one_line(task, capsys, settings, warning):
+    fit = classifiers.logistic_regression(*task, settings, 1, 1)
+    told = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert len(told) == bool(warning)
+    assert all(line.startswith(f"WARNING: logistic_regression: {warning}") for line in told)
+    assert fit.chosen["converged"] == ("max_iter" not in settings)
+
+
 def test_chunks_are_the_rows_and_hold_one_at_a_time(task, small_chunks):
     source, *_ = task
     rows = np.arange(1, 899, 2)

@@ -38,7 +38,9 @@ def test_factor_names_are_those_of_the_planted_matrices():
     assert source == read("demo")["datasets"]["factors"]["source"]
     names, groups = features.read_target_names(DEMO / "factors_targets.txt", "corrected", len(source["matrices"]))
     assert [name.split(" | ")[2] for name in names] == [f"JASPAR {matrix}" for matrix in source["matrices"]]
-    assert set(groups) == {"TF"}
+    assert [groups.count(group) for group in ("TF", "histone", "accessibility")] == [10, 4, 2]
+    legacy = features.read_target_names(DEMO / "factors_targets.txt", "legacy", len(names))
+    assert legacy == (names, groups)
 
 
 def test_the_tokenizer_is_what_its_helper_makes():

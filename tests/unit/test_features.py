@@ -79,11 +79,24 @@ def test_gathered_rows_are_those_of_the_shards(tmp_path):
     np.testing.assert_array_equal(gathered, np.concatenate([first, second]))
 
 
+def test_gathered_strands_stay_apart(tmp_path):
+    strands = np.random.default_rng(1).random((5, 2, 3)).astype(np.float16)
+    for name, part in (("1", slice(0, 3)), ("2", slice(3, 5))):
+        about = {"ids": np.array(list("abcde"))[part], "largest_rounding_error": np.float32(0)}
+        files.write_arrays(tmp_path / f"{name}.npz", features=strands[part], **about)
+    paths = [tmp_path / "1.npz", tmp_path / "2.npz"]
+    assert features.gather(paths, np.array(list("abcde")), tmp_path / "features.npy") == (3, 0)
+    np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), strands)
+    merged = shard(tmp_path / "2.npz", ["d", "e"], 3, 0)[0]
+    with pytest.raises(InputError, match=r"2.npz: a window has \(3,\) values, expected \(2, 3\) as in .*1.npz"):
+        features.gather([paths[0], merged], np.array(list("abcde")), tmp_path / "other.npy")
+
+
 @pytest.mark.parametrize(
     "ids, width, expected, words",
     [
         (["d", "x"], 5, "abcde", "2.npz: its windows are not those at rows 3 to 5"),
-        (["d", "e"], 4, "abcde", "2.npz: 4 targets, expected 5"),
+        (["d", "e"], 4, "abcde", r"2.npz: a window has \(4,\) values, expected \(5,\) as in .*1.npz"),
         (["d", "e"], 5, "abcdef", "5 windows in all, expected 6"),
         (["d", "e"], 5, "abcd", "2.npz: its windows are not those at rows 3 to 5"),
     ],

@@ -104,6 +104,8 @@ def check_references():
                 expect(extractor[key], resources, f"{where}.{key}")
         if ("classes" in extractor) != ("class_names" in extractor):
             fail(f"{where}: found one of the keys classes, class_names; expected both or neither")
+        if "classes" in extractor and extractor["strands"] == "separate":
+            fail(f"{where}.strands: found separate and classes; expected both or forward, of which classes have scores")
         if extractor["context"] == "genome" and "genome" not in extractor:
             fail(f"{where}: context: genome needs the key genome, a resource")
         if "weights" not in models[extractor["model"]]:
@@ -116,6 +118,8 @@ def check_references():
             expect(job[key], resources, f"{where}.{key}")
         expect(job["features"], config["features"], f"{where}.features")
         extractor = config["features"][job["features"]]
+        if extractor.get("strands") == "separate":
+            fail(f"{where}.features: features.{job['features']} keeps strands separate; expected both or forward")
         if "classes" in extractor and not {"histone", "names"} & set(extractor):
             fail(f"{where}: features.{job['features']} has classes but neither histone nor names; expected one of them")
     for name, dataset in datasets.items():

@@ -4,6 +4,7 @@ A feature array can be larger than memory: both read it from its memory map, a c
 """
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Fit(NamedTuple):
     """A fitted classifier.
 
     text : the model as text (JSON for logistic regression, LightGBM's own format).
-    probability : (n,) float64, for every row.
+    probability : (n,) float64, for every row of the features.
     weights : (f,) float64, coefficient per standard deviation of a feature, or number of splits.
     chosen : what the validation fold decided (C, or the number of trees).
     """
@@ -56,11 +57,16 @@ class Fit(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Columns of a feature array. values (n, all) float16, a memory map; columns (f,) int; names (f,) str."""
+    """Columns of a feature array.
+
+    values : (n, all) float16, a memory map. columns : (f,) int. names : (f,) str.
+    strands : consecutive rows that are of one window: 1, or 2 for its forward and its reverse strand.
+    """
 
     values: np.ndarray
     columns: np.ndarray
     names: np.ndarray
+    strands: int = 1
 
     def take(self, rows, dtype=np.float32):
         """(m, f) of the rows (m,) int or a slice."""
@@ -104,6 +110,8 @@ class Chunks:
 def load(dataset_folder, features_folder, groups=None):
     """(Dataset of one target, its Features): what a classifier is fitted to.
 
+    Strands that the features keep apart are rows of their own, next to each other.
+
     Raises
     ------
     InputError : files disagree, the dataset has several targets, or a group has no feature.
@@ -117,7 +125,9 @@ def load(dataset_folder, features_folder, groups=None):
     ids, values, columns, names = features.load_columns(features_folder, groups)
     if not np.array_equal(ids, dataset.ids):
         raise InputError(f"{features_folder}/ids.tsv: its windows are not those of {dataset_folder}/windows.tsv")
-    return dataset, Features(values, columns, names)
+    strands = values.shape[1] if values.ndim == 3 else 1
+    # A view: the array stays on the disk.
+    return dataset, Features(values.reshape(-1, values.shape[-1]), columns, names, strands)
 
 
 def with_defaults(defaults, given, name):
@@ -158,12 +168,25 @@ def logistic_regression(x, y, folds, settings, seed, threads):
         candidates.append((log_loss(y[valid], probability), c, found))
         start = found.x
     loss, c, found = min(candidates, key=lambda item: item[:2])
+    _warn(candidates, c, settings["max_iter"])
     coefficients, intercept = found.x[:-1], float(found.x[-1])
     content = {"classifier": "logistic_regression", "intercept": intercept, "coefficients": coefficients.tolist()}
     text = json.dumps(content | {"mean": mean.tolist(), "scale": scale.tolist()})
     chosen = {"C": c, "valid_log_loss": float(loss), "passes": int(found.nfev), "converged": bool(found.success)}
     everything = Chunks(x, np.arange(len(y)), threads)
     return Fit(text + "\n", special.expit(_logits(everything, found.x, mean, scale)), coefficients, chosen)
+
+
+def _warn(candidates, chosen, max_iter):
+    """One line on stderr where a fit is no optimum, or the best penalty may lie outside the list to choose from."""
+    complaints = []
+    if short := [f"{c:g}" for _, c, found in candidates if not found.success]:
+        complaints.append(f"no optimum for C = {listing(short)} (max_iter is {max_iter})")
+    values = [c for _, c, _ in candidates]
+    if len(values) > 1 and chosen in (min(values), max(values)):
+        complaints.append(f"the best C, {chosen:g}, is at the edge of {listing([f'{c:g}' for c in values], 20)}")
+    if complaints:
+        print(f"WARNING: logistic_regression: {'; '.join(complaints)}", file=sys.stderr)
 
 
 def _moments(chunks, width):
@@ -275,7 +298,7 @@ def labelled_rows(y, folds):
     train, valid = (np.flatnonzero(known & (folds == fold)) for fold in ("train", "valid"))
     for fold, rows in (("train", train), ("valid", valid)):
         if len(np.unique(y[rows])) < 2:
-            raise InputError(f"fold {fold}: {len(rows)} labelled windows, not of both classes; expected both")
+            raise InputError(f"fold {fold}: {len(rows)} labelled rows, not of both classes; expected both")
     return train, valid
 
 

@@ -19,6 +19,8 @@ def shard_rows(n, shard, shards):
 def gather(shards, ids, output):
     """Write the shards' rows, in order, as one float16 array at `output`, holding one shard in memory at a time.
 
+    The array is (n, t), or (n, 2, t) where the shards keep the forward and the reverse strand apart.
+
     Returns
     -------
     targets, and the largest error that rounding to float16 made.
@@ -27,7 +29,7 @@ def gather(shards, ids, output):
     ------
     InputError : the shards' ids are not `ids`, or their widths differ.
     """
-    width, row, error = None, 0, 0.0
+    shape, row, error = None, 0, 0.0
     # Written as a stream: pages of a memory map would count as memory of this process.
     with files.atomic(output) as temporary, open(temporary, "wb") as handle:
         for path in shards:
@@ -38,18 +40,18 @@ def gather(shards, ids, output):
                 raise InputError(
                     f"{path}: its windows are not those at rows {row} to {row + len(names)} of the dataset"
                 )
-            if width is None:
-                width = values.shape[1]
-                header = {"descr": "<f2", "fortran_order": False, "shape": (len(ids), width)}
+            if shape is None:
+                shape = values.shape[1:]
+                header = {"descr": "<f2", "fortran_order": False, "shape": (len(ids), *shape)}
                 np.lib.format.write_array_header_1_0(handle, header)
-            if values.shape[1] != width:
-                raise InputError(f"{path}: {values.shape[1]} targets, expected {width}")
+            if values.shape[1:] != shape:
+                raise InputError(f"{path}: a window has {values.shape[1:]} values, expected {shape} as in {shards[0]}")
             handle.write(np.ascontiguousarray(values, dtype="<f2"))
             row += len(values)
             error = max(error, float(part["largest_rounding_error"]))
         if row != len(ids):
             raise InputError(f"{listing(shards)}: {row} windows in all, expected {len(ids)}")
-    return width, error
+    return shape[-1], error
 
 
 def sei_group(target, rule="legacy"):
@@ -90,7 +92,9 @@ def read_target_names(path, rule, expected):
 
 
 def load_columns(folder, groups=None):
-    """Features of a dataset as (ids, memory map (n, f) float16, column indices, their names).
+    """Features of a dataset as (ids, memory map float16, column indices, their names).
+
+    The map is (n, t), or (n, 2, t) where the forward and the reverse strand are separate.
 
     Parameters
     ----------
@@ -102,7 +106,9 @@ def load_columns(folder, groups=None):
     """
     ids = files.read_table(f"{folder}/ids.tsv", ["id"])["id"].to_numpy(dtype=str)
     targets = files.read_table(f"{folder}/targets.tsv", ["name", "group"], text=("name", "group"))
-    values = files.read_array(f"{folder}/features.npy", np.float16, (len(ids), len(targets)), finite=True, mmap=True)
+    path = f"{folder}/features.npy"
+    strands = (2,) if files.read_array(path, mmap=True).ndim == 3 else ()
+    values = files.read_array(path, np.float16, (len(ids), *strands, len(targets)), finite=True, mmap=True)
     known = sorted(set(targets["group"]))
     absent = [group for group in groups or () if group not in known]
     if absent:

@@ -26,7 +26,9 @@ def arguments(parser):
     parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
     parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
     parser.add_argument("--length", type=positive, help="bases the network sees (default: its own, or that of windows)")
-    parser.add_argument("--strands", choices=("both", "forward"), help="mean of both (default), or forward alone")
+    parser.add_argument(
+        "--strands", choices=("both", "forward", "separate"), help="mean of both (default), forward alone, or each"
+    )
     parser.add_argument("--batch-size", type=positive, help="windows in a forward pass (default: what memory holds)")
     parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
     parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
@@ -96,7 +98,7 @@ def target_names(extractor, weights, n_targets, path=None):
 
 
 def compute(output, model, sequences, device, extractor, bar):
-    """Write one shard: ids (n,) str, features (n, t) float16, the largest error of rounding to it, and the device.
+    """Write one shard: ids (n,), features (n, t) or (n, 2, t) float16, largest error of rounding to it, and the device.
 
     Parameters
     ----------
@@ -104,10 +106,10 @@ def compute(output, model, sequences, device, extractor, bar):
     extractor : `strands` ("both") and `batch_size` ("auto").
     bar : progress bar that counts windows.
     """
-    values = np.empty((len(sequences), model.n_outputs), dtype=np.float16)
+    strands, batch_size = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
+    values = np.empty((len(sequences), *extraction.window_shape(model, strands)), dtype=np.float16)
     row, error = 0, 0.0
-    options = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
-    for exact in extraction.stream(model, sequences, device, *options):
+    for exact in extraction.stream(model, sequences, device, strands, batch_size):
         rounded = exact.astype(np.float16)
         error = max(error, float(np.abs(exact - rounded).max()))
         values[row : row + len(rounded)] = rounded

@@ -293,7 +293,7 @@ def changed(tables):
         )
     single = [model for model in models if model not in separate]
     if single:
-        lines.append(f"- {code(single)} read features and have no predictions of single strands.")
+        lines.append(f"- {code(single)} read features of both strands merged and have no predictions of single ones.")
     moved = changes(auroc, measured(tables, honest, "auroc"))
     moved = {model: moved[model] for model in models if model in moved}
     if moved and honest != published:

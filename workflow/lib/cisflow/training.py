@@ -322,6 +322,7 @@ def train(
     rows = torch.load(last, map_location="cpu", weights_only=True)["history"]
     history = [row | {"best": int(row["epoch"] == best["epoch"] + 1)} for row in rows]
     header = {"architecture": architecture, "settings": settings, "targets": dataset.targets}
+    header["strands"] = "forward" if training["reverse_complement"] == "none" else "both"
     return network.cpu().eval(), header, history
 
 

@@ -78,7 +78,7 @@ def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
 
     Parameters
     ----------
-    x : classifiers.Features. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
+    x : classifiers.Features of n rows. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
     settings : LIGHTGBM_DEFAULTS, overridden: what is not searched. search : DEFAULTS, overridden.
     work : folder for the journal. inputs : what else a trial depends on, as strings (digests of files).
 

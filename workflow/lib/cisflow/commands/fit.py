@@ -1,8 +1,12 @@
-"""Fit a classifier on precomputed features and predict every window."""
+"""Fit a classifier on precomputed features and predict every window.
+
+Where the features keep strands apart, both are rows to fit to and to validate on, and both are predicted.
+"""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cisflow import classifiers, datasets, files, tuning
@@ -29,10 +33,17 @@ def run(args):
     inputs = [Path(args.features, "features.npy"), Path(args.dataset, "targets.npy"), args.split]
     with files.manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
         fit = classifiers.CLASSIFIERS[args.model["classifier"]](
-            source, dataset.labels[:, 0], folds, settings, args.seed, args.threads
+            source,
+            np.repeat(dataset.labels[:, 0], source.strands),
+            np.repeat(folds, source.strands),
+            settings,
+            args.seed,
+            args.threads,
         )
+        strands = fit.probability.reshape(-1, source.strands)
+        single = (strands[:, :1], strands[:, 1:]) if source.strands == 2 else (None, None)
         files.write_text(args.output, fit.text)
         files.write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
-        table = datasets.prediction_table(dataset, folds, None, None, fit.probability[:, None])
+        table = datasets.prediction_table(dataset, folds, *single, strands.mean(axis=1, keepdims=True))
         files.write_table(args.predictions, table)
         record |= {"chosen": fit.chosen, "features": len(source.names), "device": "cpu"}

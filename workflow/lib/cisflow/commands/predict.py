@@ -1,4 +1,4 @@
-"""Probabilities of a trained network for every window of a dataset, averaged over both strands."""
+"""Probabilities of a trained network for every window of a dataset, averaged over the strands it was trained on."""
 
 from pathlib import Path
 
@@ -18,8 +18,9 @@ def arguments(parser):
 def run(args):
     dataset = datasets.read(Path(args.dataset))
     folds = datasets.read_folds(args.split, dataset.ids)
-    model, _ = models.load(args.weights)
+    model, header = models.load(args.weights)
     with device.acquire(args.device, args.gpus, args.threads) as where:
         forward, reverse = prediction.predict(model, dataset.codes, where)
-    probability = (forward + reverse) / 2
+    # Of the reverse strand, a network that never saw one knows nothing.
+    probability = forward if header.get("strands") == "forward" else (forward + reverse) / 2
     files.write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, probability))

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from cisflow import classifiers, datasets, files, tuning
 
 
@@ -29,9 +31,8 @@ def run(args):
     ]
     table = tuning.tune(
         source,
-        dataset.labels[:, 0],
-        folds,
-        dataset.codes,
+        # The strands of a window have its sequence, which keeps them in one fold of the cross-validation.
+        *(np.repeat(values, source.strands, axis=0) for values in (dataset.labels[:, 0], folds, dataset.codes)),
         args.model.get("settings", {}),
         args.model.get("tune", {}),
         args.seed,

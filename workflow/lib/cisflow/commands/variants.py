@@ -43,6 +43,8 @@ def run(args):
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
     manifest.unlink(missing_ok=True)
+    if extractor.get("strands") == "separate":
+        raise InputError("strands: found separate; a variant has one effect, expected both or forward")
     model = shards.load_model(extractor, args.weights)
     length = extractor.get("length") or model.length
     if not length:

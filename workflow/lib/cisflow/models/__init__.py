@@ -72,14 +72,14 @@ def probabilities(model, outputs):
 
 
 def save(path, model, header):
-    """Write a network's weights as safetensors, with `header` (JSON-able: architecture, settings, targets)."""
+    """Write a network's weights as safetensors, with `header` (JSON-able: architecture, settings, targets, strands)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.atomic(path) as temporary:
         safetensors.torch.save_file(state, temporary, metadata={"cisflow": json.dumps(header, sort_keys=True)})
 
 
 def read_header(path):
-    """The header that `save` wrote: {architecture, settings, targets}.
+    """The header that `save` wrote: architecture, settings, targets, and the strands it was trained on.
 
     Raises
     ------
