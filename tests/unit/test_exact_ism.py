@@ -103,6 +103,19 @@ NETWORKS = {
 }
 
 
+# Those that are trained here, with one and with two logits for each of three targets.
+TRAINED = {
+    "basset": ("BassetLike", 101, {"length": 101}),
+    "attention": ("AttentionConv", 83, {"length": 83, "channels": (4, 5, 6), "heads": 2, "hidden": (7, 8)}),
+    "convnet": (
+        "ConvNet",
+        83,
+        {"length": 83, "channels": (4, 5, 6, 7), "hidden": (8, 9), "pools": ((4, 2), (4, 2), (4, 2))},
+    ),
+    "fsei": ("FSei", 101, {"channels": (4, 5, 6), "hidden": 7}),
+}
+
+
 @pytest.fixture(params=NETWORKS)
 def network(request):
     torch.manual_seed(3)
@@ -156,6 +169,20 @@ def test_chosen_targets_and_positions_are_those_of_all(network):
     np.testing.assert_allclose(some.effects[..., 7:36], chosen, atol=1e-7 * np.ptp(chosen))
     assert not some.effects[..., :7].any()
     assert not some.effects[..., 36:].any()
+
+
+@pytest.mark.parametrize("targets", [None, [2, 0], [1]], ids=["all", "two", "one"])
+@pytest.mark.parametrize("two_logits", [False, True], ids=["one logit", "two logits"])
+@pytest.mark.parametrize("name", TRAINED)
+def test_chosen_targets_of_trained_networks_equal_brute_force(name, two_logits, targets):
+    torch.manual_seed(6)
+    architecture, length, settings = TRAINED[name]
+    model = models.build(architecture, n_outputs=3, two_logits=two_logits, **settings)
+    model = unlike_each_other(model).double()
+    expected = brute_force(model, sequences(length))[:, [0, 1, 2] if targets is None else targets]
+    found = exact.exact_ism(model, sequences(length), targets)
+    assert (found.route, found.effects.shape) == ("planned", expected.shape)
+    assert np.abs(found.effects - expected).max() < 1e-6 * np.ptp(expected)
 
 
 def test_memory_and_the_batch_of_sequences_do_not_change_the_answer(network):

@@ -248,12 +248,11 @@ class _Rest:
         for operation in self.operations:
             rows = functional.linear(rows, *operation) if isinstance(operation, tuple) else operation(rows)
             self.references.append(rows)
-        if self.columns is not None:
-            self.references[-1] = self.references[-1][:, self.columns]
+        self.n_targets = rows.shape[1] if self.columns is None else len(self.columns)
 
     def values_per_mutant(self, front):
         """Values that a mutant keeps in memory until its outputs are there."""
-        kept = 3 * self.references[-1].shape[1]
+        kept = 3 * self.n_targets
         if not self.plan.dense:
             return kept + self.references[0].shape[1]
         name = self.plan.frontier[0]
@@ -272,7 +271,7 @@ class _Rest:
 
     def effects(self, front, span, memory):
         """Yield (targets, 4, positions) for each sequence of the front."""
-        n, targets = self.references[-1].shape
+        n, targets = len(front.x), self.n_targets
         places, sequences, entering = self._entering(front, span, memory)
         rows = entering.new_zeros(n * 4 * len(span), targets)
         for begin in range(0, len(places), _HEAD_ROWS):
