@@ -212,6 +212,36 @@ def test_results_are_written_to_the_caller_s_array(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "ism.npy"), exact.exact_ism(model, sequences(length)).effects)
 
 
+@pytest.mark.parametrize("name", ["motif_cnn", "no plan"])
+def test_every_effect_of_the_span_is_written_and_nothing_else(name):
+    torch.manual_seed(0)
+    model, length = (Recurrent(nn.Identity()), 20) if name == "no plan" else NETWORKS[name]()
+    model = model.double().eval()
+    codes = np.random.default_rng(0).integers(0, 5, (2, length)).astype(np.uint8)
+    expected = brute_force(model, codes)
+    out = np.full(expected.shape, np.nan, dtype=np.float32)
+    exact.exact_ism(model, codes, start=4, end=15, out=out)
+    np.testing.assert_allclose(out[..., 4:15], expected[..., 4:15], atol=1e-6 * np.ptp(expected))
+    assert np.isnan(out[..., :4]).all()
+    assert np.isnan(out[..., 15:]).all()
+
+
+@pytest.mark.parametrize("name", ["motif_cnn", "beluga", "no plan"])
+def test_without_sequences_or_positions_there_is_nothing_to_do(name):
+    model, length = (Recurrent(nn.Identity()), 20) if name == "no plan" else NETWORKS[name]()
+    codes = np.zeros((2, length), dtype=np.uint8)
+    n_targets = len(model.eval()(models.one_hot(codes[:1], "cpu"))[0])
+    none = exact.exact_ism(model, codes[:0])
+    assert none.effects.shape == (0, n_targets, 4, length)
+    assert np.isnan(none.error)
+    nowhere = exact.exact_ism(model, codes, [1], start=3, end=3).effects
+    assert nowhere.shape == (2, 1, 4, length)
+    assert not nowhere.any()
+    if name != "no plan":
+        for layer in ("input", "output"):
+            assert exact.taylor_ism(model, codes[:0], [1], layer).shape == (0, 1, 4, length)
+
+
 def test_every_way_to_convolve_gives_the_same(monkeypatch):
     torch.manual_seed(5)
     model, length = NETWORKS["sei"]()

@@ -85,7 +85,8 @@ def exact_ism(
     codes : (n, length) uint8 base codes, or (n, 4, length) float sequences.
     targets : indices of the outputs to attribute; None takes all.
     start, end : positions to mutate, 0-based half-open; effects elsewhere are 0. None: to the end.
-    out : array (n, targets, 4, length) to write to (a memory map, say), block by block; None makes one.
+    out : array (n, targets, 4, length) to write to (a memory map, say), block by block; elsewhere than at the
+        positions to mutate it stays as it is. None makes one.
     memory_mb : working memory, beside the network and the result.
     checks : mutants, drawn at random by `seed`, whose effects are compared with forward passes of the whole network.
         Where they differ by more than rounding, everything is computed again the plain way.
@@ -102,13 +103,14 @@ def exact_ism(
     span = range(start, length if end is None else end)
     index = None if targets is None else torch.as_tensor(targets, device=device, dtype=torch.long)
     if out is None:
-        reference = model(x[:1])
-        n_targets = reference.shape[1] if index is None else len(index)
+        n_targets = model(x.new_zeros(1, 4, length)).shape[1] if index is None else len(index)
         out = np.zeros((len(x), n_targets, 4, length), dtype=np.float32)
     try:
         plan = Plan(model, length)
     except Unplannable as error:
-        return _plain(model, x, index, span, out, batch_size, str(error))
+        return _plain(model, x, index, span, out, batch_size, str(error), progress)
+    if not len(x) or not len(span):
+        return Effects(out, "planned", "", float("nan"))
     for sequence, first, block in _planned(plan, x, index, span, memory_mb * 2**20, progress):
         out[sequence, :, :, first : first + block.shape[2]] = block
     if not checks:
@@ -116,7 +118,7 @@ def exact_ism(
     error, allowed = _check(model, x, index, span, out, checks, seed)
     if not error <= allowed:
         reason = f"the plan's effects differ from the network's by {error:.2g}, more than rounding ({allowed:.2g})"
-        return _plain(model, x, index, span, out, batch_size, reason)
+        return _plain(model, x, index, span, out, batch_size, reason, progress)
     return Effects(out, "planned", "", error)
 
 
@@ -151,7 +153,7 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     if layer == "output":
         chosen, where = torch.unique(targets, return_inverse=True)
         effects = exact_ism(model, x, chosen.tolist(), device, memory_mb=memory_mb).effects
-        return np.stack([rows[index] for rows, index in zip(effects, where.cpu().numpy(), strict=True)])
+        return effects[np.arange(n)[:, None], where.cpu().numpy()]
     plan = Plan(model, length, until=layer)
     rest = plan.gradient_graph(layer)
     name, weights = plan.frontier[0], _weights(plan)
@@ -414,14 +416,16 @@ def multiply(x, weight, bias=None):
     return result[:rows]
 
 
-def _plain(model, x, index, span, out, batch_size, reason):
+def _plain(model, x, index, span, out, batch_size, reason, progress):
     """Every mutant through the whole network."""
     tqdm.write(f"exact ism: plain forward passes, because {reason}")
+    out[:, :, :, span.start : span.stop] = 0
     for sequence in range(len(x)):
         reference = model(x[sequence : sequence + 1])
         position, base = torch.nonzero(x[sequence].T[span.start : span.stop] != 1, as_tuple=True)
         position = position + span.start
-        for begin in tqdm(range(0, len(position), batch_size), desc=f"sequence {sequence}", unit="batch"):
+        batches = range(0, len(position), batch_size)
+        for begin in tqdm(batches, desc=f"sequence {sequence}", unit="batch", disable=not progress):
             where, what = position[begin : begin + batch_size], base[begin : begin + batch_size]
             effects = model(_mutants(x[sequence], where, what)) - reference
             effects = effects if index is None else effects[:, index]
