@@ -349,21 +349,28 @@ def test_taylor_ism_runs_from_tism_to_exact_ism(name):
 
 @pytest.mark.parametrize("name", ["basset", "motif_cnn", "beluga", "sei"])
 def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
-    """With linear operations behind it, a layer gives exact ISM."""
     torch.manual_seed(4)
     model, length = NETWORKS[name]()
     model = unlike_each_other(model).double()
     layer = plan.layers(model, length)[-2]
-    for module in model.modules():
-        for child_name, child in module.named_children():
-            if isinstance(child, nn.Sequential) and isinstance(child[-1], nn.Linear | nn.Sigmoid | nn.Identity):
-                layers = [nn.Identity() if isinstance(each, nn.ReLU | nn.Sigmoid) else each for each in child]
-                setattr(module, child_name, nn.Sequential(*layers))
+    linear = {nn.ReLU: nn.Identity, nn.Sigmoid: nn.Identity, nn.AdaptiveMaxPool1d: lambda: nn.AdaptiveAvgPool1d(1)}
+    for node in plan.Plan(model, length, until=layer).gradient_graph(layer).graph.nodes:
+        if node.op == "call_module" and type(model.get_submodule(node.target)) in linear:
+            parent, _, child = node.target.rpartition(".")
+            setattr(model.get_submodule(parent), child, linear[type(model.get_submodule(node.target))]())
     codes = sequences(length)
+    changed = plan.Plan(model, length, until=layer)
+    nodes = {node.name: node for node in changed.graph.graph.nodes}
+    front = plan.extract(changed.graph, [nodes[changed.entry]], nodes[changed.layers[layer]])
+    rest = changed.gradient_graph(layer)
+    # Its output at a mean of points is the mean of its outputs: nothing that is not linear is left.
+    points = 3 * torch.randn(8, *front(models.one_hot(codes[:1], "cpu").double()).shape[1:], dtype=torch.float64)
+    torch.testing.assert_close(rest(points.mean(dim=0, keepdim=True)), rest(points).mean(dim=0, keepdim=True))
     expected = brute_force(model, codes)
-    found = exact.taylor_ism(model, codes, np.arange(expected.shape[1]), layer)
-    if name != "motif_cnn":
-        assert np.abs(found - expected).max() < 1e-7 * np.ptp(expected)
+    targets = np.arange(expected.shape[1])
+    assert np.abs(exact.taylor_ism(model, codes, targets, layer) - expected).max() < 1e-7 * np.ptp(expected)
+    # What lies before the layer is not linear.
+    assert np.abs(exact.taylor_ism(model, codes, targets, "input") - expected).max() > 1e-2 * np.ptp(expected)
 
 
 def test_taylor_ism_comes_closer_layer_by_layer():
