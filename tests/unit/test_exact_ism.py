@@ -7,6 +7,7 @@ from cisflow import dna, models
 from cisflow.attribution import exact, plan
 from cisflow.errors import InputError
 from cisflow.models.beluga import Beluga
+from weights import randomise
 
 
 class SmallBeluga(nn.Module):
@@ -254,25 +255,31 @@ def test_every_way_to_convolve_gives_the_same(monkeypatch):
         assert np.abs(found - expected).max() < 1e-5 * np.ptp(expected)
 
 
+@torch.inference_mode()
+def outputs_of(model, codes):
+    return model(models.one_hot(codes, "cpu").double()).numpy()
+
+
 @pytest.mark.slow
 def test_effects_equal_brute_force_for_a_beluga_of_true_size():
-    torch.manual_seed(0)
-    model = models.build("Beluga").eval()
-    codes = np.random.default_rng(1).integers(0, 4, (1, 2000)).astype(np.uint8)
-    codes[0, 1003] = dna.UNKNOWN
-    # A window over an unknown base and several blocks, and both borders.
-    for begin, end in ((0, 6), (990, 1010), (1990, 2000)):
-        found = exact.exact_ism(model, codes, start=begin, end=end)
-        assert found.route == "planned"
-        outputs = []
-        with torch.inference_mode():
-            for position in range(begin, end):
-                mutants = np.tile(codes, (5, 1))
-                mutants[:4, position] = np.arange(4)
-                outputs.append(model(models.one_hot(mutants, "cpu")).double())
-        outputs = torch.stack(outputs).numpy()
-        expected = (outputs[:, :4] - outputs[:, 4:]).transpose(2, 1, 0)
-        assert np.abs(found.effects[0, :, :, begin:end] - expected).max() < 1e-5 * np.ptp(outputs)
+    model = randomise(models.build("Beluga"), torch.Generator().manual_seed(0))
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 4, (1, 2000)).astype(np.uint8)
+    codes[0, [1, 1003]] = dna.UNKNOWN
+    # Both borders (the pools leave out what follows base 1989), unknown bases and those beside, and a random sample.
+    spans = [(0, 2), (1003, 1005), (1989, 1991), *((at, at + 1) for at in rng.choice(np.arange(2, 1989), 3, False))]
+    found = [exact.exact_ism(model, codes, start=begin, end=end, progress=False) for begin, end in spans]
+    model.double()
+    reference = outputs_of(model, codes)
+    for (begin, end), each in zip(spans, found, strict=True):
+        assert each.route == "planned"
+        expected = np.zeros((model.n_outputs, 4, end - begin))
+        for position in range(begin, end):
+            bases = np.flatnonzero(np.arange(4) != codes[0, position])
+            mutants = np.tile(codes, (len(bases), 1))
+            mutants[:, position] = bases
+            expected[:, bases, position - begin] = (outputs_of(model, mutants) - reference).T
+        assert np.abs(each.effects[0, :, :, begin:end] - expected).max() < 1e-4 * np.ptp(expected)
 
 
 @pytest.mark.parametrize(
