@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from cisflow import dna, models
-from cisflow.attribution import exact, plan
+from cisflow.attribution import exact, methods, plan
+from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
 from cisflow.models.beluga import Beluga
 from weights import randomise
@@ -314,6 +315,63 @@ def test_a_plan_that_is_wrong_is_found_out(monkeypatch):
     assert found.route == "plain"
     assert "the plan's effects differ from the network's by" in found.reason
     np.testing.assert_allclose(found.effects, brute_force(model, codes), atol=1e-6)
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """The mutants that checks of planned effects draw from here on: a list of (sequence, mutant)."""
+    drawn = []
+    real = exact._mutants
+
+    def spy(x, position, base):
+        mutants = real(x, position, base)
+        drawn.extend((x.clone(), mutant) for mutant in mutants)
+        return mutants
+
+    monkeypatch.setattr(exact, "_mutants", spy)
+    return drawn
+
+
+def test_checks_draw_mutants_that_differ_from_the_sequence(checked):
+    model, length = NETWORKS["motif_cnn"]()
+    assert exact.exact_ism(model.eval(), sequences(length), checks=40).route == "planned"
+    assert len(checked) == 40
+    assert not any(torch.equal(sequence, mutant) for sequence, mutant in checked)
+
+
+def test_checks_of_another_block_draw_other_mutants(checked, monkeypatch):
+    monkeypatch.setattr(methods, "ISM_SEQUENCES", 1)
+    model, length = NETWORKS["motif_cnn"]()
+    codes = sequences(length)
+    methods.multipliers(model.eval(), codes, [1], "ism", strands="forward")
+    changed = [int((sequence != mutant).any(dim=0).nonzero()) for sequence, mutant in checked]
+    assert changed[:4] != changed[4:]
+    whole = [mutant for _, mutant in checked]
+    checked.clear()
+    resumed = methods.attribute(model, codes, Targets([1], 3), "ism", strands="forward", start=1, progress=False)
+    assert len(list(resumed)) == 1
+    assert all(torch.equal(mutant, before) for (_, mutant), before in zip(checked, whole[4:], strict=True))
+
+
+def test_a_plan_that_was_wrong_is_not_used_again(monkeypatch, capsys):
+    torch.manual_seed(0)
+    monkeypatch.setattr(methods, "ISM_SEQUENCES", 2)
+    model, length = NETWORKS["motif_cnn"]()
+    real, plans = exact._weights, []
+
+    def wrong(plan):
+        plans.append(plan)
+        return {name: each * 1.01 for name, each in real(plan).items()}
+
+    monkeypatch.setattr(exact, "_weights", wrong)
+    codes = np.concatenate([sequences(length), sequences(length)[::-1]])
+    weights = np.array([[1, 0, -0.5], [0, 0, 2]], dtype=np.float32)
+    found = methods.multipliers(model.eval(), codes, weights, "ism", strands="forward")
+    expected = np.einsum("tu,nubl->ntbl", weights, brute_force(model, codes))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert len(plans) == 1
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count("plain forward passes, because") == 1
 
 
 def test_layers_are_named_in_order():

@@ -88,7 +88,8 @@ def exact_ism(
     out : array (n, targets, 4, length) to write to (a memory map, say), block by block; elsewhere than at the
         positions to mutate it stays as it is. None makes one.
     memory_mb : working memory, beside the network and the result.
-    checks : mutants, drawn at random by `seed`, whose effects are compared with forward passes of the whole network.
+    checks : mutants, drawn at random by `seed` (what np.random.default_rng takes), whose effects are compared with
+        forward passes of the whole network.
         Where they differ by more than rounding, everything is computed again the plain way.
     batch_size : mutants in a forward pass of the plain way.
     progress : show a bar that counts mutants.
@@ -449,7 +450,8 @@ def _check(model, x, index, span, out, checks, seed):
     rng = np.random.default_rng(seed)
     error, scale, largest = 0.0, 0.0, 0.0
     for _ in range(checks):
-        sequence, position, base = int(rng.integers(len(x))), int(rng.choice(span)), int(rng.integers(4))
+        sequence, position = int(rng.integers(len(x))), int(rng.choice(span))
+        base = int(rng.choice(np.flatnonzero((x[sequence, :, position] != 1).cpu().numpy())))
         mutant = _mutants(x[sequence], torch.tensor([position]), torch.tensor([base]))
         outputs = model(torch.cat([mutant, x[sequence : sequence + 1]]))
         outputs = outputs if index is None else outputs[:, index]
