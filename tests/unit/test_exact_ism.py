@@ -196,6 +196,23 @@ def test_memory_and_the_batch_of_sequences_do_not_change_the_answer(network):
     np.testing.assert_allclose(alone, expected, atol=1e-7 * np.ptp(expected))
 
 
+def test_the_neck_gets_no_more_mutants_than_the_memory_holds(monkeypatch):
+    """The neck reads the whole layer, here of 250 positions, of which a mutant changes a few."""
+    sizes = []
+
+    class Watched(plan.Plan):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.neck.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].nbytes))
+
+    monkeypatch.setattr(exact, "Plan", Watched)
+    model = models.build("MotifCNN", channels=8, hidden=400).eval()
+    codes = np.random.default_rng(0).integers(0, 4, (1, 1000)).astype(np.uint8)
+    exact.exact_ism(model, codes, end=60, memory_mb=8)
+    assert max(sizes) <= 8 * 2**20
+    assert len(sizes) > 1
+
+
 @pytest.mark.parametrize("name", ["basset", "motif_cnn", "beluga", "sei"])
 def test_in_single_precision_the_effects_are_those_of_double_precision(name):
     torch.manual_seed(5)

@@ -517,8 +517,11 @@ class _Front:
         return self.channels(self.steps[name].inputs[0]) if name in self.steps else 4
 
     def width(self):
-        """Most values that one mutant changes in any layer."""
-        return max(count * self.channels(name) for name, count in self.plan.extents().items())
+        """Most values that one mutant needs of any layer, or of the whole frontier where the neck reads that."""
+        changed = max(count * self.channels(name) for name, count in self.plan.extents().items())
+        if self.plan.neck is None:
+            return changed
+        return max(changed, sum(self.lengths[name] * self.channels(name) for name in self.plan.frontier))
 
     def entries(self, span):
         """Mutants at all positions of `span`: lists of _Rows whose windows lie alike."""
