@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cisflow import dna, models
-from cisflow.attribution import exact, methods, plan
+from cisflow.attribution import changes, exact, methods, plan, taylor
 from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
 from cisflow.models.beluga import Beluga
@@ -258,7 +258,7 @@ def test_without_sequences_or_positions_there_is_nothing_to_do(name):
     assert not nowhere.any()
     if name != "no plan":
         for layer in ("input", "output"):
-            assert exact.taylor_ism(model, codes[:0], [1], layer).shape == (0, 1, 4, length)
+            assert taylor.taylor_ism(model, codes[:0], [1], layer).shape == (0, 1, 4, length)
 
 
 def test_every_way_to_convolve_gives_the_same(monkeypatch):
@@ -267,8 +267,8 @@ def test_every_way_to_convolve_gives_the_same(monkeypatch):
     model = model.eval()
     expected = exact.exact_ism(model, sequences(length)).effects
     for small, large in ((0, 0), (0, 10**6)):
-        monkeypatch.setattr(exact, "_SMALL_PRODUCT", small)
-        monkeypatch.setattr(exact, "_LARGE_PRODUCT", large)
+        monkeypatch.setattr(changes, "_SMALL_PRODUCT", small)
+        monkeypatch.setattr(changes, "_LARGE_PRODUCT", large)
         found = exact.exact_ism(model, sequences(length)).effects
         assert np.abs(found - expected).max() < 1e-5 * np.ptp(expected)
 
@@ -325,8 +325,8 @@ def test_other_networks_take_the_plain_way(model, reason, capsys):
 def test_a_plan_that_is_wrong_is_found_out(monkeypatch):
     torch.manual_seed(0)
     model, length = NETWORKS["motif_cnn"]()
-    real = exact._weights
-    monkeypatch.setattr(exact, "_weights", lambda plan: {name: each * 1.01 for name, each in real(plan).items()})
+    real = exact.folded_weights
+    monkeypatch.setattr(exact, "folded_weights", lambda plan: {name: each * 1.01 for name, each in real(plan).items()})
     codes = sequences(length)
     found = exact.exact_ism(model.eval(), codes)
     assert found.route == "plain"
@@ -374,13 +374,13 @@ def test_a_plan_that_was_wrong_is_not_used_again(monkeypatch, capsys):
     torch.manual_seed(0)
     monkeypatch.setattr(methods, "ISM_SEQUENCES", 2)
     model, length = NETWORKS["motif_cnn"]()
-    real, plans = exact._weights, []
+    real, plans = exact.folded_weights, []
 
     def wrong(plan):
         plans.append(plan)
         return {name: each * 1.01 for name, each in real(plan).items()}
 
-    monkeypatch.setattr(exact, "_weights", wrong)
+    monkeypatch.setattr(exact, "folded_weights", wrong)
     codes = np.concatenate([sequences(length), sequences(length)[::-1]])
     weights = np.array([[1, 0, -0.5], [0, 0, 2]], dtype=np.float32)
     found = methods.multipliers(model.eval(), codes, weights, "ism", strands="forward")
@@ -418,7 +418,7 @@ def test_taylor_ism_runs_from_tism_to_exact_ism(name):
     codes = sequences(length)
     names = plan.layers(model, length)
     targets = np.array([[2, 0], [1, 2]])
-    found = {layer: exact.taylor_ism(model, codes, targets, layer) for layer in (names[0], names[-1])}
+    found = {layer: taylor.taylor_ism(model, codes, targets, layer) for layer in (names[0], names[-1])}
     for column in range(2):
         x = models.one_hot(codes, "cpu").double().requires_grad_(True)
         model(x)[np.arange(2), targets[:, column]].sum().backward()
@@ -450,9 +450,9 @@ def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
     torch.testing.assert_close(rest(points.mean(dim=0, keepdim=True)), rest(points).mean(dim=0, keepdim=True))
     expected = brute_force(model, codes)
     targets = np.arange(expected.shape[1])
-    assert np.abs(exact.taylor_ism(model, codes, targets, layer) - expected).max() < 1e-7 * np.ptp(expected)
+    assert np.abs(taylor.taylor_ism(model, codes, targets, layer) - expected).max() < 1e-7 * np.ptp(expected)
     # What lies before the layer is not linear.
-    assert np.abs(exact.taylor_ism(model, codes, targets, "input") - expected).max() > 1e-2 * np.ptp(expected)
+    assert np.abs(taylor.taylor_ism(model, codes, targets, "input") - expected).max() > 1e-2 * np.ptp(expected)
 
 
 def test_taylor_ism_comes_closer_layer_by_layer():
@@ -461,7 +461,7 @@ def test_taylor_ism_comes_closer_layer_by_layer():
     model, codes = model.eval(), np.random.default_rng(1).integers(0, 4, (6, length)).astype(np.uint8)
     ism = exact.exact_ism(model, codes, targets=[1]).effects
     agreement = [
-        np.corrcoef(exact.taylor_ism(model, codes, [1], layer).ravel(), ism.ravel())[0, 1]
+        np.corrcoef(taylor.taylor_ism(model, codes, [1], layer).ravel(), ism.ravel())[0, 1]
         for layer in ("input", "pool1", "conv6")
     ]
     assert agreement[0] < agreement[1] < agreement[2]
@@ -471,27 +471,27 @@ def test_taylor_ism_does_not_depend_on_the_sequences_beside(monkeypatch):
     torch.manual_seed(0)
     model, length = NETWORKS["beluga"]()
     model, codes = model.eval(), np.random.default_rng(1).integers(0, 5, (5, length)).astype(np.uint8)
-    together = exact.taylor_ism(model, codes, [1, 3], "pool1")
-    monkeypatch.setattr(exact, "_TAYLOR_SEQUENCES", 2)
-    apart = exact.taylor_ism(model, codes, [1, 3], "pool1", memory_mb=0.05)
+    together = taylor.taylor_ism(model, codes, [1, 3], "pool1")
+    monkeypatch.setattr(taylor, "_TAYLOR_SEQUENCES", 2)
+    apart = taylor.taylor_ism(model, codes, [1, 3], "pool1", memory_mb=0.05)
     np.testing.assert_allclose(apart, together, atol=1e-5 * np.ptp(together))
 
 
 def test_an_unknown_layer_is_named():
     model, length = NETWORKS["motif_cnn"]()
     with pytest.raises(InputError, match="unknown layer 'conv9'; expected one of input, conv1, pool1"):
-        exact.taylor_ism(model.eval(), sequences(length), [0], "conv9")
+        taylor.taylor_ism(model.eval(), sequences(length), [0], "conv9")
 
 
 @pytest.mark.parametrize("rows", [64, 65, 100])
 def test_the_product_is_that_of_torch(rows):
     torch.manual_seed(0)
     x, weight, bias = torch.randn(rows, 37), torch.randn(5000, 37), torch.randn(5000)
-    torch.testing.assert_close(exact.multiply(x, weight, bias), nn.functional.linear(x, weight, bias))
+    torch.testing.assert_close(changes.multiply(x, weight, bias), nn.functional.linear(x, weight, bias))
 
 
 def test_differences_of_a_sigmoid_are_not_lost_in_its_saturation():
     reference, change = torch.tensor([[6.0, -3.0, 0.0, -90.0]]), torch.tensor([[1e-6, 1e-6, 200.0, 95.0]])
     expected = torch.sigmoid(reference.double() + change.double()) - torch.sigmoid(reference.double())
-    found = exact._change_of(nn.Sigmoid(), change, reference, False)
+    found = changes.change_of(nn.Sigmoid(), change, reference, False)
     torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=0)

@@ -12,10 +12,11 @@ from tqdm import tqdm
 from cisflow import dna, models
 from cisflow.attribution import baselines
 from cisflow.attribution.deep_lift import deep_lift
-from cisflow.attribution.exact import exact_ism, taylor_ism
+from cisflow.attribution.exact import exact_ism
 from cisflow.attribution.linear_front import split
 from cisflow.attribution.plan import Plan, Unplannable
 from cisflow.attribution.targets import Targets
+from cisflow.attribution.taylor import taylor_ism
 from cisflow.errors import InputError, listing
 
 # What the methods take unless told otherwise.
