@@ -147,13 +147,59 @@ def test_each_change_is_measured_by_itself(folder):
     assert "base rates" not in text
 
 
-def test_a_baseline_that_comes_close_is_named(folder):
-    text = section(written(folder), "What composition alone can do")
+SIMPLE = "What GC content and short words can do"
+
+
+def test_a_baseline_that_is_as_good_is_named(folder):
+    text = section(written(folder), SIMPLE)
     line = "`gc` sees GC content alone and has AUROC 0.630 (0.618 to 0.643) on `chromosome`. "
-    assert line + "**It comes close to 1 of 3 models**: `attention` (+0.145)." in text
+    verdict = "**It is as good as or better than 1 of 3 models**: `attention` (+0.145). What these predict may be "
+    assert line + verdict + "GC content." in text
     change(folder, lambda frame: frame.assign(close=0), "comparisons")
-    text = section(written(folder), "What composition alone can do")
-    assert "close to none of 3 models: the nearest, `attention`, is better by 0.145 (0.125 to 0.165)" in text
+    text = section(written(folder), SIMPLE)
+    assert "as good as none of 3 models: the nearest, `attention`, is better by 0.145 (0.125 to 0.165)" in text
+
+
+def test_a_baseline_that_wins_is_said_to_be_better(folder):
+    def lose(frame):
+        lost = (frame["model_a"] == "attention") & (frame["baseline"] == 1)
+        return frame.assign(difference=np.where(lost, -0.15, frame["difference"]))
+
+    change(folder, lose, "comparisons")
+    text = section(written(folder), SIMPLE)
+    assert "as good as or better than 1 of 3 models**: `attention` (-0.150)." in text and "better by -" not in text
+
+
+def test_a_baseline_below_chance_is_not_called_weak(folder):
+    assert "below chance" not in written(folder)
+
+    def low(frame):
+        rows = (frame["model"] == "gc") & (frame["split"] == "chromosome") & (frame["metric"] == "auroc")
+        return frame.assign(
+            value=frame["value"].mask(rows, 0.22),
+            lower=frame["lower"].mask(rows, 0.18),
+            upper=frame["upper"].mask(rows, 0.26),
+        )
+
+    change(folder, low)
+    change(folder, lambda frame: frame.assign(close=0), "comparisons")
+    lines = section(written(folder), SIMPLE).splitlines()
+    (line,) = [line for line in lines if "on `chromosome`" in line]
+    assert (
+        "**That is below chance: reversed it would be 0.780.** So GC content separates this test fold, in the" in line
+    )
+    assert "opposite direction to training" in line and "as good as none" not in line
+    # The models have 0.790, 0.770 and 0.800.
+    assert "Reversed it would be as good as or better than `attention`." in line
+    (line,) = [line for line in lines if "on `published`" in line]
+    assert "below chance" not in line and "as good as none of 3 models" in line
+
+
+def test_a_baseline_on_words_is_not_called_composition(folder):
+    words = settings() | {"baselines": {"gc": 4}}
+    text = study.page(study.read(folder, folder / "published.tsv", words))
+    assert "`gc` sees 4-mers alone (short words without position or order)" in text
+    assert "What these predict may be 4-mers." in text and "composition" not in text and "GC content alone" not in text
 
 
 def test_leakage_is_counted_and_what_is_not_known_says_why(folder):

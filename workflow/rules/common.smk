@@ -565,7 +565,7 @@ def get_runs(dataset):
 
 
 def is_baseline(model):
-    """Whether a model is a classifier that sees no more than the composition of a sequence."""
+    """Whether a model is a classifier that sees no more than the k-mers of a sequence, of which k = 1 is GC content."""
     return (
         not is_network(model) and config["features"][config["models"][model]["features"]].get("kind") == "composition"
     )

@@ -51,7 +51,7 @@ rule figure_model_comparison:
     params:
         code=code_digest("commands/figure", "figures/model_comparison"),
         inputs=lambda wildcards, input: to_json({"metrics": input.metrics, "comparisons": input.comparisons}),
-        settings=lambda wildcards: figure_settings(wildcards),
+        settings=lambda wildcards: figure_settings(wildcards, baselines=get_baselines(wildcards.dataset)),
     shell:
         "python -m cisflow figure model_comparison --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"

@@ -106,7 +106,7 @@ def page(tables):
         "Data": data,
         "What was reproduced": reproduced,
         "What changed, and why": changed,
-        "What composition alone can do": composition,
+        "What GC content and short words can do": simple,
         "What the folds have in common": leakage,
         "Calibration": calibration,
         "Which models differ": differences,
@@ -337,41 +337,58 @@ def changed(tables):
     return [*lines, "", *markdown(header, rows)] if rows else lines
 
 
-def composition(tables):
-    """How close the baselines come, on both splits."""
+def simple(tables):
+    """How far the baselines get, on both splits."""
     found = baselines(tables)
     if not found:
-        return ["The config has no baseline on composition alone, so that its part in the results is not known.\n"]
-    lines = []
+        return ["The config has no baseline on GC content or k-mers, so that their part in the results is not known.\n"]
+    lines = [
+        "A baseline counts as good as a model where the model's AUROC is less than 0.02 higher, or where the interval "
+        "of their paired difference reaches zero. Differences are model minus baseline.\n"
+    ]
+    means = reading.matching(tables.metrics, strands="averaged", seed="mean")
+    reversed_ = {(item.model, item.split): item for item in reading.reversals(means, found)}
     for model, k in found.items():
         for split in dict.fromkeys(roles(tables)):
             row = measured(tables, split, "auroc").get(model)
             if row is None:
                 continue
-            sees = reading.composition(k)
-            lines.append(
-                f"- `{model}` sees {sees} alone and has AUROC {cell(row)} on `{split}`. "
-                + verdict(tables, model, split)
-            )
+            text = f"- `{model}` sees {reading.sees(k)} and has AUROC {cell(row)} on `{split}`. "
+            below = reversed_.get((model, split))
+            lines.append(text + (below_chance(below, k) if below else "") + verdict(tables, model, k, split, below))
     return [*lines, ""]
 
 
-def verdict(tables, baseline, split):
+def below_chance(found, k):
+    """What an AUROC below one half says."""
+    what = reading.counted(k)
+    text = (
+        f"**That is below chance: reversed it would be {value(found.value)}.** So {what} "
+        f"separate{'s' if k == 1 else ''} this test fold, in the opposite direction to training: what positives have "
+        "more of differs between training and test fold. "
+    )
+    return text + (f"Reversed it would be as good as or better than {code(found.reached)}. " if found.reached else "")
+
+
+def verdict(tables, baseline, k, split, below=None):
+    """How many models the baseline is as good as; of one below chance only where there are any."""
     rows = reading.matching(tables.comparisons, split=split, metric="auroc", model_b=baseline)
     rows = rows[(rows["baseline"] == 1) & rows["difference"].notna()]
     if rows.empty:
         return "No model is compared with it."
     close = rows[rows["close"] == 1].sort_values("difference", kind="stable")
+    if close.empty and below:
+        return "As it stands every model is better, which says nothing of how much it could explain."
     if close.empty:
         nearest = rows.loc[rows["difference"].idxmin()]
         return (
-            f"It comes close to none of {plural(len(rows), 'model', 'models')}: the nearest, `{nearest['model_a']}`, "
+            f"It is as good as none of {plural(len(rows), 'model', 'models')}: the nearest, `{nearest['model_a']}`, "
             f"is better by {value(nearest['difference'])} ({value(nearest['lower'])} to {value(nearest['upper'])})."
         )
     named = ", ".join(f"`{row.model_a}` ({signed(row.difference)})" for row in close.itertuples())
     return (
-        f"**It comes close to {len(close)} of {plural(len(rows), 'model', 'models')}**: {named}. What these predict "
-        "may be composition."
+        f"**It is as good as or better than {len(close)} of {plural(len(rows), 'model', 'models')}**: {named}. What "
+        f"these predict may be {reading.counted(k)}."
     )
 
 
