@@ -410,6 +410,7 @@ def published_table(folder, models, missing=()):
     """({our model: row}, path) of published numbers; those of `missing` are empty."""
     rows = [
         {"figure": "final", "model": f"paper {model}", "features": "x", "auroc": 0.8 - 0.01 * i, "auprc": 0.6}
+        | {"base_rate": 0.272}
         for i, model in enumerate(models)
     ]
     frame = pd.DataFrame(rows)
@@ -1094,11 +1095,21 @@ def test_performance_says_published_numbers_and_draws_the_set_alone(tmp_path):
     figure = drawn("performance_curves", inputs, SPLIT | {"models": MODELS[:2], "published": rows, "same_data": True})
     text = svg_text(figure)
     assert "0.800, 0.600" in text and "0.790, 0.600" not in text and MODELS[2] + "\n" not in text
-    assert "Published: on the same data, each strand a row" in text
+    assert "Published: on the same data, base rate 27.2%" in text and "count each strand a row" in text
     # A set keeps the colours of the whole.
     lines = [{line.get_label(): line.get_color() for line in each.axes[0].lines} for each in (figure, whole)]
     assert all(lines[0][model] == lines[1][model] for model in MODELS[:2])
     assert "Published: on other data" in svg_text(drawn("performance_curves", inputs, SPLIT | {"published": rows}))
+
+
+def test_performance_on_another_split_does_not_claim_the_published_one(tmp_path):
+    inputs = with_published(tmp_path, MODELS[:4])
+    settings = {"published": study_settings(MODELS[:4])["study"]["published"], "same_data": True}
+    settings |= {"published_split": "random"}
+    text = svg_text(drawn("performance_curves", inputs, SPLIT | settings))
+    assert "Published: on the same data" in text and "not on this one" not in text
+    text = svg_text(drawn("performance_curves", inputs, SPLIT | settings | {"split": "chromosome"}))
+    assert "Published: measured on split 'random', not on this one" in text and "same data" not in text
 
 
 def test_study_comparison_draws_each_way_to_measure(tmp_path):
@@ -1131,9 +1142,10 @@ def test_study_comparison_says_where_composition_comes_close_and_whose_data_it_i
     line = f"{MODELS[3]}, which sees GC content alone, is as good as or better than a model in AUROC on chromosome: "
     assert line + f"{MODELS[1]} (+0.012)." in text.replace("\n", " ")
     assert "measured on other data" in text and "Published (other data)" in text
+    assert "Base rate behind the published AUPRC: 27.2%." in text
     plain = study(tmp_path, MODELS[:4])
     text = svg_text(drawn("study_comparison", plain, study_settings(MODELS[:4], same_data=True))).replace("\n", " ")
-    assert "as good as" not in text and "other data" not in text
+    assert "as good as" not in text and "other data" not in text and "Published (split random)" in text
     assert f"{MODELS[3]}: GC content alone, chromosome, 95% interval" in text
 
 

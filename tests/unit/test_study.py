@@ -82,7 +82,10 @@ def folder(tmp_path):
     names = ["K562 | CTCF | ENCODE", "K562 | DNase.hot | Roadmap", "H9 | FAIRE | ENCODE", "H9 | H1.2 | x"]
     table = pd.DataFrame({"name": names, "group": [features.sei_group(name) for name in names]})
     files.write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
-    rows = [{"model": name, "features": "x", "auroc": a, "auprc": b} for name, a, b in PUBLISHED.values()]
+    rows = [
+        {"model": name, "features": "x", "auroc": a, "auprc": b, "base_rate": 0.272}
+        for name, a, b in PUBLISHED.values()
+    ]
     files.write_table(tmp_path / "published.tsv", pd.DataFrame(rows))
     return tmp_path
 
@@ -118,10 +121,21 @@ def change(folder, edit, name="metrics"):
 def test_data_are_counted(folder):
     text = section(written(folder), "Data")
     assert "400 windows, of which 100 (25.0%) are positive for target `ir`" in text
-    assert "| `chromosome` | test | 200 | 50 | 25.0% |" in text
+    assert "| `chromosome` | test | 200 | 200 | 50 | 25.0% |" in text
+    assert "`chromosome` is chosen in the config as the honest one" in text
     assert "not the data" not in text
     text = written(folder, same_data=False)
     assert "**These are not the data of the published study.**" in text and "lies in our interval for" not in text
+
+
+def test_windows_without_a_label_are_no_negatives(folder):
+    labels = files.read_array(folder / "targets.npy", np.float32, (400, None)).copy()
+    labels[-100:][labels[-100:] == 0] = np.nan
+    files.write_array(folder / "targets.npy", labels)
+    text = section(written(folder), "Data")
+    # Of the last 100 windows, all for testing, the 25 positives alone have a label.
+    assert "400 windows, 325 of them with a label, of which 100 (30.8%) are positive" in text
+    assert "| `chromosome` | test | 200 | 125 | 50 | 40.0% |" in text
 
 
 def test_published_numbers_stand_beside_ours(folder):
@@ -134,6 +148,7 @@ def test_published_numbers_stand_beside_ours(folder):
     assert "The published AUROC lies in our interval for 1 of 2 models; not for `lr_tf`." in text
     assert "The published AUPRC lies in our interval for 0 of 2 models; not for `fsei` and `lr_tf`." in text
     assert "No published number answers to `attention`." in text
+    assert "27.2% behind the published numbers, 25.0% of our test fold." in text
 
 
 def test_each_change_is_measured_by_itself(folder):
@@ -208,6 +223,21 @@ def test_leakage_is_counted_and_what_is_not_known_says_why(folder):
     assert "`chromosome`: 1 of 200 test windows (0.5%) are nearly the same sequence as a training window." in text
     assert "`published`: 200 of 200 test windows (100.0%) lie on a chromosome that Sei was trained on." in text
     assert text.count("lie on a gene that has a training window too is not known (no gene annotation given)") == 2
+
+
+def test_the_honest_split_is_judged_by_the_counts(folder):
+    text = section(written(folder), "What the folds have in common")
+    # The fixture gives the split that is called honest one more of each, and no genes.
+    shown = "more by overlapping windows, near-duplicates, chromosomes that Sei was trained on."
+    assert f"the test fold of `chromosome` leaks, against `published`: {shown}" in text
+    path = folder / "splits" / "chromosome.leakage.tsv"
+    table = files.read_table(path)
+    table.loc[table["check"] == "overlap", "fraction"] = 0.1
+    table.loc[table["check"] == "near_duplicate", "fraction"] = 0.0
+    files.write_table(path, table)
+    text = section(written(folder), "What the folds have in common")
+    shown = "less by overlapping windows; as much by near-duplicates; more by chromosomes that Sei was trained on."
+    assert shown in text
 
 
 def test_calibration_and_pairs(folder):

@@ -813,9 +813,10 @@ def get_published(wildcards):
 
 
 def published_settings(wildcards):
-    """Which published row stands beside which model, and whether it is of the same data."""
+    """Which published row stands beside which model, whether it is of the same data, and of which split."""
     study = get_study(wildcards.dataset)
-    return {key: study[key] for key in ("published", "same_data") if key in study}
+    settings = {key: study[key] for key in ("published", "same_data") if key in study}
+    return settings | ({"published_split": study["splits"]["published"]} if study else {})
 
 
 def curve_inputs(input):

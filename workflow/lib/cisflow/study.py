@@ -1,5 +1,6 @@
 """One page on a rerun of a published study: plain sentences, every number of them read from a table."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cisflow import datasets, families, files
+from cisflow.errors import listing
 from cisflow.figures import reading
 
 FOLD = "test"
@@ -21,6 +23,12 @@ CHECKS = {
     "shared_gene": "lie on a gene that has a {other} window too",
     "sei_trained": "lie on a chromosome that Sei was trained on",
 }
+NAMES = {
+    "overlap": "overlapping windows",
+    "near_duplicate": "near-duplicates",
+    "shared_gene": "shared genes",
+    "sei_trained": "chromosomes that Sei was trained on",
+}
 OTHERS = {"train": "training", "valid": "validation"}
 
 
@@ -28,9 +36,10 @@ class Tables(NamedTuple):
     """What the page is written from.
 
     settings : dataset, study, splits, models, baselines, resamples, extractors and figures, as the rule gives them.
-    target : the one that the numbers are of. counts : frame of split, fold, n, positive (of any target).
+    target : the one that the numbers are of. counts : frame of split, fold, windows, n (those with a
+    label of any target) and positive (of any target).
     metrics : mean over seeds and ensembles, test fold. comparisons : test fold.
-    leakage : {split: frame}. published : {model: (AUROC, AUPRC)}. features : {extractor: frame of name and group}.
+    leakage : {split: frame}. published : {model: reading.Published}. features : {extractor: frame of name and group}.
     """
 
     settings: dict
@@ -79,7 +88,7 @@ def read(folder, published, settings):
 def _counts(folder, splits):
     ids = files.read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
     labels = files.read_array(folder / "targets.npy", np.float32, (len(ids), None))
-    positive = (labels == 1).any(axis=1)
+    positive, known = (labels == 1).any(axis=1), np.isfinite(labels).any(axis=1)
     rows = []
     for split in splits:
         folds = datasets.read_folds(folder / "splits" / f"{split}.tsv", ids)
@@ -87,7 +96,8 @@ def _counts(folder, splits):
             {
                 "split": split,
                 "fold": fold,
-                "n": int((folds == fold).sum()),
+                "windows": int((folds == fold).sum()),
+                "n": int(known[folds == fold].sum()),
                 "positive": int(positive[folds == fold].sum()),
             }
             for fold in datasets.FOLDS
@@ -133,6 +143,11 @@ def signed(number):
 
 def percent(share):
     return "not known" if share != share else f"{100 * share:.1f}%"
+
+
+def share(row):
+    """Share of positives among the labelled windows of a row of the counts, NaN for none."""
+    return row.positive / row.n if row.n else np.nan
 
 
 def cell(row):
@@ -201,9 +216,13 @@ def baselines(tables):
 def data(tables):
     lines = []
     first = tables.counts[tables.counts["split"] == tables.settings["splits"][0]]
-    n, positive = first["n"].sum(), first["positive"].sum()
+    windows, n, positive = (first[name].sum() for name in ("windows", "n", "positive"))
     of = f"target `{tables.target}`" if tables.target != "mean" else "at least one of several targets"
-    lines.append(f"{n:,} windows, of which {positive:,} ({percent(positive / n)}) are positive for {of}.")
+    labelled = "" if n == windows else f", {n:,} of them with a label"
+    lines.append(
+        f"{windows:,} windows{labelled}, of which {positive:,} "
+        f"({percent(positive / n if n else np.nan)}) are positive for {of}."
+    )
     if not tables.settings["study"].get("same_data"):
         lines.append(
             "**These are not the data of the published study.** Its numbers stand beside ours to show the form of the "
@@ -211,20 +230,21 @@ def data(tables):
         )
     published, honest = roles(tables)
     lines.append(
-        f"Split `{published}` stands for the published one, `{honest}` for the one whose test fold has the "
-        "least in common with its training fold.\n"
+        f"Split `{published}` stands for the published one, `{honest}` is chosen in the config as the honest one; what "
+        "test and training folds of either have in common is counted below.\n"
     )
     rows = [
         (
             f"`{row.split}`",
             row.fold,
+            f"{row.windows:,}",
             f"{row.n:,}",
             f"{row.positive:,}",
-            percent(row.positive / row.n if row.n else np.nan),
+            percent(share(row)),
         )
         for row in tables.counts.itertuples()
     ]
-    return lines + markdown(("split", "fold", "windows", "positive", "base rate"), rows)
+    return lines + markdown(("split", "fold", "windows", "labelled", "positive", "base rate"), rows)
 
 
 def reproduced(tables):
@@ -234,13 +254,20 @@ def reproduced(tables):
         "AUROC": measured(tables, published, "auroc", "published"),
         "AUPRC": measured(tables, published, "auprc_trapezoid", "published"),
     }
-    known = {model: pair for model, pair in tables.published.items() if np.isfinite(pair).any()}
+    known = {model: pair for model, pair in tables.published.items() if np.isfinite(pair[:2]).any()}
     if not known:
         return ["The config names no published number for any model.\n"]
     lines = [
         f"Measured as published: split `{published}`, each strand of a sequence a row of its own where the model has "
         "single strands, area under the precision-recall curve (AUPRC) by trapezoids."
     ]
+    rates = reading.published_rates(tables.published)
+    if rates:
+        rows = tables.counts[(tables.counts["split"] == published) & (tables.counts["fold"] == FOLD)]
+        lines.append(
+            f"AUPRC depends on the base rate: {rates} behind the published numbers, "
+            f"{percent(share(rows.iloc[0]))} of our test fold."
+        )
     same = tables.settings["study"].get("same_data")
     if not same:
         lines.append("On other data, whether a published number lies in our interval means nothing, so it is not said.")
@@ -408,7 +435,27 @@ def leakage(tables):
                         f"- `{split}`: {row.count:,.0f} of {plural(int(row.n), 'test window', 'test windows')} "
                         f"({percent(row.fraction)}) {words}{note}."
                     )
-    return [*lines, ""]
+    return [*lines, *less_in_common(tables), ""]
+
+
+def less_in_common(tables):
+    """Whether the split that is called honest shares less with its training fold, by the counts."""
+    published, honest = roles(tables)
+    shares = {split: {} for split in (published, honest)}
+    for split, check in itertools.product(shares, CHECKS):
+        other = "" if check == "sei_trained" else "train"
+        rows = reading.matching(tables.leakage[split], check=check, fold=FOLD, other=other)
+        for row in rows[rows["fraction"].notna()].itertuples():
+            shares[split][check] = row.fraction
+    checks = [check for check in CHECKS if all(check in known for known in shares.values())]
+    if published == honest or not checks:
+        return []
+    kinds = {"less": [], "as much": [], "more": []}
+    for check in checks:
+        gap = shares[honest][check] - shares[published][check]
+        kinds["less" if gap < 0 else "more" if gap > 0 else "as much"].append(NAMES[check])
+    found = "; ".join(f"{kind} by {listing(names)}" for kind, names in kinds.items() if names)
+    return [f"- By these counts the test fold of `{honest}` leaks, against `{published}`: {found}."]
 
 
 def calibration(tables):

@@ -85,19 +85,30 @@ def headline_target(frame, path):
     return "mean"
 
 
+class Published(NamedTuple):
+    """What a study printed for a model, NaN where it printed none.
+
+    base_rate : share of positives among the sequences that it was measured on.
+    """
+
+    auroc: float
+    auprc: float
+    base_rate: float
+
+
 def published(path, rows):
-    """{model: (AUROC, AUPRC)} of the published numbers, NaN where a row has none.
+    """{model: its Published}.
 
     Parameters
     ----------
-    path : table of model, features, auroc and auprc.
+    path : table of model, features, auroc, auprc and base_rate.
     rows : {our model: {"model", "features"}}: the row that answers to each.
 
     Raises
     ------
     InputError : the table has no such row, or two.
     """
-    frame = table(path, ("model", "features"), ("auroc", "auprc"))
+    frame = table(path, ("model", "features"), Published._fields)
     found = {}
     for model, row in rows.items():
         same = matching(frame, model=row["model"], features=row["features"])
@@ -107,8 +118,14 @@ def published(path, rows):
                 f"{path}: {len(same)} rows of model '{row['model']}' and features '{row['features']}', named for "
                 f"'{model}'; expected one of {known}"
             )
-        found[model] = float(same["auroc"].iloc[0]), float(same["auprc"].iloc[0])
+        found[model] = Published(*map(float, same[list(Published._fields)].iloc[0]))
     return found
+
+
+def published_rates(numbers):
+    """`27.2%`, or `22.3% to 27.2%`: the base rates behind published AUPRCs; "" where none is known."""
+    rates = [row.base_rate for row in numbers.values() if np.isfinite(row.auprc) and np.isfinite(row.base_rate)]
+    return " to ".join(dict.fromkeys(f"{100 * rate:.1f}%" for rate in (min(rates), max(rates)))) if rates else ""
 
 
 def counted(k):

@@ -86,7 +86,7 @@ def draw(inputs, settings):
     spacing = min(spacing, max(8.0, 190 / len(models)))
     means = averaged[averaged["split"].isin(balances)]
     notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
-    lines = _notes(balances, study, notes)
+    lines = _notes(balances, study, reading.published_rates(beside), notes)
     labels = len(kinds) + len(baselines) + 3
     height = 24 + spacing * len(models) + 3.6 * (len(lines) + labels)
     figure = style.figure(style.DOUBLE, min(height, 245))
@@ -106,12 +106,14 @@ def _balance(metrics, split):
     return reading.balance(reading.matching(metrics, split=split, strands="averaged"))
 
 
-def _notes(balances, study, on_baselines):
+def _notes(balances, study, rates, on_baselines):
     """Lines above the key: the folds, whose data it is, and what is to be said of the baselines."""
-    rates = "; ".join(f"{split}: {balance.text}" for split, balance in balances.items())
-    notes = [f"{FOLD.capitalize()} fold of {rates}."]
+    folds = "; ".join(f"{split}: {balance.text}" for split, balance in balances.items())
+    notes = [f"{FOLD.capitalize()} fold of {folds}."]
     if study.get("published") and not study.get("same_data"):
         notes.append("The published numbers were measured on other data: they are no target for ours.")
+    if rates:
+        notes.append(f"Base rate behind the published AUPRC: {rates}.")
     return [line for note in notes + on_baselines for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
 
 
@@ -176,7 +178,7 @@ def draw_chance(axes, metric, balances):
 def draw_key(figure, kinds, beside, study, baselines, lines):
     handles = []
     if beside:
-        where = "" if study.get("same_data") else " (other data)"
+        where = f" (split {study['splits']['published']})" if study.get("same_data") else " (other data)"
         handles.append(_line(style.BLACK, "D", f"Published{where}"))
     handles += [_line(kind.colour, kind.marker, kind.label, linewidth=1.0) for kind in kinds]
     handles.append(Line2D([], [], color=style.GREY, linewidth=4.5, alpha=0.4, label="Range over seeds"))
