@@ -100,7 +100,7 @@ def settings(**changes):
         "models": MODELS,
         "baselines": {"gc": 1},
         "resamples": 5000,
-        "extractors": {"sei": "legacy"},
+        "extractors": {"sei": {"groups": "legacy", "context": "pad", "length": 4000, "strands": "forward"}},
         "figures": ["study_comparison.svg"],
     }
 
@@ -266,8 +266,62 @@ def test_notes_are_those_of_the_models_at_hand(folder):
     }
     text = study.page(study.read(folder, folder / "published.tsv", with_others))
     assert "`bert` starts from random weights. The published DNABERT-2 was very probably" in text
-    assert "- `lr`: features are standardised" in text and "- `boosted`: the folds of the search" in text
+    assert (
+        "- `lr`: features are standardised; the published ones were not." in text
+        and "- `boosted`: the folds of the search" in text
+    )
     assert "attends along" not in text
+
+
+def test_each_difference_from_the_published_training_is_one_sentence(folder):
+    def notes(**models):
+        given = settings() | {"models": models}
+        return section(study.page(study.read(folder, folder / "published.tsv", given)), "What to know of the models")
+
+    published = {"schedule": "published", "reverse_complement": "append", "shift": 0, "optimizer": "sgd"}
+    as_published = {"architecture": "FSei", "settings": {"two_logits": True}, "training": published}
+    text = notes(a=as_published)
+    assert not re.search("learning rate|random strand|moved|logit|trained by|sizes", text)
+    changed = {"schedule": "modern", "reverse_complement": "random", "shift": 7, "optimizer": "adamw"}
+    # The name says nothing: the config alone does.
+    other = {"architecture": "FSei", "settings": {"hidden": 64}, "training": changed}
+    text = notes(a=as_published, fsei_modern=as_published, b=other, c=other | {"architecture": "BassetLike"})
+    for line in (
+        "- `b` and `c`: the learning rate rises from 0 and falls to 0, batch by batch;",
+        "- `b` and `c`: each window is shown on a random strand;",
+        "- `b` and `c`: windows are moved by up to 7 bases at random in training;",
+        "- `b` and `c`: the last layer has one logit a target; the published one had two.",
+        "- `b` and `c`: the sizes of the network are its own (`hidden`), not the published ones.",
+        "- `b`: trained by AdamW, the published network by SGD.",
+    ):
+        assert text.count(line) == 1
+    assert not re.search("^- .*(`a`|modern`).*:", text, re.MULTILINE)
+
+
+def test_what_features_are_made_of_is_said_of_the_models_that_read_them(folder):
+    text = section(written(folder), "What to know of the models")
+    line = "- Features `sei`, which `lr_tf` reads: the window with unknown bases around it, each 0.25 of every base, "
+    assert line + "4,000 bases in all, and one strand. The published features very probably had zeros" in text
+    assert "- `lr_tf`: fitted to the optimum by L-BFGS, with an L2 penalty chosen on the validation fold." in text
+    given = settings()
+    given["extractors"]["sei"] = {"groups": "legacy", "context": "genome", "length": 4096, "strands": "both"}
+    text = study.page(study.read(folder, folder / "published.tsv", given))
+    assert "the genome's own sequence around it, 4,096 bases in all, and the mean over both strands." in text
+
+
+def test_every_split_is_in_the_table(folder):
+    for name in ("splits/chromosome.tsv", "splits/chromosome.leakage.tsv"):
+        files.write_table(folder / name.replace("chromosome", "cluster"), files.read_table(folder / name))
+
+    def more(frame):
+        rows = frame[frame["split"] == "chromosome"]
+        shifted = {name: rows[name] - 0.1 for name in ("value", "lower", "upper")}
+        return pd.concat([frame, rows.assign(split="cluster", **shifted)])
+
+    change(folder, more)
+    given = settings() | {"splits": [*SPLITS, "cluster"]}
+    text = section(study.page(study.read(folder, folder / "published.tsv", given)), "What changed, and why")
+    assert "| `fsei` | `cluster` | 0.690 (0.678 to 0.703) | 0.786 to 0.795 |" in text
 
 
 def test_figures_are_linked(folder):

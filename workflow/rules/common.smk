@@ -904,7 +904,7 @@ def get_study_models(dataset):
     """What the page says of each model: the keys of the config that tell how it was made."""
     keys = ("architecture", "pretrained", "trained_on", "freeze", "classifier", "features", "groups", "tune", "seeds")
     return {
-        model: {key: config["models"][model][key] for key in (*keys, "settings") if key in config["models"][model]}
+        model: {key: config["models"][model][key] for key in (*keys, "settings", "training") if key in config["models"][model]}
         for model in config["datasets"][dataset]["models"]
     }
 
@@ -915,7 +915,8 @@ def study_settings(wildcards):
     splits = list(config["datasets"][dataset]["splits"])
     settings = {"dataset": dataset, "study": get_study(dataset), "splits": splits, "models": get_study_models(dataset)}
     settings |= {"baselines": get_baselines(dataset), "resamples": config["evaluation"]["resamples"]}
-    extractors = {name: config["features"][name]["groups"] for name in get_study_features(dataset)}
+    keys = ("groups", "context", "length", "strands")
+    extractors = {name: {key: config["features"][name][key] for key in keys} for name in get_study_features(dataset)}
     figures = [Path(path).name for path in get_dataset_figures(wildcards)]
     return to_json(settings | {"extractors": extractors, "figures": figures})
 

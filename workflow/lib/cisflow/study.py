@@ -353,7 +353,7 @@ def changed(tables):
         )
     rows = []
     for model in own(tables, tables.settings["models"]) + list(baselines(tables)):
-        for split in dict.fromkeys((published, honest)):
+        for split in dict.fromkeys((published, honest, *tables.settings["splits"])):
             found = measured(tables, split, "auroc").get(model)
             if found is None:
                 continue
@@ -531,29 +531,93 @@ def notes(tables):
                 f"- `{name}` {starts(entry)}. The published program trains from random weights unless an option says "
                 "otherwise."
             )
-    standard = [
-        name
-        for name, entry in models.items()
-        if entry.get("classifier") == "logistic_regression" and entry.get("settings", {}).get("standardise", True)
-    ]
-    if standard:
+    lines += training(models)
+    logistic = [name for name, entry in models.items() if entry.get("classifier") == "logistic_regression"]
+    if logistic:
         lines.append(
-            f"- {code(standard)}: features are standardised and the penalty is chosen on the validation fold; the "
-            "published logistic regression did neither."
+            f"- {code(logistic)}: fitted to the optimum by L-BFGS, with an L2 penalty chosen on the validation fold. "
+            "The published logistic regression was trained epoch by epoch by AdamW, with a weight decay of 0.01."
         )
+    standard = [name for name in logistic if models[name].get("settings", {}).get("standardise", True)]
+    if standard:
+        lines.append(f"- {code(standard)}: features are standardised; the published ones were not.")
     tuned = [name for name, entry in models.items() if "tune" in entry]
     if tuned:
         lines.append(
             f"- {code(tuned)}: the folds of the search keep a window and its reverse complement together; the "
             "published search split them."
         )
-    return lines + [*targets(tables), ""] if lines or targets(tables) else []
+    lines += [*inputs(tables, models), *targets(tables)]
+    return [*lines, ""] if lines else []
 
 
 DNABERT2 = (
     "The published DNABERT-2 was very probably trained with most of its encoder at random, as the class that loaded "
     "the checkpoint has no place for its fused weights: its number is no fair baseline."
 )
+
+
+def training(models):
+    """One sentence for each way in which networks are laid out or trained unlike the published ones."""
+    found = {}
+    for name, entry in models.items():
+        if entry.get("architecture") not in OPTIMIZERS:
+            continue
+        given, optimizer = entry.get("training", {}), OPTIMIZERS[entry["architecture"]]
+        layout = entry.get("settings", {})
+        sizes = [key for key in layout if key != "two_logits"]
+        shift = given.get("shift", 0)
+        texts = [
+            SCHEDULES.get(given.get("schedule")),
+            STRANDS.get(given.get("reverse_complement")),
+            f"windows are moved by up to {shift} bases at random in training; the published ones stayed."
+            if shift
+            else "",
+            "" if layout.get("two_logits") else "the last layer has one logit a target; the published one had two.",
+            f"the sizes of the network are its own ({code(sizes)}), not the published ones." if sizes else "",
+        ]
+        if given.get("optimizer", optimizer) != optimizer:
+            texts.append(f"trained by {WORDS[given['optimizer']]}, the published network by {WORDS[optimizer]}.")
+        for text in filter(None, texts):
+            found.setdefault(text, []).append(name)
+    return [f"- {code(names)}: {text}" for text, names in found.items()]
+
+
+# How the study trained each network.
+OPTIMIZERS = {"FSei": "sgd", "DNABERT2": "sgd", "BassetLike": "adamw", "ConvNet": "adamw", "AttentionConv": "adamw"}
+WORDS = {"sgd": "SGD", "adamw": "AdamW"}
+PUBLISHED_SCHEDULE = "the published one rose from 1e-4 and fell in a cosine to 1e-5, epoch by epoch."
+SCHEDULES = {
+    "modern": f"the learning rate rises from 0 and falls to 0, batch by batch; {PUBLISHED_SCHEDULE}",
+    "constant": f"the learning rate is constant; {PUBLISHED_SCHEDULE}",
+}
+APPENDED = "the published training had both strands of every window as rows of their own."
+STRANDS = {
+    "random": f"each window is shown on a random strand; {APPENDED}",
+    "none": f"windows are shown on their own strand alone; {APPENDED}",
+}
+CONTEXTS = {
+    "genome": "the genome's own sequence around it",
+    "pad": "unknown bases around it, each 0.25 of every base",
+    "none": "nothing around it",
+}
+
+
+def inputs(tables, models):
+    """What the extractors that classifiers read are given, against the published features."""
+    lines = []
+    for name, entry in sorted(tables.settings.get("extractors", {}).items()):
+        readers = [model for model, other in models.items() if other.get("features") == name]
+        if not readers or "context" not in entry:
+            continue
+        length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
+        strands = "the mean over both strands" if entry.get("strands", "both") == "both" else "one strand"
+        lines.append(
+            f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
+            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published features very probably had zeros "
+            "around the window, and had one strand."
+        )
+    return lines
 
 
 def starts(entry):
