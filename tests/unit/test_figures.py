@@ -464,6 +464,7 @@ def weight_tables(folder, names, n_seeds=2, groups=("TF", "histone", "accessibil
 
 WEIGHTS = {"dataset": "demo", "model": "LR", "split": "random", "classifier": "logistic_regression", "n": 20}
 DATASET = {"dataset": "demo"}
+STUDIED = ["fsei", "basset", "convnet", "attention_conv", "dnabert2", "fsei_modern", "basset_modern"]
 SPLIT = {"dataset": "demo", "split": "random"}
 NOWHERE = {"dataset": "other", "split": "random"}
 
@@ -544,6 +545,12 @@ CASES = {
         DATASET,
     ),
     "networks, long names": ("learning_curves", lambda f: {"histories": history_tables(f, LONG[:3])}, DATASET),
+    # As many as config/config.yaml trains: seven on three splits with three seeds.
+    "networks of the whole study": (
+        "learning_curves",
+        lambda f: {"histories": history_tables(f, STUDIED, ("chromosome", "published", "cluster"), 3)},
+        DATASET,
+    ),
     "no network": ("learning_curves", lambda f: {"histories": []}, DATASET),
     "logos of one method": ("attribution_logos", lambda f: logo_inputs(f, 1, truth=False), RUN),
     "logos of five methods": ("attribution_logos", lambda f: logo_inputs(f, 5), RUN),
