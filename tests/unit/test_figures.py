@@ -463,6 +463,7 @@ def weight_tables(folder, names, n_seeds=2, groups=("TF", "histone", "accessibil
 
 
 WEIGHTS = {"dataset": "demo", "model": "LR", "split": "random", "classifier": "logistic_regression", "n": 20}
+PAPER_TARGETS = str(Path(__file__).parents[2] / "resources" / "published" / "top_targets.tsv")
 DATASET = {"dataset": "demo"}
 STUDIED = ["fsei", "basset", "convnet", "attention_conv", "dnabert2", "fsei_modern", "basset_modern"]
 SPLIT = {"dataset": "demo", "split": "random"}
@@ -511,6 +512,16 @@ CASES = {
         study_settings(MODELS, ("other", "nowhere")),
     ),
     "many targets": ("top_targets", lambda f: weight_tables(f, TARGETS), WEIGHTS),
+    "targets beside published ones": (
+        "top_targets",
+        lambda f: weight_tables(f, TARGETS) | {"published": PAPER_TARGETS},
+        WEIGHTS | {"published_model": "LR", "where": "measured on split published"},
+    ),
+    "targets of plain names beside published ones": (
+        "top_targets",
+        lambda f: weight_tables(f, ["CTCF"], 1) | {"published": PAPER_TARGETS},
+        WEIGHTS | {"classifier": "lightgbm", "published_model": "LGBM", "where": "measured on other data"},
+    ),
     "targets of plain names": ("top_targets", lambda f: weight_tables(f, FACTORS, 1, ("all",)), WEIGHTS),
     "one target": ("top_targets", lambda f: weight_tables(f, ["CTCF"], 1), WEIGHTS | {"classifier": "lightgbm"}),
     "targets without signal, no weight": ("top_targets", lambda f: weight_tables(f, FACTORS, scale=0), WEIGHTS),
@@ -1166,6 +1177,33 @@ def test_top_targets_are_the_highest_and_lowest_weights_in_the_colours_of_their_
     assert names[:5] == ["HepG2 ZNF274", "293T ZNF101", "K562 Pol2(phosphoS2)", "LNCaP MYC", "NHEK CTCF"]
     colours = [bar.get_facecolor() for bar in bars]
     assert colours[0] == colours[1] and len({*colours[1:8]}) == 7
+
+
+def test_published_targets_stand_beside_ours_in_the_colours_of_their_families(tmp_path):
+    inputs = weight_tables(tmp_path, TARGETS, 1) | {"published": PAPER_TARGETS}
+    settings = WEIGHTS | {"published_model": "LGBM", "where": "measured on other data"}
+    figure = drawn("top_targets", inputs, settings)
+    (axes,) = [axes for axes in figure.axes if axes.get_title(loc="left") == "As published" or len(axes.patches) == 20]
+    table = pd.read_csv(PAPER_TARGETS, sep="\t")
+    rows = table[table["model"] == "LGBM"]
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], rows["value"])
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == (rows["biosample"] + " " + rows["target"]).tolist()
+    colours = [bar.get_facecolor() for bar in figure.axes[0].patches]
+    # Pol II first and fifth MYC, as third and fourth of ours; ZNF101 eighth, as second.
+    assert [axes.patches[i].get_facecolor() for i in (0, 4, 7)] == [colours[i] for i in (2, 3, 1)]
+    assert "the 20 highest of LGBM, measured on other data" in svg_text(figure)
+    with pytest.raises(InputError, match="top_targets.tsv: no row of model 'FSei'; expected one of LGBM, LR"):
+        drawn("top_targets", inputs, settings | {"published_model": "FSei"})
+
+
+def test_the_published_targets_are_those_of_the_study():
+    table = pd.read_csv(PAPER_TARGETS, sep="\t")
+    assert table.columns.tolist() == ["model", "rank", "biosample", "target", "value"]
+    for model, rows in table.groupby("model"):
+        assert rows["rank"].tolist() == list(range(1, 21)) and rows["value"].is_monotonic_decreasing, model
+    first = table[table["rank"] == 1].set_index("model")
+    assert first["value"].to_dict() == {"LR": 0.652, "LGBM": 364} and not table.isna().any(axis=None)
 
 
 def test_shares_of_the_signal_are_those_of_absolute_weights(tmp_path):

@@ -13,6 +13,7 @@ from snakemake.utils import validate
 LIB = Path(workflow.basedir) / "lib"
 # Numbers of the intron retention study, which ship with the repository.
 PUBLISHED = "resources/published/metrics.tsv"
+PUBLISHED_TARGETS = "resources/published/top_targets.tsv"
 NETWORK_KEYS = ("architecture", "settings", "training", "freeze")
 # Settings that belong to some attribution methods only.
 PATH_METHODS = ("integrated_gradients", "deep_lift_shap")
@@ -831,6 +832,26 @@ def get_weight_files(wildcards):
         f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.split}/seed{seed}/weights.tsv"
         for seed in seeds
     ]
+
+
+def get_published_targets(wildcards):
+    """The published targets, where a published model on factors answers to a classifier."""
+    row = get_study(wildcards.dataset).get("published", {}).get(wildcards.model, {})
+    return [PUBLISHED_TARGETS] if row.get("features") == "TF" else []
+
+
+def target_settings(wildcards):
+    """Whose the published targets are, and what they were measured on."""
+    if not get_published_targets(wildcards):
+        return {}
+    study = get_study(wildcards.dataset)
+    where = f"measured on split {study['splits']['published']}" if study.get("same_data") else "measured on other data"
+    return {"published_model": study["published"][wildcards.model]["model"], "where": where}
+
+
+def target_inputs(input):
+    published = {"published": input.published[0]} if input.published else {}
+    return to_json({"weights": list(input.weights), "targets": input.targets} | published)
 
 
 def weight_settings(model):
