@@ -19,8 +19,8 @@ AUROC |= {"gc": (None, 0.640, 0.630)}
 MODELS = {
     "fsei": {"architecture": "FSei", "pretrained": "sei.pth", "freeze": True, "seeds": [1, 2]},
     "attention": {"architecture": "AttentionConv", "seeds": [1, 2]},
-    "lr_tf": {"classifier": "logistic_regression", "features": "sei", "settings": {"standardise": False}},
-    "gc": {"classifier": "logistic_regression", "features": "gc"},
+    "lr_tf": {"classifier": "logistic_regression", "features": "sei", "settings": {"standardise": False}, "seeds": [1]},
+    "gc": {"classifier": "logistic_regression", "features": "gc", "seeds": [1]},
 }
 PUBLISHED = {"fsei": ("FSei", 0.815, 0.654), "lr_tf": ("LR", 0.900, 0.636)}
 
@@ -59,6 +59,11 @@ def comparison_rows(close):
     return rows
 
 
+def fitted(folder, model, split, converged=True, seed=1):
+    path = folder / "models" / model / split / f"seed{seed}" / "manifest.json"
+    files.write_json(path, {"seed": seed, "chosen": {"C": 0.1, "converged": converged}})
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A dataset of 400 windows, 100 of them positive, half of them for testing, with its tables."""
@@ -75,6 +80,8 @@ def folder(tmp_path):
             for check, other, count, note in checks
         ]
         unknown = {"check": "shared_gene", "fold": "test", "other": "train", "n": 0, "note": "no gene annotation given"}
+        for model in ("lr_tf", "gc"):
+            fitted(tmp_path, model, split)
         frame = pd.DataFrame([*rows, unknown])
         files.write_table(tmp_path / "splits" / f"{split}.leakage.tsv", frame.astype({"count": "Int64"}))
     files.write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
@@ -261,9 +268,11 @@ def test_notes_are_those_of_the_models_at_hand(folder):
     with_others = settings()
     with_others["models"] = {
         "bert": {"architecture": "DNABERT2"},
-        "lr": {"classifier": "logistic_regression", "settings": {}},
+        "lr": {"classifier": "logistic_regression", "settings": {}, "seeds": [1]},
         "boosted": {"classifier": "lightgbm", "tune": {}},
     }
+    for split in SPLITS:
+        fitted(folder, "lr", split)
     text = study.page(study.read(folder, folder / "published.tsv", with_others))
     assert "`bert` starts from random weights. The published DNABERT-2 was very probably" in text
     assert (
@@ -309,6 +318,13 @@ def test_what_features_are_made_of_is_said_of_the_models_that_read_them(folder):
     assert "the genome's own sequence around it, 4,096 bases in all, and the mean over both strands." in text
 
 
+def test_a_regression_short_of_its_optimum_is_named(folder):
+    assert "Stopped short" not in written(folder)
+    fitted(folder, "gc", "chromosome", converged=False)
+    line = "- **Stopped short of the optimum**: `gc` on `chromosome` with seed 1."
+    assert line in section(written(folder), "What to know of the models")
+
+
 def test_every_split_is_in_the_table(folder):
     for name in ("splits/chromosome.tsv", "splits/chromosome.leakage.tsv"):
         files.write_table(folder / name.replace("chromosome", "cluster"), files.read_table(folder / name))
@@ -319,6 +335,8 @@ def test_every_split_is_in_the_table(folder):
         return pd.concat([frame, rows.assign(split="cluster", **shifted)])
 
     change(folder, more)
+    for model in ("lr_tf", "gc"):
+        fitted(folder, model, "cluster")
     given = settings() | {"splits": [*SPLITS, "cluster"]}
     text = section(study.page(study.read(folder, folder / "published.tsv", given)), "What changed, and why")
     assert "| `fsei` | `cluster` | 0.690 (0.678 to 0.703) | 0.786 to 0.795 |" in text

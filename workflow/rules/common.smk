@@ -921,11 +921,27 @@ def get_study_features(dataset):
     )
 
 
+def get_logistic_manifests(wildcards):
+    """How each logistic regression of a dataset was fitted: whether it reached its optimum."""
+    dataset = config["datasets"][wildcards.dataset]
+    return [
+        f"results/{wildcards.dataset}/models/{model}/{split}/seed{seed}/manifest.json"
+        for model in dataset["models"]
+        if config["models"][model].get("classifier") == "logistic_regression"
+        for split in dataset["splits"]
+        for seed in config["models"][model]["seeds"]
+    ]
+
+
 def get_study_models(dataset):
     """What the page says of each model: the keys of the config that tell how it was made."""
     keys = ("architecture", "pretrained", "trained_on", "freeze", "classifier", "features", "groups", "tune", "seeds")
     return {
-        model: {key: config["models"][model][key] for key in (*keys, "settings", "training") if key in config["models"][model]}
+        model: {
+            key: config["models"][model][key]
+            for key in (*keys, "settings", "training")
+            if key in config["models"][model]
+        }
         for model in config["datasets"][dataset]["models"]
     }
 

@@ -40,6 +40,7 @@ class Tables(NamedTuple):
     label of any target) and positive (of any target).
     metrics : mean over seeds and ensembles, test fold. comparisons : test fold.
     leakage : {split: frame}. published : {model: reading.Published}. features : {extractor: frame of name and group}.
+    unconverged : [(model, split, seed)] of logistic regressions that stopped short of their optimum.
     """
 
     settings: dict
@@ -50,6 +51,7 @@ class Tables(NamedTuple):
     leakage: dict
     published: dict
     features: dict
+    unconverged: list
 
 
 def read(folder, published, settings):
@@ -82,7 +84,20 @@ def read(folder, published, settings):
         leakage,
         reading.published(published, settings["study"].get("published", {})),
         features,
+        _unconverged(folder, settings),
     )
+
+
+def _unconverged(folder, settings):
+    found = []
+    for model, entry in settings["models"].items():
+        if entry.get("classifier") != "logistic_regression":
+            continue
+        for split, seed in itertools.product(settings["splits"], entry["seeds"]):
+            path = folder / "models" / model / split / f"seed{seed}" / "manifest.json"
+            if not files.read_json(path)["chosen"]["converged"]:
+                found.append((model, split, seed))
+    return found
 
 
 def _counts(folder, splits):
@@ -538,6 +553,9 @@ def notes(tables):
             f"- {code(logistic)}: fitted to the optimum by L-BFGS, with an L2 penalty chosen on the validation fold. "
             "The published logistic regression was trained epoch by epoch by AdamW, with a weight decay of 0.01."
         )
+    if tables.unconverged:
+        runs = ", ".join(f"`{model}` on `{split}` with seed {seed}" for model, split, seed in tables.unconverged)
+        lines.append(f"- **Stopped short of the optimum**: {runs}. A higher `max_iter` in the settings may reach it.")
     standard = [name for name in logistic if models[name].get("settings", {}).get("standardise", True)]
     if standard:
         lines.append(f"- {code(standard)}: features are standardised; the published ones were not.")
