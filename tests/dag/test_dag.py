@@ -72,7 +72,7 @@ READS = {
         *("windows", "split", "leakage", "evaluate", "features", "figure_leakage", "figure_performance_curves"),
         *("figure_model_comparison", "figure_robustness", "figure_calibration", "figure_learning_curves"),
         *("figure_study_curves", "figure_study_comparison", "figure_top_targets", "figure_attribution_logos"),
-        *("figure_method_agreement", "figure_discovered_motifs", "figure_top_factors"),
+        *("figure_method_agreement", "figure_discovered_motifs", "figure_top_factors", "fit"),
     },
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},

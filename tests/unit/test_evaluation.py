@@ -505,6 +505,22 @@ def test_baselines_come_second_and_say_whether_they_come_close(tmp_path):
     np.testing.assert_allclose(pairs["delong_bh"], statistics.benjamini_hochberg(pairs["delong_p"]))
 
 
+def test_a_baseline_that_surely_beats_a_model_is_close_and_a_model_that_does_is_not(tmp_path):
+    rng = np.random.default_rng(15)
+    n = 600
+    labels = np.arange(n)[None] % 2
+    runs = []
+    for model, gain in (("gc", 0.5), ("weak", 0.1)):
+        scores = np.clip(0.5 * rng.random((1, n)) + gain * labels, 0, 1)
+        runs.append(evaluation.Run("s", model, 1, write(tmp_path / model, labels, scores, ["test"] * n)))
+    row = pick(evaluation.evaluate("d", runs, 1, 200, baselines=["gc"])["comparisons"], metric="auroc").iloc[0]
+    assert (row["model_a"], row["model_b"]) == ("weak", "gc") and row["upper"] < -evaluation.CLOSE
+    assert row["close"] == 1
+    # Of two models neither is a baseline: a sure difference is none, either way.
+    table = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc")
+    assert table["close"].tolist() == [0]
+
+
 def test_a_difference_that_is_small_but_certain_is_close(tmp_path):
     rng = np.random.default_rng(14)
     n = 4000

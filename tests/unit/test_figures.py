@@ -292,11 +292,11 @@ def comparison(folder, models, splits, n_seeds, close=()):
     return {"metrics": metrics, "comparisons": comparison_table(folder / "comparisons.tsv", models, splits, close)}
 
 
-def comparison_table(path, models, splits=("random",), close=()):
-    """comparisons.tsv in which the last model is a baseline that comes close to some others; returns its path."""
+def comparison_table(path, models, splits=("random",), close=(), difference=0.0123):
+    """comparisons.tsv in which the last model is a baseline that is as good as some others; returns its path."""
     rows = [
         {"dataset": "demo", "split": split, "fold": "test", "target": "ir", "metric": metric, "model_a": model}
-        | {"model_b": models[-1], "difference": 0.0123, "close": int(model in close), "baseline": 1}
+        | {"model_b": models[-1], "difference": difference, "close": int(model in close), "baseline": 1}
         for split, model, metric in itertools.product(splits, models[:-1], ("auroc", "average_precision"))
     ]
     columns = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b", "difference", "close", "baseline")
@@ -410,6 +410,7 @@ def published_table(folder, models, missing=()):
     """({our model: row}, path) of published numbers; those of `missing` are empty."""
     rows = [
         {"figure": "final", "model": f"paper {model}", "features": "x", "auroc": 0.8 - 0.01 * i, "auprc": 0.6}
+        | {"base_rate": 0.272}
         for i, model in enumerate(models)
     ]
     frame = pd.DataFrame(rows)
@@ -462,7 +463,10 @@ def weight_tables(folder, names, n_seeds=2, groups=("TF", "histone", "accessibil
 
 
 WEIGHTS = {"dataset": "demo", "model": "LR", "split": "random", "classifier": "logistic_regression", "n": 20}
+PAPER_TARGETS = str(Path(__file__).parents[2] / "resources" / "published" / "top_targets.tsv")
 DATASET = {"dataset": "demo"}
+STUDIED16 = [*(f"attention_conv_{i}" for i in range(15)), "lightgbm_kmers"]
+STUDIED = ["fsei", "basset", "convnet", "attention_conv", "dnabert2", "fsei_modern", "basset_modern"]
 SPLIT = {"dataset": "demo", "split": "random"}
 NOWHERE = {"dataset": "other", "split": "random"}
 
@@ -503,12 +507,37 @@ CASES = {
         lambda f: study(f, [f"model_{i}" for i in range(16)]),
         study_settings([f"model_{i}" for i in range(16)]),
     ),
+    "study of sixteen, a baseline that wins or is below chance": (
+        "study_comparison",
+        lambda f: below_chance(study(f, STUDIED16, close=STUDIED16[:15]), STUDIED16[-1], "chromosome", 0.17),
+        study_settings(STUDIED16) | {"baselines": {STUDIED16[-1]: 6}},
+    ),
+    "comparison of sixteen, a baseline that wins or is below chance": (
+        "model_comparison",
+        lambda f: below_chance(
+            comparison(f, STUDIED16, ("random", "chromosome", "cluster"), 3, STUDIED16[:15]),
+            STUDIED16[-1],
+            "chromosome",
+            0.17,
+        ),
+        DATASET | {"baselines": {STUDIED16[-1]: 6}},
+    ),
     "study of nothing": (
         "study_comparison",
         lambda f: study(f, MODELS),
         study_settings(MODELS, ("other", "nowhere")),
     ),
     "many targets": ("top_targets", lambda f: weight_tables(f, TARGETS), WEIGHTS),
+    "targets beside published ones": (
+        "top_targets",
+        lambda f: weight_tables(f, TARGETS) | {"published": PAPER_TARGETS},
+        WEIGHTS | {"published_model": "LR", "where": "measured on split published"},
+    ),
+    "targets of plain names beside published ones": (
+        "top_targets",
+        lambda f: weight_tables(f, ["CTCF"], 1) | {"published": PAPER_TARGETS},
+        WEIGHTS | {"classifier": "lightgbm", "published_model": "LGBM", "where": "measured on other data"},
+    ),
     "targets of plain names": ("top_targets", lambda f: weight_tables(f, FACTORS, 1, ("all",)), WEIGHTS),
     "one target": ("top_targets", lambda f: weight_tables(f, ["CTCF"], 1), WEIGHTS | {"classifier": "lightgbm"}),
     "targets without signal, no weight": ("top_targets", lambda f: weight_tables(f, FACTORS, scale=0), WEIGHTS),
@@ -519,7 +548,7 @@ CASES = {
     "comparison, baselines that come close": (
         "model_comparison",
         lambda f: comparison(f, MODELS, ("random", "chromosome"), 2, MODELS[:6]),
-        DATASET,
+        DATASET | {"baselines": {MODELS[-1]: 6}},
     ),
     "robustness of one model": ("robustness", lambda f: robust(f, ["FSei"], ("random",), False, 1), SPLIT),
     "robustness of ten": ("robustness", lambda f: robust(f, MODELS), SPLIT),
@@ -543,6 +572,12 @@ CASES = {
         DATASET,
     ),
     "networks, long names": ("learning_curves", lambda f: {"histories": history_tables(f, LONG[:3])}, DATASET),
+    # As many as config/config.yaml trains: seven on three splits with three seeds.
+    "networks of the whole study": (
+        "learning_curves",
+        lambda f: {"histories": history_tables(f, STUDIED, ("chromosome", "published", "cluster"), 3)},
+        DATASET,
+    ),
     "no network": ("learning_curves", lambda f: {"histories": []}, DATASET),
     "logos of one method": ("attribution_logos", lambda f: logo_inputs(f, 1, truth=False), RUN),
     "logos of five methods": ("attribution_logos", lambda f: logo_inputs(f, 5), RUN),
@@ -740,12 +775,56 @@ def test_a_value_that_is_no_number_is_named(tmp_path):
         )
 
 
-def test_comparison_says_which_models_composition_comes_close_to(tmp_path):
-    inputs = comparison(tmp_path, ["FSei", "LR", "gc_only"], ("random", "homology"), 1, ["LR"])
-    text = svg_text(drawn("model_comparison", inputs, DATASET)).replace("\n", " ")
-    assert "gc_only to LR (random: +0.012), gc_only to LR (homology: +0.012)." in text and "to FSei" not in text
-    inputs = comparison(tmp_path, ["FSei", "LR", "gc_only"], ("random",), 1)
-    assert "Composition" not in svg_text(drawn("model_comparison", inputs, DATASET))
+def test_comparison_says_which_models_a_baseline_is_as_good_as(tmp_path):
+    models = ["FSei", "LR", "gc_only"]
+    inputs = comparison(tmp_path, models, ("random", "homology"), 1, ["LR"])
+    settings = DATASET | {"baselines": {"gc_only": 1}}
+    text = svg_text(drawn("model_comparison", inputs, settings)).replace("\n", " ")
+    for split in ("random", "homology"):
+        line = f"gc_only, which sees GC content alone, is as good as or better than a model in AUROC on {split}: LR "
+        assert line + "(+0.012)." in text
+    assert "FSei (" not in text and "below chance" not in text
+    text = svg_text(drawn("model_comparison", inputs, DATASET | {"baselines": {"gc_only": 4}})).replace("\n", " ")
+    assert "sees 4-mers alone (short words without position or order)" in text and "GC content" not in text
+    # One that wins.
+    comparison_table(tmp_path / "comparisons.tsv", models, close=["LR"], difference=-0.15)
+    text = svg_text(drawn("model_comparison", inputs, settings)).replace("\n", " ")
+    assert "as good as or better than a model in AUROC on random: LR (-0.150)." in text
+    inputs = comparison(tmp_path, models, ("random",), 1)
+    assert "as good as" not in svg_text(drawn("model_comparison", inputs, settings))
+
+
+def below_chance(inputs, model, split, value):
+    """The same inputs, with the AUROC of one model below one half in the table of metrics."""
+    path = inputs["metrics"]
+    frame = files.read_table(path)
+    where = (frame["model"] == model) & (frame["split"] == split) & (frame["metric"] == "auroc")
+    frame.loc[where, ["value", "lower", "upper"]] = value, value - 0.05, value + 0.05
+    files.write_table(path, frame)
+    return inputs
+
+
+@pytest.mark.parametrize("name", ["model_comparison", "study_comparison"])
+def test_a_baseline_below_chance_is_not_called_weak(tmp_path, name):
+    models = [*MODELS[:3], "gc_only"]
+    make = comparison if name == "model_comparison" else study
+    inputs = make(tmp_path, models, ("random", "chromosome"), 1)
+    settings = study_settings(models)
+    assert "below chance" not in svg_text(drawn(name, inputs, settings))
+    below_chance(inputs, "gc_only", "chromosome", 0.17)
+    text = svg_text(drawn(name, inputs, settings)).replace("\n", " ")
+    # Reversed it is at 0.83, above the second and third model (0.82 and 0.80) alone.
+    reached = f"reversed its AUROC would be 0.830 and reach {MODELS[1]}, {MODELS[2]}. "
+    assert "gc_only is below chance on chromosome: " + reached in text
+    assert "GC content separates its test fold the other way round than its training fold." in text
+    assert "gc_only is below chance on random" not in text
+
+
+def test_a_baseline_whose_interval_holds_chance_is_not_below_it():
+    rows = {"split": "s", "metric": "auroc", "model": ["gc", "kmers", "net"]}
+    rows |= {"value": [0.45, 0.3, 0.7], "lower": [0.38, 0.2, 0.6], "upper": [0.52, 0.4, 0.8]}
+    found = reading.reversals(pd.DataFrame(rows), {"gc": 1, "kmers": 4})
+    assert found == [reading.Reversal("kmers", "s", 0.7, ["net"])]
 
 
 # Robustness and calibration
@@ -1052,11 +1131,21 @@ def test_performance_says_published_numbers_and_draws_the_set_alone(tmp_path):
     figure = drawn("performance_curves", inputs, SPLIT | {"models": MODELS[:2], "published": rows, "same_data": True})
     text = svg_text(figure)
     assert "0.800, 0.600" in text and "0.790, 0.600" not in text and MODELS[2] + "\n" not in text
-    assert "Published: on the same data, each strand a row" in text
+    assert "Published: on the same data, base rate 27.2%" in text and "count each strand a row" in text
     # A set keeps the colours of the whole.
     lines = [{line.get_label(): line.get_color() for line in each.axes[0].lines} for each in (figure, whole)]
     assert all(lines[0][model] == lines[1][model] for model in MODELS[:2])
     assert "Published: on other data" in svg_text(drawn("performance_curves", inputs, SPLIT | {"published": rows}))
+
+
+def test_performance_on_another_split_does_not_claim_the_published_one(tmp_path):
+    inputs = with_published(tmp_path, MODELS[:4])
+    settings = {"published": study_settings(MODELS[:4])["study"]["published"], "same_data": True}
+    settings |= {"published_split": "random"}
+    text = svg_text(drawn("performance_curves", inputs, SPLIT | settings))
+    assert "Published: on the same data" in text and "not on this one" not in text
+    text = svg_text(drawn("performance_curves", inputs, SPLIT | settings | {"split": "chromosome"}))
+    assert "Published: measured on split 'random', not on this one" in text and "same data" not in text
 
 
 def test_study_comparison_draws_each_way_to_measure(tmp_path):
@@ -1086,11 +1175,13 @@ def test_study_comparison_draws_each_way_to_measure(tmp_path):
 def test_study_comparison_says_where_composition_comes_close_and_whose_data_it_is(tmp_path):
     inputs = study(tmp_path, MODELS[:4], close=MODELS[1:2])
     text = svg_text(drawn("study_comparison", inputs, study_settings(MODELS[:4])))
-    assert f"{MODELS[3]}, which sees GC content alone, comes close in AUROC on chromosome to {MODELS[1]}." in text
+    line = f"{MODELS[3]}, which sees GC content alone, is as good as or better than a model in AUROC on chromosome: "
+    assert line + f"{MODELS[1]} (+0.012)." in text.replace("\n", " ")
     assert "measured on other data" in text and "Published (other data)" in text
+    assert "Base rate behind the published AUPRC: 27.2%." in text
     plain = study(tmp_path, MODELS[:4])
     text = svg_text(drawn("study_comparison", plain, study_settings(MODELS[:4], same_data=True))).replace("\n", " ")
-    assert "comes close" not in text and "other data" not in text
+    assert "as good as" not in text and "other data" not in text and "Published (split random)" in text
     assert f"{MODELS[3]}: GC content alone, chromosome, 95% interval" in text
 
 
@@ -1104,6 +1195,33 @@ def test_top_targets_are_the_highest_and_lowest_weights_in_the_colours_of_their_
     assert names[:5] == ["HepG2 ZNF274", "293T ZNF101", "K562 Pol2(phosphoS2)", "LNCaP MYC", "NHEK CTCF"]
     colours = [bar.get_facecolor() for bar in bars]
     assert colours[0] == colours[1] and len({*colours[1:8]}) == 7
+
+
+def test_published_targets_stand_beside_ours_in_the_colours_of_their_families(tmp_path):
+    inputs = weight_tables(tmp_path, TARGETS, 1) | {"published": PAPER_TARGETS}
+    settings = WEIGHTS | {"published_model": "LGBM", "where": "measured on other data"}
+    figure = drawn("top_targets", inputs, settings)
+    (axes,) = [axes for axes in figure.axes if axes.get_title(loc="left") == "As published" or len(axes.patches) == 20]
+    table = pd.read_csv(PAPER_TARGETS, sep="\t")
+    rows = table[table["model"] == "LGBM"]
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], rows["value"])
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == (rows["biosample"] + " " + rows["target"]).tolist()
+    colours = [bar.get_facecolor() for bar in figure.axes[0].patches]
+    # Pol II first and fifth MYC, as third and fourth of ours; ZNF101 eighth, as second.
+    assert [axes.patches[i].get_facecolor() for i in (0, 4, 7)] == [colours[i] for i in (2, 3, 1)]
+    assert "the 20 highest of LGBM, measured on other data" in svg_text(figure)
+    with pytest.raises(InputError, match="top_targets.tsv: no row of model 'FSei'; expected one of LGBM, LR"):
+        drawn("top_targets", inputs, settings | {"published_model": "FSei"})
+
+
+def test_the_published_targets_are_those_of_the_study():
+    table = pd.read_csv(PAPER_TARGETS, sep="\t")
+    assert table.columns.tolist() == ["model", "rank", "biosample", "target", "value"]
+    for model, rows in table.groupby("model"):
+        assert rows["rank"].tolist() == list(range(1, 21)) and rows["value"].is_monotonic_decreasing, model
+    first = table[table["rank"] == 1].set_index("model")
+    assert first["value"].to_dict() == {"LR": 0.652, "LGBM": 364} and not table.isna().any(axis=None)
 
 
 def test_shares_of_the_signal_are_those_of_absolute_weights(tmp_path):

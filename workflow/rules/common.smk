@@ -13,6 +13,7 @@ from snakemake.utils import validate
 LIB = Path(workflow.basedir) / "lib"
 # Numbers of the intron retention study, which ship with the repository.
 PUBLISHED = "resources/published/metrics.tsv"
+PUBLISHED_TARGETS = "resources/published/top_targets.tsv"
 NETWORK_KEYS = ("architecture", "settings", "training", "freeze")
 # Settings that belong to some attribution methods only.
 PATH_METHODS = ("integrated_gradients", "deep_lift_shap")
@@ -569,7 +570,7 @@ def get_runs(dataset):
 
 
 def is_baseline(model):
-    """Whether a model is a classifier that sees no more than the composition of a sequence."""
+    """Whether a model is a classifier that sees no more than the k-mers of a sequence, of which k = 1 is GC content."""
     return (
         not is_network(model) and config["features"][config["models"][model]["features"]].get("kind") == "composition"
     )
@@ -817,9 +818,10 @@ def get_published(wildcards):
 
 
 def published_settings(wildcards):
-    """Which published row stands beside which model, and whether it is of the same data."""
+    """Which published row stands beside which model, whether it is of the same data, and of which split."""
     study = get_study(wildcards.dataset)
-    return {key: study[key] for key in ("published", "same_data") if key in study}
+    settings = {key: study[key] for key in ("published", "same_data") if key in study}
+    return settings | ({"published_split": study["splits"]["published"]} if study else {})
 
 
 def curve_inputs(input):
@@ -834,6 +836,26 @@ def get_weight_files(wildcards):
         f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.split}/seed{seed}/weights.tsv"
         for seed in seeds
     ]
+
+
+def get_published_targets(wildcards):
+    """The published targets, where a published model on factors answers to a classifier."""
+    row = get_study(wildcards.dataset).get("published", {}).get(wildcards.model, {})
+    return [PUBLISHED_TARGETS] if row.get("features") == "TF" else []
+
+
+def target_settings(wildcards):
+    """Whose the published targets are, and what they were measured on."""
+    if not get_published_targets(wildcards):
+        return {}
+    study = get_study(wildcards.dataset)
+    where = f"measured on split {study['splits']['published']}" if study.get("same_data") else "measured on other data"
+    return {"published_model": study["published"][wildcards.model]["model"], "where": where}
+
+
+def target_inputs(input):
+    published = {"published": input.published[0]} if input.published else {}
+    return to_json({"weights": list(input.weights), "targets": input.targets} | published)
 
 
 def weight_settings(model):
@@ -903,11 +925,27 @@ def get_study_features(dataset):
     )
 
 
+def get_logistic_manifests(wildcards):
+    """How each logistic regression of a dataset was fitted: whether it reached its optimum."""
+    dataset = config["datasets"][wildcards.dataset]
+    return [
+        f"results/{wildcards.dataset}/models/{model}/{split}/seed{seed}/manifest.json"
+        for model in dataset["models"]
+        if config["models"][model].get("classifier") == "logistic_regression"
+        for split in dataset["splits"]
+        for seed in config["models"][model]["seeds"]
+    ]
+
+
 def get_study_models(dataset):
     """What the page says of each model: the keys of the config that tell how it was made."""
     keys = ("architecture", "pretrained", "trained_on", "freeze", "classifier", "features", "groups", "tune", "seeds")
     return {
-        model: {key: config["models"][model][key] for key in (*keys, "settings") if key in config["models"][model]}
+        model: {
+            key: config["models"][model][key]
+            for key in (*keys, "settings", "training")
+            if key in config["models"][model]
+        }
         for model in config["datasets"][dataset]["models"]
     }
 
@@ -918,7 +956,8 @@ def study_settings(wildcards):
     splits = list(config["datasets"][dataset]["splits"])
     settings = {"dataset": dataset, "study": get_study(dataset), "splits": splits, "models": get_study_models(dataset)}
     settings |= {"baselines": get_baselines(dataset), "resamples": config["evaluation"]["resamples"]}
-    extractors = {name: config["features"][name]["groups"] for name in get_study_features(dataset)}
+    keys = ("groups", "context", "length", "strands")
+    extractors = {name: {key: config["features"][name][key] for key in keys} for name in get_study_features(dataset)}
     figures = [Path(path).name for path in get_dataset_figures(wildcards)]
     return to_json(settings | {"extractors": extractors, "figures": figures})
 

@@ -51,7 +51,7 @@ rule figure_model_comparison:
     params:
         code=code_digest("commands/figure", "figures/model_comparison"),
         inputs=lambda wildcards, input: to_json({"metrics": input.metrics, "comparisons": input.comparisons}),
-        settings=lambda wildcards: figure_settings(wildcards),
+        settings=lambda wildcards: figure_settings(wildcards, baselines=get_baselines(wildcards.dataset)),
     shell:
         "python -m cisflow figure model_comparison --inputs {params.inputs:q} --settings {params.settings:q}"
         " --output {output.svg} --png {output.png} > {log} 2>&1"
@@ -239,6 +239,7 @@ rule figure_top_targets:
     input:
         weights=get_weight_files,
         targets=lambda wildcards: get_classifier_features(wildcards)["names"],
+        published=get_published_targets,
     output:
         svg=report(
             "results/{dataset}/figures/top_targets.{model}.{split}.svg",
@@ -259,11 +260,12 @@ rule figure_top_targets:
         runtime="30m",
     params:
         code=code_digest("commands/figure", "figures/top_targets"),
-        inputs=lambda wildcards, input: to_json({"weights": list(input.weights), "targets": input.targets}),
+        inputs=lambda wildcards, input: target_inputs(input),
         settings=lambda wildcards: figure_settings(
             wildcards,
             n=config["figures"]["n_factors"],
             **weight_settings(wildcards.model),
+            **target_settings(wildcards),
         ),
     shell:
         "python -m cisflow figure top_targets --inputs {params.inputs:q} --settings {params.settings:q}"

@@ -13,6 +13,7 @@ rule study:
             "results/{{dataset}}/features/{extractor}/targets.tsv", extractor=get_study_features(wildcards.dataset)
         ),
         published=PUBLISHED,
+        manifests=get_logistic_manifests,
         figures=get_dataset_figures,
     output:
         report(

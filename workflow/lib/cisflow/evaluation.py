@@ -260,7 +260,7 @@ def evaluate(dataset, runs, seed, n_resamples, windows=None, baselines=()):
     seed : int, at least 0, fixes the resamples together with the names of split and fold.
     n_resamples : int, at least 1.
     windows : Windows that hold every id of the runs; without them there are no strata.
-    baselines : models that see no more than the composition of a sequence; a pair of models names one second.
+    baselines : models that see no more than the GC content or k-mers of a sequence; a pair of models names one second.
 
     Returns
     -------
@@ -503,9 +503,11 @@ def _comparison_rows(names, estimate, baselines):
                 numbered, covariance = estimate.delong
                 test = statistics.delong_test(covariance, numbered.index(a), numbered.index(b))
                 entry |= dict(zip(("delong_difference", "delong_lower", "delong_upper", "delong_p"), test, strict=True))
-            near = abs(difference) < CLOSE or lower <= 0 <= upper
-            entry["close"] = np.nan if np.isnan(difference) else int(near)
             entry["baseline"] = int(b in baselines and a not in baselines)
+            # A baseline that beats a model warns of it no less than one that is as good.
+            below = difference < CLOSE or lower <= 0
+            near = below and (entry["baseline"] or difference > -CLOSE or upper >= 0)
+            entry["close"] = np.nan if np.isnan(difference) else int(near)
             group.append({**names, **entry, "n": estimate.n, "n_positive": estimate.n_positive})
         for name, prefix in (("p_value", "p"), ("delong_p", "delong")):
             p_values = [row.get(name, np.nan) for row in group]

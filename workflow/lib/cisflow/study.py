@@ -1,5 +1,6 @@
 """One page on a rerun of a published study: plain sentences, every number of them read from a table."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cisflow import datasets, families, files
+from cisflow.errors import listing
 from cisflow.figures import reading
 
 FOLD = "test"
@@ -21,6 +23,12 @@ CHECKS = {
     "shared_gene": "lie on a gene that has a {other} window too",
     "sei_trained": "lie on a chromosome that Sei was trained on",
 }
+NAMES = {
+    "overlap": "overlapping windows",
+    "near_duplicate": "near-duplicates",
+    "shared_gene": "shared genes",
+    "sei_trained": "chromosomes that Sei was trained on",
+}
 OTHERS = {"train": "training", "valid": "validation"}
 
 
@@ -28,9 +36,11 @@ class Tables(NamedTuple):
     """What the page is written from.
 
     settings : dataset, study, splits, models, baselines, resamples, extractors and figures, as the rule gives them.
-    target : the one that the numbers are of. counts : frame of split, fold, n, positive (of any target).
+    target : the one that the numbers are of. counts : frame of split, fold, windows, n (those with a
+    label of any target) and positive (of any target).
     metrics : mean over seeds and ensembles, test fold. comparisons : test fold.
-    leakage : {split: frame}. published : {model: (AUROC, AUPRC)}. features : {extractor: frame of name and group}.
+    leakage : {split: frame}. published : {model: reading.Published}. features : {extractor: frame of name and group}.
+    unconverged : [(model, split, seed)] of logistic regressions that stopped short of their optimum.
     """
 
     settings: dict
@@ -41,6 +51,7 @@ class Tables(NamedTuple):
     leakage: dict
     published: dict
     features: dict
+    unconverged: list
 
 
 def read(folder, published, settings):
@@ -73,13 +84,26 @@ def read(folder, published, settings):
         leakage,
         reading.published(published, settings["study"].get("published", {})),
         features,
+        _unconverged(folder, settings),
     )
+
+
+def _unconverged(folder, settings):
+    found = []
+    for model, entry in settings["models"].items():
+        if entry.get("classifier") != "logistic_regression":
+            continue
+        for split, seed in itertools.product(settings["splits"], entry["seeds"]):
+            path = folder / "models" / model / split / f"seed{seed}" / "manifest.json"
+            if not files.read_json(path)["chosen"]["converged"]:
+                found.append((model, split, seed))
+    return found
 
 
 def _counts(folder, splits):
     ids = files.read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
     labels = files.read_array(folder / "targets.npy", np.float32, (len(ids), None))
-    positive = (labels == 1).any(axis=1)
+    positive, known = (labels == 1).any(axis=1), np.isfinite(labels).any(axis=1)
     rows = []
     for split in splits:
         folds = datasets.read_folds(folder / "splits" / f"{split}.tsv", ids)
@@ -87,7 +111,8 @@ def _counts(folder, splits):
             {
                 "split": split,
                 "fold": fold,
-                "n": int((folds == fold).sum()),
+                "windows": int((folds == fold).sum()),
+                "n": int(known[folds == fold].sum()),
                 "positive": int(positive[folds == fold].sum()),
             }
             for fold in datasets.FOLDS
@@ -106,7 +131,7 @@ def page(tables):
         "Data": data,
         "What was reproduced": reproduced,
         "What changed, and why": changed,
-        "What composition alone can do": composition,
+        "What GC content and short words can do": simple,
         "What the folds have in common": leakage,
         "Calibration": calibration,
         "Which models differ": differences,
@@ -133,6 +158,11 @@ def signed(number):
 
 def percent(share):
     return "not known" if share != share else f"{100 * share:.1f}%"
+
+
+def share(row):
+    """Share of positives among the labelled windows of a row of the counts, NaN for none."""
+    return row.positive / row.n if row.n else np.nan
 
 
 def cell(row):
@@ -201,9 +231,13 @@ def baselines(tables):
 def data(tables):
     lines = []
     first = tables.counts[tables.counts["split"] == tables.settings["splits"][0]]
-    n, positive = first["n"].sum(), first["positive"].sum()
+    windows, n, positive = (first[name].sum() for name in ("windows", "n", "positive"))
     of = f"target `{tables.target}`" if tables.target != "mean" else "at least one of several targets"
-    lines.append(f"{n:,} windows, of which {positive:,} ({percent(positive / n)}) are positive for {of}.")
+    labelled = "" if n == windows else f", {n:,} of them with a label"
+    lines.append(
+        f"{windows:,} windows{labelled}, of which {positive:,} "
+        f"({percent(positive / n if n else np.nan)}) are positive for {of}."
+    )
     if not tables.settings["study"].get("same_data"):
         lines.append(
             "**These are not the data of the published study.** Its numbers stand beside ours to show the form of the "
@@ -211,20 +245,21 @@ def data(tables):
         )
     published, honest = roles(tables)
     lines.append(
-        f"Split `{published}` stands for the published one, `{honest}` for the one whose test fold has the "
-        "least in common with its training fold.\n"
+        f"Split `{published}` stands for the published one, `{honest}` is chosen in the config as the honest one; what "
+        "test and training folds of either have in common is counted below.\n"
     )
     rows = [
         (
             f"`{row.split}`",
             row.fold,
+            f"{row.windows:,}",
             f"{row.n:,}",
             f"{row.positive:,}",
-            percent(row.positive / row.n if row.n else np.nan),
+            percent(share(row)),
         )
         for row in tables.counts.itertuples()
     ]
-    return lines + markdown(("split", "fold", "windows", "positive", "base rate"), rows)
+    return lines + markdown(("split", "fold", "windows", "labelled", "positive", "base rate"), rows)
 
 
 def reproduced(tables):
@@ -234,13 +269,20 @@ def reproduced(tables):
         "AUROC": measured(tables, published, "auroc", "published"),
         "AUPRC": measured(tables, published, "auprc_trapezoid", "published"),
     }
-    known = {model: pair for model, pair in tables.published.items() if np.isfinite(pair).any()}
+    known = {model: pair for model, pair in tables.published.items() if np.isfinite(pair[:2]).any()}
     if not known:
         return ["The config names no published number for any model.\n"]
     lines = [
         f"Measured as published: split `{published}`, each strand of a sequence a row of its own where the model has "
         "single strands, area under the precision-recall curve (AUPRC) by trapezoids."
     ]
+    rates = reading.published_rates(tables.published)
+    if rates:
+        rows = tables.counts[(tables.counts["split"] == published) & (tables.counts["fold"] == FOLD)]
+        lines.append(
+            f"AUPRC depends on the base rate: {rates} behind the published numbers, "
+            f"{percent(share(rows.iloc[0]))} of our test fold."
+        )
     same = tables.settings["study"].get("same_data")
     if not same:
         lines.append("On other data, whether a published number lies in our interval means nothing, so it is not said.")
@@ -326,7 +368,7 @@ def changed(tables):
         )
     rows = []
     for model in own(tables, tables.settings["models"]) + list(baselines(tables)):
-        for split in dict.fromkeys((published, honest)):
+        for split in dict.fromkeys((published, honest, *tables.settings["splits"])):
             found = measured(tables, split, "auroc").get(model)
             if found is None:
                 continue
@@ -337,41 +379,58 @@ def changed(tables):
     return [*lines, "", *markdown(header, rows)] if rows else lines
 
 
-def composition(tables):
-    """How close the baselines come, on both splits."""
+def simple(tables):
+    """How far the baselines get, on both splits."""
     found = baselines(tables)
     if not found:
-        return ["The config has no baseline on composition alone, so that its part in the results is not known.\n"]
-    lines = []
+        return ["The config has no baseline on GC content or k-mers, so that their part in the results is not known.\n"]
+    lines = [
+        "A baseline counts as good as a model where the model's AUROC is less than 0.02 higher, or where the interval "
+        "of their paired difference reaches zero. Differences are model minus baseline.\n"
+    ]
+    means = reading.matching(tables.metrics, strands="averaged", seed="mean")
+    reversed_ = {(item.model, item.split): item for item in reading.reversals(means, found)}
     for model, k in found.items():
         for split in dict.fromkeys(roles(tables)):
             row = measured(tables, split, "auroc").get(model)
             if row is None:
                 continue
-            sees = reading.composition(k)
-            lines.append(
-                f"- `{model}` sees {sees} alone and has AUROC {cell(row)} on `{split}`. "
-                + verdict(tables, model, split)
-            )
+            text = f"- `{model}` sees {reading.sees(k)} and has AUROC {cell(row)} on `{split}`. "
+            below = reversed_.get((model, split))
+            lines.append(text + (below_chance(below, k) if below else "") + verdict(tables, model, k, split, below))
     return [*lines, ""]
 
 
-def verdict(tables, baseline, split):
+def below_chance(found, k):
+    """What an AUROC below one half says."""
+    what = reading.counted(k)
+    text = (
+        f"**That is below chance: reversed it would be {value(found.value)}.** So {what} "
+        f"separate{'s' if k == 1 else ''} this test fold, in the opposite direction to training: what positives have "
+        "more of differs between training and test fold. "
+    )
+    return text + (f"Reversed it would be as good as or better than {code(found.reached)}. " if found.reached else "")
+
+
+def verdict(tables, baseline, k, split, below=None):
+    """How many models the baseline is as good as; of one below chance only where there are any."""
     rows = reading.matching(tables.comparisons, split=split, metric="auroc", model_b=baseline)
     rows = rows[(rows["baseline"] == 1) & rows["difference"].notna()]
     if rows.empty:
         return "No model is compared with it."
     close = rows[rows["close"] == 1].sort_values("difference", kind="stable")
+    if close.empty and below:
+        return "As it stands every model is better, which says nothing of how much it could explain."
     if close.empty:
         nearest = rows.loc[rows["difference"].idxmin()]
         return (
-            f"It comes close to none of {plural(len(rows), 'model', 'models')}: the nearest, `{nearest['model_a']}`, "
+            f"It is as good as none of {plural(len(rows), 'model', 'models')}: the nearest, `{nearest['model_a']}`, "
             f"is better by {value(nearest['difference'])} ({value(nearest['lower'])} to {value(nearest['upper'])})."
         )
     named = ", ".join(f"`{row.model_a}` ({signed(row.difference)})" for row in close.itertuples())
     return (
-        f"**It comes close to {len(close)} of {plural(len(rows), 'model', 'models')}**: {named}. What these predict "
-        "may be composition."
+        f"**It is as good as or better than {len(close)} of {plural(len(rows), 'model', 'models')}**: {named}. What "
+        f"these predict may be {reading.counted(k)}."
     )
 
 
@@ -391,7 +450,27 @@ def leakage(tables):
                         f"- `{split}`: {row.count:,.0f} of {plural(int(row.n), 'test window', 'test windows')} "
                         f"({percent(row.fraction)}) {words}{note}."
                     )
-    return [*lines, ""]
+    return [*lines, *less_in_common(tables), ""]
+
+
+def less_in_common(tables):
+    """Whether the split that is called honest shares less with its training fold, by the counts."""
+    published, honest = roles(tables)
+    shares = {split: {} for split in (published, honest)}
+    for split, check in itertools.product(shares, CHECKS):
+        other = "" if check == "sei_trained" else "train"
+        rows = reading.matching(tables.leakage[split], check=check, fold=FOLD, other=other)
+        for row in rows[rows["fraction"].notna()].itertuples():
+            shares[split][check] = row.fraction
+    checks = [check for check in CHECKS if all(check in known for known in shares.values())]
+    if published == honest or not checks:
+        return []
+    kinds = {"less": [], "as much": [], "more": []}
+    for check in checks:
+        gap = shares[honest][check] - shares[published][check]
+        kinds["less" if gap < 0 else "more" if gap > 0 else "as much"].append(NAMES[check])
+    found = "; ".join(f"{kind} by {listing(names)}" for kind, names in kinds.items() if names)
+    return [f"- By these counts the test fold of `{honest}` leaks, against `{published}`: {found}."]
 
 
 def calibration(tables):
@@ -467,29 +546,96 @@ def notes(tables):
                 f"- `{name}` {starts(entry)}. The published program trains from random weights unless an option says "
                 "otherwise."
             )
-    standard = [
-        name
-        for name, entry in models.items()
-        if entry.get("classifier") == "logistic_regression" and entry.get("settings", {}).get("standardise", True)
-    ]
-    if standard:
+    lines += training(models)
+    logistic = [name for name, entry in models.items() if entry.get("classifier") == "logistic_regression"]
+    if logistic:
         lines.append(
-            f"- {code(standard)}: features are standardised and the penalty is chosen on the validation fold; the "
-            "published logistic regression did neither."
+            f"- {code(logistic)}: fitted to the optimum by L-BFGS, with an L2 penalty chosen on the validation fold. "
+            "The published logistic regression was trained epoch by epoch by AdamW, with a weight decay of 0.01."
         )
+    if tables.unconverged:
+        runs = ", ".join(f"`{model}` on `{split}` with seed {seed}" for model, split, seed in tables.unconverged)
+        lines.append(f"- **Stopped short of the optimum**: {runs}. A higher `max_iter` in the settings may reach it.")
+    standard = [name for name in logistic if models[name].get("settings", {}).get("standardise", True)]
+    if standard:
+        lines.append(f"- {code(standard)}: features are standardised; the published ones were not.")
     tuned = [name for name, entry in models.items() if "tune" in entry]
     if tuned:
         lines.append(
             f"- {code(tuned)}: the folds of the search keep a window and its reverse complement together; the "
             "published search split them."
         )
-    return lines + [*targets(tables), ""] if lines or targets(tables) else []
+    lines += [*inputs(tables, models), *targets(tables)]
+    return [*lines, ""] if lines else []
 
 
 DNABERT2 = (
     "The published DNABERT-2 was very probably trained with most of its encoder at random, as the class that loaded "
     "the checkpoint has no place for its fused weights: its number is no fair baseline."
 )
+
+
+def training(models):
+    """One sentence for each way in which networks are laid out or trained unlike the published ones."""
+    found = {}
+    for name, entry in models.items():
+        if entry.get("architecture") not in OPTIMIZERS:
+            continue
+        given, optimizer = entry.get("training", {}), OPTIMIZERS[entry["architecture"]]
+        layout = entry.get("settings", {})
+        sizes = [key for key in layout if key != "two_logits"]
+        shift = given.get("shift", 0)
+        texts = [
+            SCHEDULES.get(given.get("schedule")),
+            STRANDS.get(given.get("reverse_complement")),
+            f"windows are moved by up to {shift} bases at random in training; the published ones stayed."
+            if shift
+            else "",
+            "" if layout.get("two_logits") else "the last layer has one logit a target; the published one had two.",
+            f"the sizes of the network are its own ({code(sizes)}), not the published ones." if sizes else "",
+        ]
+        if given.get("optimizer", optimizer) != optimizer:
+            texts.append(f"trained by {WORDS[given['optimizer']]}, the published network by {WORDS[optimizer]}.")
+        for text in filter(None, texts):
+            found.setdefault(text, []).append(name)
+    return [f"- {code(names)}: {text}" for text, names in found.items()]
+
+
+# How the study trained each network.
+OPTIMIZERS = {"FSei": "sgd", "DNABERT2": "sgd", "BassetLike": "adamw", "ConvNet": "adamw", "AttentionConv": "adamw"}
+WORDS = {"sgd": "SGD", "adamw": "AdamW"}
+PUBLISHED_SCHEDULE = "the published one rose from 1e-4 and fell in a cosine to 1e-5, epoch by epoch."
+SCHEDULES = {
+    "modern": f"the learning rate rises from 0 and falls to 0, batch by batch; {PUBLISHED_SCHEDULE}",
+    "constant": f"the learning rate is constant; {PUBLISHED_SCHEDULE}",
+}
+APPENDED = "the published training had both strands of every window as rows of their own."
+STRANDS = {
+    "random": f"each window is shown on a random strand; {APPENDED}",
+    "none": f"windows are shown on their own strand alone; {APPENDED}",
+}
+CONTEXTS = {
+    "genome": "the genome's own sequence around it",
+    "pad": "unknown bases around it, each 0.25 of every base",
+    "none": "nothing around it",
+}
+
+
+def inputs(tables, models):
+    """What the extractors that classifiers read are given, against the published features."""
+    lines = []
+    for name, entry in sorted(tables.settings.get("extractors", {}).items()):
+        readers = [model for model, other in models.items() if other.get("features") == name]
+        if not readers or "context" not in entry:
+            continue
+        length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
+        strands = "the mean over both strands" if entry.get("strands", "both") == "both" else "one strand"
+        lines.append(
+            f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
+            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published features very probably had zeros "
+            "around the window, and had one strand."
+        )
+    return lines
 
 
 def starts(entry):

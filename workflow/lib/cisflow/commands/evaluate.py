@@ -13,7 +13,9 @@ def arguments(parser):
     parser.add_argument("--runs", required=True, help='JSON [{"split", "model", "seed", "predictions": path}, ...]')
     parser.add_argument("--windows", type=Path, required=True, help="windows.tsv, for chromosomes")
     parser.add_argument("--sequences", type=Path, required=True, help="sequences.npy, for GC content")
-    parser.add_argument("--baselines", nargs="*", default=[], help="models that see a sequence's composition alone")
+    parser.add_argument(
+        "--baselines", nargs="*", default=[], help="models that see a sequence's GC content or k-mers alone"
+    )
     parser.add_argument("--seed", type=int, required=True, help="seed of the resamples")
     parser.add_argument("--resamples", type=int, required=True, help="number of bootstrap resamples")
     parser.add_argument("--output", type=Path, required=True, help="folder for the tables")

@@ -10,7 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from cisflow.figures import reading, style
 
 NUMBERS = ("epoch", "train_loss", "valid_loss", "valid_auroc", "best")
-COLUMNS = 4
+# Plots beside each other: few of them leave more room for each.
+COLUMNS, MOST_COLUMNS, FEW = 4, 5, 16
+# In mm: a plot and a line of its title where there is room, the key, and the highest figure.
+HEIGHT, TITLE, KEY, PAGE = 46, 3, 12, 245
 NAME_WIDTH = 25
 TRAIN, VALID, AUROC = style.BLACK, style.ORANGE, style.BLUE
 
@@ -38,10 +41,11 @@ def draw(inputs, settings):
     cells = [(key, [frame for _, frame in cell]) for key, cell in groupby(runs, key=lambda run: cell_key(run[0]))]
     titles = [f"{style.wrap(model, NAME_WIDTH)}\n{style.wrap(split, NAME_WIDTH)}" for (model, split), _ in cells]
 
-    columns = min(COLUMNS, len(cells))
+    columns = min(COLUMNS if len(cells) <= FEW else MOST_COLUMNS, len(cells))
     rows = math.ceil(len(cells) / columns)
     width = style.SINGLE if columns <= 2 else style.DOUBLE
-    figure = style.figure(width, rows * (46 + 3 * max(title.count("\n") for title in titles)) + 12)
+    natural = HEIGHT + TITLE * max(title.count("\n") for title in titles)
+    figure = style.figure(width, min(rows * natural + KEY, PAGE))
     grid = figure.add_gridspec(rows, columns)
     limits = auroc_limits([frame for _, frame in runs])
     for i, ((_, frames), title) in enumerate(zip(cells, titles, strict=True)):

@@ -1,5 +1,7 @@
 """Metrics of all models side by side, with intervals, single seeds and what no skill would score."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -17,6 +19,8 @@ FOLD = "test"
 TOLERANCE = 0.01
 NAME_WIDTH = 26
 NOTE_WIDTH = 125
+# The highest figure, in mm.
+PAGE = 245
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
 
 
@@ -26,7 +30,7 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : metrics, comparisons: paths of the evaluation's tables.
-    settings : dataset.
+    settings : dataset; baselines: {model: k of its k-mers}, if there are any.
     """
     reading.demand("model_comparison", "inputs", inputs, ("metrics", "comparisons"))
     reading.demand("model_comparison", "settings", settings, ("dataset",))
@@ -45,10 +49,11 @@ def draw(inputs, settings):
 
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * len(splits), 2 + 2.9 * max(name.count("\n") + 1 for name in names), 5)
-    notes = baselines_that_come_close(inputs["comparisons"], settings["dataset"], target)
-    notes = style.wrap(notes, NOTE_WIDTH).splitlines()
+    means, baselines = reading.matching(shown, seed="mean"), settings.get("baselines", {})
+    notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
+    notes = [line for note in notes for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
     lines = (len(splits) + 1) // 2 + 1 + len(notes)
-    figure = style.figure(style.DOUBLE, 24 + spacing * len(models) + 3.6 * lines)
+    figure = style.figure(style.DOUBLE, min(24 + spacing * len(models) + 3.6 * lines, PAGE))
     figure.get_layout_engine().set(wspace=0.05)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, letter, panel in zip(panels, style.letters(), PANELS, strict=False):
@@ -57,13 +62,6 @@ def draw(inputs, settings):
     panels[0].set_ylim(len(models) - 0.5, -0.5)
     draw_key(figure, splits, balances, notes)
     return figure
-
-
-def baselines_that_come_close(path, dataset, target):
-    """A sentence on each model that the composition of a sequence alone comes close to; "" where there is none."""
-    rows = reading.close_baselines(path, dataset, target)
-    found = [f"{row.model_b} to {row.model_a} ({row.split}: {row.difference:+.3f})" for row in rows.itertuples()]
-    return f"Composition alone comes close in AUROC: {', '.join(found)}." if found else ""
 
 
 def by_auroc(metrics):

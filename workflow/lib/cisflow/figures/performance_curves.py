@@ -22,7 +22,8 @@ def draw(inputs, settings):
     ----------
     inputs : curves, metrics: paths of the evaluation's tables; published: path of published numbers, if wanted.
     settings : dataset, split; fold ("test" if absent); models: those to draw, if not all; with published numbers also
-        published (the row of each model) and same_data (whether they are of the same windows).
+        published (the row of each model), same_data (whether they are of the same windows) and published_split (the
+        split that stands for the published one).
     """
     reading.demand("performance_curves", "inputs", inputs, ("curves", "metrics"))
     reading.demand("performance_curves", "settings", settings, ("dataset", "split"))
@@ -49,8 +50,7 @@ def draw(inputs, settings):
     columns = PLAIN if beside is None else BESIDE
     notes = [f"{fold.capitalize()} fold of split '{split}': {balance.text}"]
     if beside is not None:
-        where = "on the same data" if settings.get("same_data") else "on other data"
-        notes.append(f"Published: {where}, each strand a row, area under the precision\u2013recall curve by trapezoids")
+        notes += published_notes(settings, beside)
 
     lines = sum(style.wrap(model, NAME_WIDTH[columns]).count("\n") + 1 for model, _ in models) + 2 + len(notes)
     figure = style.figure(style.DOUBLE, 84 + ROW * lines)
@@ -59,6 +59,18 @@ def draw(inputs, settings):
         draw_panel(figure.add_subplot(grid[0, column]), letter, PANELS[column], curves, models, looks, balance.rates)
     draw_key(figure.add_subplot(grid[1, :]), columns, models, looks, balance.rates, beside, notes, lines)
     return figure
+
+
+def published_notes(settings, beside):
+    """What the published numbers were measured on, and how."""
+    where = "on other data"
+    if settings.get("same_data"):
+        measured = settings.get("published_split", settings["split"])
+        other = measured != settings["split"]
+        where = f"measured on split '{measured}', not on this one" if other else "on the same data"
+    rates = reading.published_rates(beside)
+    how = "each strand a row, area under the precision\u2013recall curve by trapezoids"
+    return [f"Published: {where}" + (f", base rate {rates}" if rates else ""), f"Published numbers count {how}"]
 
 
 def by_auroc(curves, metrics):
@@ -124,7 +136,7 @@ def draw_key(axes, columns, models, looks, rates, published, notes, lines):
         axes.text(names, middle, name, va="center", linespacing=1.1)
         cells = [style.number(*values.get(metric, (NAN,))) for metric in ("auroc", "average_precision")]
         if model in (published or {}):
-            cells.append(", ".join(map(style.number, published[model])))
+            cells.append(", ".join(map(style.number, published[model][:2])))
         for place, cell in zip(places, cells, strict=False):
             axes.text(place, middle, cell, va="center")
         top += height

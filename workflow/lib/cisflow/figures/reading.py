@@ -85,19 +85,30 @@ def headline_target(frame, path):
     return "mean"
 
 
+class Published(NamedTuple):
+    """What a study printed for a model, NaN where it printed none.
+
+    base_rate : share of positives among the sequences that it was measured on.
+    """
+
+    auroc: float
+    auprc: float
+    base_rate: float
+
+
 def published(path, rows):
-    """{model: (AUROC, AUPRC)} of the published numbers, NaN where a row has none.
+    """{model: its Published}.
 
     Parameters
     ----------
-    path : table of model, features, auroc and auprc.
+    path : table of model, features, auroc, auprc and base_rate.
     rows : {our model: {"model", "features"}}: the row that answers to each.
 
     Raises
     ------
     InputError : the table has no such row, or two.
     """
-    frame = table(path, ("model", "features"), ("auroc", "auprc"))
+    frame = table(path, ("model", "features"), Published._fields)
     found = {}
     for model, row in rows.items():
         same = matching(frame, model=row["model"], features=row["features"])
@@ -107,21 +118,81 @@ def published(path, rows):
                 f"{path}: {len(same)} rows of model '{row['model']}' and features '{row['features']}', named for "
                 f"'{model}'; expected one of {known}"
             )
-        found[model] = float(same["auroc"].iloc[0]), float(same["auprc"].iloc[0])
+        found[model] = Published(*map(float, same[list(Published._fields)].iloc[0]))
     return found
 
 
-def composition(k):
-    """What a baseline on k-mers of length k sees."""
+def published_rates(numbers):
+    """`27.2%`, or `22.3% to 27.2%`: the base rates behind published AUPRCs; "" where none is known."""
+    rates = [row.base_rate for row in numbers.values() if np.isfinite(row.auprc) and np.isfinite(row.base_rate)]
+    return " to ".join(dict.fromkeys(f"{100 * rate:.1f}%" for rate in (min(rates), max(rates)))) if rates else ""
+
+
+def counted(k):
+    """What a baseline on k-mers of length k counts."""
     return "GC content" if k == 1 else f"{k}-mers"
 
 
+def sees(k):
+    """The same, with what it does not see."""
+    return f"{counted(k)} alone" + ("" if k == 1 else " (short words without position or order)")
+
+
 def close_baselines(path, dataset, target, metric="auroc"):
-    """The rows of the table of comparisons in which a baseline, model_b, comes close to model_a on the test fold."""
+    """The rows of the table of comparisons whose baseline, model_b, is as good as model_a or better, test fold."""
     names = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b")
     rows = table(path, names, ("difference", "close", "baseline"))
     rows = matching(rows, dataset=dataset, fold="test", target=target, metric=metric)
     return rows[(rows["baseline"] == 1) & (rows["close"] == 1)].reset_index(drop=True)
+
+
+class Reversal(NamedTuple):
+    """A baseline whose AUROC is surely below chance on a split.
+
+    value : what its AUROC would be, were its predictions reversed. reached : models whose AUROC is no higher.
+    """
+
+    model: str
+    split: str
+    value: float
+    reached: list
+
+
+def reversals(metrics, baselines):
+    """The Reversals among rows of the metrics of one target and fold, strands averaged and mean over seeds."""
+    rows = matching(metrics, metric="auroc")
+    found = []
+    for row in rows[rows["model"].isin(list(baselines)) & (rows["upper"] < 0.5)].itertuples():
+        models = matching(rows, split=row.split)
+        models = models[~models["model"].isin(list(baselines)) & (models["value"] <= 1 - row.value)]
+        found.append(Reversal(row.model, row.split, 1 - row.value, models["model"].tolist()))
+    return found
+
+
+def baseline_notes(path, dataset, target, metrics, baselines):
+    """Sentences on baselines that are as good as a model, and on those below chance.
+
+    Parameters
+    ----------
+    path : table of comparisons.
+    metrics : as reversals takes them; their splits are those looked at.
+    baselines : {model: k of its k-mers}.
+    """
+    close = close_baselines(path, dataset, target)
+    close = close[close["split"].isin(metrics["split"])]
+    notes = []
+    for (model, split), rows in close.groupby(["model_b", "split"], sort=True):
+        what = f", which sees {sees(baselines[model])}," if model in baselines else ""
+        names = listing(f"{row.model_a} ({row.difference:+.3f})" for row in rows.itertuples())
+        notes.append(f"{model}{what} is as good as or better than a model in AUROC on {split}: {names}.")
+    for found in reversals(metrics, baselines):
+        reached = f" and reach {listing(found.reached)}" if found.reached else ""
+        notes.append(
+            f"{found.model} is below chance on {found.split}: reversed its AUROC would be {found.value:.3f}{reached}. "
+            f"{counted(baselines[found.model])} separate{'s' if baselines[found.model] == 1 else ''} its test fold "
+            "the other way round than its training fold."
+        )
+    return notes
 
 
 def as_published(metrics):

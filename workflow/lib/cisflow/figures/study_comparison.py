@@ -8,7 +8,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.errors import listing
 from cisflow.figures import reading, style
 from cisflow.figures.model_comparison import TOLERANCE, by_auroc
 
@@ -85,8 +84,9 @@ def draw(inputs, settings):
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(13.0, 2 + 2.9 * max(name.count("\n") + 1 for name in names))
     spacing = min(spacing, max(8.0, 190 / len(models)))
-    close = reading.close_baselines(inputs["comparisons"], settings["dataset"], target)
-    lines = _notes(balances, study, baselines, close)
+    means = averaged[averaged["split"].isin(balances)]
+    notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
+    lines = _notes(balances, study, reading.published_rates(beside), notes)
     labels = len(kinds) + len(baselines) + 3
     height = 24 + spacing * len(models) + 3.6 * (len(lines) + labels)
     figure = style.figure(style.DOUBLE, min(height, 245))
@@ -106,18 +106,15 @@ def _balance(metrics, split):
     return reading.balance(reading.matching(metrics, split=split, strands="averaged"))
 
 
-def _notes(balances, study, baselines, close):
-    """Lines above the key: the folds, whose data it is, and where composition alone comes close."""
-    rates = "; ".join(f"{split}: {balance.text}" for split, balance in balances.items())
-    notes = [f"{FOLD.capitalize()} fold of {rates}."]
+def _notes(balances, study, rates, on_baselines):
+    """Lines above the key: the folds, whose data it is, and what is to be said of the baselines."""
+    folds = "; ".join(f"{split}: {balance.text}" for split, balance in balances.items())
+    notes = [f"{FOLD.capitalize()} fold of {folds}."]
     if study.get("published") and not study.get("same_data"):
         notes.append("The published numbers were measured on other data: they are no target for ours.")
-    close = close[close["split"].isin(balances)]
-    for (model, split), rows in close.groupby(["model_b", "split"], sort=True):
-        seen = reading.composition(baselines[model]) if model in baselines else "composition"
-        names = listing(rows["model_a"])
-        notes.append(f"{model}, which sees {seen} alone, comes close in AUROC on {split} to {names}.")
-    return [line for note in notes for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
+    if rates:
+        notes.append(f"Base rate behind the published AUPRC: {rates}.")
+    return [line for note in notes + on_baselines for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
 
 
 def draw_panel(axes, number, kinds, models, beside):
@@ -181,12 +178,12 @@ def draw_chance(axes, metric, balances):
 def draw_key(figure, kinds, beside, study, baselines, lines):
     handles = []
     if beside:
-        where = "" if study.get("same_data") else " (other data)"
+        where = f" (split {study['splits']['published']})" if study.get("same_data") else " (other data)"
         handles.append(_line(style.BLACK, "D", f"Published{where}"))
     handles += [_line(kind.colour, kind.marker, kind.label, linewidth=1.0) for kind in kinds]
     handles.append(Line2D([], [], color=style.GREY, linewidth=4.5, alpha=0.4, label="Range over seeds"))
     for i, (model, k) in enumerate(baselines.items()):
-        label = f"{model}: {reading.composition(k)} alone, {study['splits']['honest']}, 95% interval"
+        label = f"{model}: {reading.sees(k)}, {study['splits']['honest']}, 95% interval"
         handles.append(Patch(label=style.wrap(label, KEY_WIDTH), **_band(i)))
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, dashes=(2, 2), label="No skill (AUPRC: base rate)"))
     figure.legend(

@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from cisflow import families, files
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 from cisflow.figures import reading, style
 
 COLOURS = {
@@ -30,7 +30,8 @@ FAMILY = "By factor family"
 # Lowest weights shown below the highest, and bars of a panel of sums at most.
 LOWEST, BARS = 5, 8
 NAME_WIDTH, GROUP_WIDTH = 32, 22
-ROW = 3.7
+# In mm: a bar. In bars: the gap below a panel.
+ROW, GAP = 3.7, 4.2
 MARGIN, LEFT, TITLE = 2, 50, 8
 
 
@@ -40,9 +41,10 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : weights: paths of weights.tsv, one a seed, of which the mean is shown; targets: path of the features'
-        targets.tsv, for groups.
+        targets.tsv, for groups; published: path of published targets, if wanted.
     settings : model, split, classifier; n: how many of the highest weights; standardised: whether a weight is
-        per standard deviation of its target.
+        per standard deviation of its target; with published targets also published_model (whose they are) and where
+        (what they were measured on, in words).
     """
     reading.demand("top_targets", "inputs", inputs, ("weights", "targets"))
     reading.demand("top_targets", "settings", settings, ("model", "split", "classifier"))
@@ -57,9 +59,16 @@ def draw(inputs, settings):
     parts = [("By group", shares(table, "group")), (FAMILY, shares(table, "family"))]
     if (table["biosample"] != "").any():
         parts.append(("By biosample", shares(table, "biosample")))
-    rows = max(len(shown) + 1, sum(len(part) for _, part in parts) + 4.2 * (len(parts) - 1))
-    key = 4.0 * -(-table["family"].nunique() // 3) + 6
-    figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * rows + 10 + key, layout=None)
+    beside = None
+    if "published" in inputs:
+        reading.demand("top_targets", "settings", settings, ("published_model", "where"))
+        beside = published(inputs["published"], settings["published_model"])
+    right = sum(len(part) for _, part in parts) + GAP * (len(parts) - 1)
+    rows = max(len(shown) + 1, right)
+    high = rows if beside is None else max(rows, right + GAP + len(beside))
+    present = set(table["family"]) | set([] if beside is None else beside["family"])
+    key = 4.0 * -(-len(present) // 3) + (6 if beside is None else 9)
+    figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * high + 10 + key, layout=None)
     bars = style.place(figure, MARGIN + LEFT, TITLE, 48, ROW * rows)
     label = WEIGHTS[settings["classifier"]]
     draw_targets(bars, shown, rows, f"{label} per standard deviation" if settings.get("standardised") else label)
@@ -70,9 +79,35 @@ def draw(inputs, settings):
         axes = style.place(figure, 142, top, 36, height)
         draw_shares(axes, part, by_family=title == FAMILY, last=title == parts[-1][0])
         style.panel(axes, letter, title)
-        top += height + 4.2 * ROW
-    draw_key(figure, table, shown)
+        top += height + GAP * ROW
+    notes = [
+        f"{len(shown)} of {len(table):,} targets in a. Bars of panels of shares: share of the sum of |weight|; black "
+        "line: share of the targets."
+    ]
+    if beside is not None:
+        axes = style.place(figure, 142, top, 36, ROW * len(beside))
+        draw_targets(axes, beside, len(beside), label)
+        letter = "bcde"[len(parts)]
+        style.panel(axes, letter, "As published")
+        notes.append(f"{letter}: the {len(beside)} highest of {settings['published_model']}, {settings['where']}.")
+    draw_key(figure, present, notes)
     return figure
+
+
+def published(path, model):
+    """Frame of name, weight and family of the published targets of a model, highest first.
+
+    Raises
+    ------
+    InputError : the table has none of the model.
+    """
+    table = reading.table(path, ("model", "biosample", "target"), ("rank", "value"))
+    rows = reading.matching(table, model=model).sort_values("rank", kind="stable")
+    if rows.empty:
+        raise InputError(f"{path}: no row of model '{model}'; expected one of {listing(sorted(set(table['model'])))}")
+    names = [f"{row.biosample} | {row.target} | published" for row in rows.itertuples()]
+    found = {"name": names, "weight": rows["value"].to_numpy(), "family": [families.family(name) for name in names]}
+    return pd.DataFrame(found)
 
 
 def signal(paths, targets):
@@ -156,15 +191,14 @@ def shortened(name, width):
     return name if len(name) <= width else name[: width - 1] + "\u2026"
 
 
-def draw_key(figure, table, shown):
-    present = [family for family in COLOURS if (table["family"] == family).any()]
-    handles = [Patch(color=COLOURS[family], label=LABELS.get(family, family)) for family in present]
-    title = f"{len(shown)} of {len(table):,} targets in a. Bars of the other panels: share of the sum of |weight|; "
+def draw_key(figure, present, notes):
+    shown = [family for family in COLOURS if family in present]
+    handles = [Patch(color=COLOURS[family], label=LABELS.get(family, family)) for family in shown]
     figure.legend(
         handles=handles,
         loc="lower center",
         ncols=3,
-        title=title + "black line: share of the targets.",
+        title="\n".join(notes),
         title_fontsize=style.TEXT,
         alignment="left",
     )
