@@ -147,6 +147,19 @@ def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
     assert found.loc[found["other_seed"] == 3, "pearson"].abs().mean() < 0.2
 
 
+def test_seeds_that_share_no_row_are_not_compared(codes, noise):
+    names = [[f"{letter}{row}" for row in range(30)] for letter in "abb"]
+    runs = {
+        seed: {"ism": part(codes, values, ids=ids)}
+        for seed, (values, ids) in enumerate(zip((*noise, noise[1]), names, strict=True))
+    }
+    found = comparison.between_seeds(runs)
+    assert set(zip(found["seed"], found["other_seed"], strict=True)) == {(1, 2)}
+    assert len(found) == 60
+    none = comparison.between_seeds({seed: runs[seed] for seed in (0, 1)})
+    assert list(none) == list(comparison.SEEDS) and not len(none)
+
+
 def test_the_summary_has_bootstrap_and_student_intervals():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({"seed": np.repeat([1, 2, 3], 200), "method": "m", "value": rng.normal(2, 1, 600)})

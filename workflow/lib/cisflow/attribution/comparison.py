@@ -123,6 +123,8 @@ def areas(frame):
 def between_seeds(runs):
     """Frame of the correlation of each method's scores of one seed with those of another, on the rows of both.
 
+    Two seeds that share no row have none in the frame.
+
     Parameters
     ----------
     runs : {seed: parts}.
@@ -134,6 +136,8 @@ def between_seeds(runs):
             for part in (next(iter(first.values())), next(iter(second.values())))
         ]
         common = [key for key in keys[0] if key in keys[1]]
+        if not common:
+            continue
         rows = [[of_part[key] for key in common] for of_part in keys]
         for method in first:
             pairs = [
