@@ -104,18 +104,27 @@ def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
     assert values.mean()[comparison.RANDOM] == pytest.approx(expected, abs=0.03)
 
 
-def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
+def linear_curves(codes):
+    """A linear model's gain from each base of the sequences over a replaced one, its curves, and its output of none."""
     torch.manual_seed(0)
     model = Linear().eval()
     wanted = targets.Targets([0], 1, np.zeros((30, 1)))
     found = methods.multipliers(model, codes, wanted, "tism")[:, 0]
     frame = perturbation.curves(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
     weight = ((model.weight + model.weight.flip(0, 1)) / 2).detach().numpy()
-    for row in (0, 11):
-        gain = (dna.one_hot(codes[row]) * weight).sum(axis=0) - weight.mean(axis=0)
-        order = np.argsort(-np.abs(gain))
-        base = weight.mean(axis=0).sum()
-        of_row = frame[(frame["id"] == f"w{row}") & (frame["method"] == "tism")]
+    gains = (dna.one_hot(codes) * weight).sum(axis=1) - weight.mean(axis=0)
+    return gains, frame[frame["method"] == "tism"], weight.mean(axis=0).sum()
+
+
+def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
+    gains, frame, base = linear_curves(codes)
+    totals = gains.sum(axis=1)
+    assert totals.min() < -1 and totals.max() > 1
+    for row in (totals.argmin(), totals.argmax(), 11):
+        gain = gains[row]
+        # Those that speak for a high output come first where it is high, those for a low one where it is low.
+        order = np.argsort(-np.sign(gain.sum()) * gain)
+        of_row = frame[frame["id"] == f"w{row}"]
         for share in perturbation.SHARES:
             first = order[: round(share * LENGTH)]
             outputs = of_row[of_row["share"] == share].set_index("curve")["output"]
@@ -131,6 +140,26 @@ def test_areas_are_shares_of_the_whole():
     ]
     found = comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))
     assert found["area"].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_areas_of_negatives_do_not_cancel_those_of_positives(codes):
+    gains, frame, _ = linear_curves(codes)
+    found = comparison.areas(frame.assign(seed=1)).set_index(["id", "curve"])["area"]
+    totals = gains.sum(axis=1)
+    scale = np.abs(totals).mean()
+    assert np.abs(totals.mean()) < scale / 2
+    taken = np.round(np.array(perturbation.SHARES) * LENGTH).astype(int)
+    for row in range(30):
+        support = np.sort(np.sign(totals[row]) * gains[row])[::-1]
+        given_back = np.append(0, support.cumsum())[taken]
+        area = np.trapezoid(given_back, perturbation.SHARES) / scale
+        assert found[f"w{row}", "insertion"] == pytest.approx(area, abs=1e-4)
+        assert found[f"w{row}", "deletion"] == pytest.approx(np.abs(totals[row]) / scale - area, abs=1e-4)
+
+
+def test_a_network_that_answers_nothing_has_no_area():
+    rows = [(1, "a", "x", "m", curve, share, 2.0) for curve in ("deletion", "insertion") for share in (0, 0.5, 1)]
+    assert comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))["area"].isna().all()
 
 
 def test_seeds_are_compared_on_the_rows_of_both(codes, noise):

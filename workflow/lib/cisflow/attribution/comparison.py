@@ -99,24 +99,47 @@ def planted(parts, truth, seed):
     return pd.DataFrame(records, columns=PLANTED[1:])
 
 
-def areas(frame):
-    """Area under each row's curve over the share of positions, as a share of that of a step.
+def oriented(frame):
+    """Curves of `perturbation.curves`, so that those of a high and of a low output have a mean that means something.
 
-    The output is scaled so that the sequence as it stands is 1 and the replaced one 0, by the mean difference over the
-    rows of a seed: single differences may be near 0.
+    The output of the replaced sequence is subtracted, and what is left multiplied by its sign at the whole sequence.
+
+    Parameters
+    ----------
+    frame : with seed and the columns of a table of curves.
 
     Returns
     -------
-    frame with seed, id, target, method, curve and area.
+    frame with a row for each seed, id, target, method and curve (its index) and a column for each share, ascending: 0
+    at the replaced sequence, |whole - replaced| at the whole one, in the units of the output.
     """
-    keys = ["seed", "id", "target", "method", "curve"]
-    wide = frame.pivot(index=keys, columns="share", values="output")
-    shares, values = wide.columns.to_numpy(dtype=float), wide.to_numpy()
+    wide = frame.pivot(index=["seed", "id", "target", "method", "curve"], columns="share", values="output")
+    values = wide.to_numpy()
     deletion = wide.index.get_level_values("curve") == "deletion"
-    none = np.where(deletion, values[:, -1], values[:, 0])
-    whole = np.where(deletion, values[:, 0], values[:, -1])
-    scale = pd.Series(whole - none).groupby(wide.index.get_level_values("seed")).transform("mean").to_numpy()
-    area = np.trapezoid((values - none[:, None]) / scale[:, None], shares, axis=1)
+    none = np.where(deletion, values[:, -1], values[:, 0])[:, None]
+    whole = np.where(deletion, values[:, 0], values[:, -1])[:, None]
+    return (wide - none) * np.where(whole < none, -1, 1)
+
+
+def areas(frame):
+    """Area under each row's oriented curve over the share of positions, as a share of that of a step.
+
+    The curve is scaled so that the whole sequence is 1 and the replaced one 0, by the mean of |whole - replaced| over
+    the rows of a seed: that of a single row may be near 0.
+
+    Parameters
+    ----------
+    frame : as for `oriented`.
+
+    Returns
+    -------
+    frame with seed, id, target, method, curve and area; NaN where no row of a seed has a difference.
+    """
+    wide = oriented(frame)
+    shares, values = wide.columns.to_numpy(dtype=float), wide.to_numpy()
+    size = pd.Series(np.maximum(values[:, 0], values[:, -1]))
+    scale = size.groupby(wide.index.get_level_values("seed")).transform("mean").to_numpy()
+    area = np.trapezoid(values, shares, axis=1) / np.where(scale > 0, scale, np.nan)
     return wide.index.to_frame(index=False).assign(area=area)
 
 
