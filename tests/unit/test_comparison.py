@@ -104,6 +104,32 @@ def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
     assert values.mean()[comparison.RANDOM] == pytest.approx(expected, abs=0.03)
 
 
+def test_at_fixed_gc_a_score_of_gc_recovers_no_more_than_chance():
+    rng = np.random.default_rng(3)
+    codes = rng.choice(4, size=(30, LENGTH), p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8)
+    # Six of the eight planted bases are G or C.
+    codes[:, 10:16], codes[:, 16:18], codes[:, 0] = 1, 0, dna.UNKNOWN
+    truth = pd.DataFrame({"id": [f"w{row}" for row in range(30)], "target": "x", "start": 10, "end": 18})
+    parts = {
+        "gc": part(codes, np.float32(dna.one_hot(codes) * np.isin(codes, (1, 2))[:, None])),
+        "noise": part(codes, rng.normal(size=(30, 4, LENGTH)).astype(np.float32)),
+    }
+    found = comparison.planted(parts, truth, 0).set_index(["method", "id"])
+    labels = np.isin(np.arange(LENGTH), np.arange(10, 18))
+    for row in range(30):
+        strong, weak = np.isin(codes[row], (1, 2)), np.isin(codes[row], (0, 3))
+        chance = 0.75 * labels[strong].mean() + 0.25 * labels[weak].mean()
+        gc = found.loc["gc", f"w{row}"]
+        assert gc["average_precision_fixed_gc"] == pytest.approx(chance)
+        assert gc["base_rate_fixed_gc"] == pytest.approx(chance)
+        assert gc["average_precision"] > chance
+        size = np.abs(comparison.at_present(parts["noise"].multipliers, codes)[row])
+        expected = [average_precision_score(labels[group], size[group]) for group in (strong, weak)]
+        noise = found.loc["noise", f"w{row}"]
+        assert noise["average_precision_fixed_gc"] == pytest.approx(np.average(expected, weights=[6, 2]))
+        assert noise["average_precision"] == pytest.approx(average_precision_score(labels, size))
+
+
 def linear_curves(codes):
     """A linear model's gain from each base of the sequences over a replaced one, its curves, and its output of none."""
     torch.manual_seed(0)
@@ -276,7 +302,7 @@ def compared(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
 def test_the_tables_have_their_schema_and_rows(compared, name):
-    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 63}
+    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 75}
     assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
 
 

@@ -9,12 +9,17 @@ from scipy import stats
 from cisflow.attribution import scores
 
 AGREEMENT = ("seed", "id", "target", "method", "scores", "pearson")
-PLANTED = ("seed", "id", "target", "method", "n_planted", "base_rate", "average_precision")
+PLANTED = (
+    *("seed", "id", "target", "method", "n_planted", "base_rate", "average_precision"),
+    *("base_rate_fixed_gc", "average_precision_fixed_gc"),
+)
 SEEDS = ("seed", "other_seed", "id", "target", "method", "scores", "pearson")
 SUMMARY = ("measure", "method", "seed", "value", "lower", "upper", "n")
 # A control that ranks positions at random, where the truth or the network is the judge.
 RANDOM = "random"
 RESAMPLES = 1000
+# By code: A and T, C and G, unknown.
+BASE_CLASSES = np.array([0, 1, 1, 0, 2])
 
 
 def views(multipliers, codes):
@@ -54,6 +59,23 @@ def average_precision(labels, values):
     return float((np.diff(hits, prepend=0) * hits / (ends + 1)).sum() / hits[-1])
 
 
+def at_fixed_gc(measure, labels, codes, *values):
+    """Mean of a measure over A/T positions and G/C positions apart, weighted by the true labels of each.
+
+    A method that scores G/C above A/T, or the reverse, gains nothing by it where motifs are rich in one of them.
+    Positions of unknown bases are a class of their own; a class without a true label has no weight.
+
+    Parameters
+    ----------
+    measure : function of the labels of a class and of its `values`. labels : (p,) bool, at least one of them true.
+    codes, values : (p,), codes uint8.
+    """
+    classes = BASE_CLASSES[codes]
+    used, weights = np.unique(classes[labels], return_counts=True)
+    found = [measure(*(each[classes == number] for each in (labels, *values))) for number in used]
+    return float(np.average(found, weights=weights))
+
+
 def agreement(parts, reference):
     """Frame of the correlation of every method with the reference, row by row.
 
@@ -75,8 +97,10 @@ def agreement(parts, reference):
 def planted(parts, truth, seed):
     """Frame of the recovery of the instances planted for each row's target, by the |score| at the base present.
 
-    Positions of an instance are the positives, all others of the same sequence the background: GC content, and
-    whatever else differs between sequences, is the same for both. A row without an instance is left out.
+    Positions of an instance are the positives, all others of the same sequence the background, so that whatever
+    differs between sequences is the same for both. Motifs may be richer in G and C than what lies around them: the
+    columns with `fixed_gc` compare positions with others of the same class of bases alone, see `at_fixed_gc`. A row
+    without an instance is left out.
 
     Parameters
     ----------
@@ -93,9 +117,12 @@ def planted(parts, truth, seed):
         labels = np.zeros(some.codes.shape[1], dtype=bool)
         for start, end in zip(*spans.loc[key], strict=True):
             labels[start:end] = True
+        codes = some.codes[row]
+        rate, fixed_rate = labels.mean(), at_fixed_gc(np.mean, labels, codes)
         for method, size in sizes.items():
             value = average_precision(labels, size[row])
-            records.append((*key, method, len(spans.loc[key, "start"]), labels.mean(), value))
+            fixed = at_fixed_gc(average_precision, labels, codes, size[row])
+            records.append((*key, method, len(spans.loc[key, "start"]), rate, value, fixed_rate, fixed))
     return pd.DataFrame(records, columns=PLANTED[1:])
 
 

@@ -83,7 +83,8 @@ def measures(tables):
     of_kind = dict(list(tables["agreement"].groupby("scores")))
     found = {"correlation_all": of_kind["all bases"], "correlation_present": of_kind["base present"]}
     if len(tables["planted"]):
-        found["planted_average_precision"] = tables["planted"]
+        for name in ("average_precision", "average_precision_fixed_gc"):
+            found[f"planted_{name}"] = tables["planted"][["seed", "id", "method", name]]
     area = comparison.areas(tables["perturbation"])
     found |= {f"{curve}_area": rows for curve, rows in area.groupby("curve")}
     if len(tables["seeds"]):

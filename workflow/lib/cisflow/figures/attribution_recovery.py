@@ -16,17 +16,17 @@ def draw(inputs, settings):
     """
     reading.demand("attribution_recovery", "inputs", inputs, ("summary", "planted", "perturbation"))
     summary = reading.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
-    planted = reading.table(inputs["planted"], ("method",), ("seed", "base_rate", "average_precision"))
+    planted = reading.table(inputs["planted"], ("method",), ("base_rate_fixed_gc",))
     table = reading.table(inputs["perturbation"], ("id", "target", "method", "curve"), ("seed", "share", "output"))
     methods = list(dict.fromkeys(table["method"]))
     curves = comparison.oriented(table).groupby(["curve", "method", "seed"]).mean()
     figure = style.figure(style.DOUBLE, 80 + 7 * len(methods) + 10)
     panels = figure.subplots(2, 2, height_ratios=(7 * len(methods) + 10, 80))
     (a, b), (c, d) = panels
-    draw_intervals(a, summary[summary["measure"] == "planted_average_precision"], methods, chance=True)
-    a.set_xlabel("Average precision of planted positions")
+    draw_intervals(a, summary[summary["measure"] == "planted_average_precision_fixed_gc"], methods, chance=True)
+    a.set_xlabel("Average precision of planted positions, at fixed GC")
     if len(planted):
-        rate = planted["base_rate"].mean()
+        rate = planted["base_rate_fixed_gc"].mean()
         a.axvline(rate, color=style.GREY, linewidth=0.8, linestyle="--")
         a.annotate(
             "planted share", (rate, 1), (3, -1), ("data", "axes fraction"), "offset points", va="top", color=style.GREY
