@@ -230,6 +230,16 @@ def test_the_summary_has_bootstrap_and_student_intervals():
     assert np.isnan(alone.loc["all", "lower"])
 
 
+def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
+    values = np.random.default_rng(6).normal(2, 1, 150)
+    frame = pd.DataFrame({"seed": 1, "method": "m", "id": [f"w{row}" for row in range(150)], "value": values})
+    # Every sequence for four targets that agree: no more is known of the mean than with one target.
+    found = comparison.summary({"measure": pd.concat([frame] * 4)}).set_index("seed").loc["1"]
+    low, high = stats.t.interval(0.95, 149, values.mean(), stats.sem(values))
+    assert [found["lower"], found["upper"]] == pytest.approx([low, high], abs=0.04)
+    assert found["n"] == 600
+
+
 def test_one_size_varies_at_a_time():
     assert timing.grid([10, 20], [1, 3], [2]) == [
         ("length", 10, 1, 2),

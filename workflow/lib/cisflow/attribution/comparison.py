@@ -206,12 +206,14 @@ def summary(measures, seed=0):
 
     Parameters
     ----------
-    measures : {name: frame with seed, method and a last column of values}.
+    measures : {name: frame with seed, method and a last column of values; where it has an id, rows of the same id are
+        not independent}.
 
     Returns
     -------
-    frame with SUMMARY. A seed's interval is the percentile bootstrap over its rows at 95%. Seed `all` has the mean of
-    the seeds' means and Student's interval at 95% over them, empty for one seed; its n is the number of seeds.
+    frame with SUMMARY. A seed's interval is the percentile bootstrap over its ids at 95%, each with all of its rows,
+    or over its rows where there is no id. Seed `all` has the mean of the seeds' means and Student's interval at 95%
+    over them, empty for one seed; its n is the number of seeds.
     """
     rng = np.random.default_rng(seed)
     records = []
@@ -219,10 +221,14 @@ def summary(measures, seed=0):
         for method, of_method in frame.groupby("method", sort=False):
             means = []
             for number, group in of_method.groupby("seed"):
-                values = group.iloc[:, -1].dropna().to_numpy(dtype=float)
+                group = group[group.iloc[:, -1].notna()]
+                values = group.iloc[:, -1].to_numpy(dtype=float)
                 if not len(values):
                     continue
-                drawn = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+                cluster = pd.factorize(group["id"])[0] if "id" in group else np.arange(len(values))
+                sums, sizes = np.bincount(cluster, values), np.bincount(cluster)
+                chosen = rng.integers(0, len(sums), (RESAMPLES, len(sums)))
+                drawn = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
                 records.append(
                     (measure, method, str(number), values.mean(), *np.percentile(drawn, [2.5, 97.5]), len(values))
                 )
