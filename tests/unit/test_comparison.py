@@ -1,6 +1,7 @@
 """The comparison of attribution methods against closed forms, NumPy, scikit-learn, and truths that are known."""
 
 import json
+import signal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from torch import nn
 from cisflow import __main__ as cli
 from cisflow import dna, files, models
 from cisflow.attribution import comparison, methods, perturbation, targets, timing
+from cisflow.errors import InputError
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
 from tables import check_table
 
@@ -269,6 +271,20 @@ def test_methods_are_timed_at_every_size(tmp_path):
         figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     assert labels == {"Plain", "TISM", "3 \u00b7 length \u00b7 TISM"}
+
+
+class Deadly(str):
+    """The name of a method, at which the process that is sent it dies."""
+
+    def __reduce__(self):
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+def test_a_measurement_that_is_killed_is_an_error_that_names_it():
+    model = {"architecture": "BassetLike", "settings": {}}
+    with pytest.raises(InputError, match="method deadly, .*killed at length 60, 2 sequences and 3 targets") as error:
+        timing.measure(model, {"method": Deadly("deadly"), "plan": False}, 60, 2, 3, "cpu", 1, 1)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import importlib
 import inspect
 import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from cisflow import models
 from cisflow.attribution import methods
 from cisflow.attribution.targets import Targets
+from cisflow.errors import InputError
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
 COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
@@ -61,16 +64,24 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
     Returns
     -------
     (seconds of each run, of all sequences together; MiB at the peak above what the process held before).
+
+    Raises
+    ------
+    InputError : the process was killed, as one is that takes more memory than there is.
     """
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
     context.set_forkserver_preload(["cisflow.attribution.timing"])
-    pool = context.Pool(1)
-    try:
-        return pool.apply(_measure, (model, settings, length, n_sequences, n_targets, str(device), threads, repeats))
-    finally:
-        pool.close()
-        pool.join()
+    arguments = (model, settings, length, n_sequences, n_targets, str(device), threads, repeats)
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measure, *arguments).result()
+        except BrokenProcessPool as error:
+            method = ", ".join(f"{name} {value}" for name, value in settings.items())
+            raise InputError(
+                f"{method}: the process that measured it was killed at length {length}, {n_sequences} sequences and "
+                f"{n_targets} targets; expected one that finishes: give more memory, or leave out that size or method"
+            ) from error
 
 
 def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
