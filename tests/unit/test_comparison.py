@@ -407,6 +407,16 @@ def test_the_figures_of_a_comparison_show_every_method(compared):
         names = {text.get_text().split(":")[0] for text in figure.subfigs[0].axes[0].get_legend().get_texts()}
         assert names == {"ISM", "Taylor ISM", "TISM"}
         figure = attribution_recovery.draw(inputs, {})
+        # Four methods with the random one: a mark for each of two seeds, and one over them, with its interval.
+        marks = [line.get_marker() for line in figure.axes[0].lines]
+        assert (marks.count("o"), marks.count("D")) == (8, 4)
+        table = files.read_table(inputs["perturbation"], text=("id", "target"))
+        table = table[(table["method"] == "tism") & (table["curve"] == "deletion")]
+        wide = table.pivot(index=["seed", "id", "target"], columns="share", values="output")
+        drawn = [line.get_ydata() for line in figure.axes[2].lines]
+        for values in drawn:
+            assert values[0] == pytest.approx((wide[0] - wide[1]).abs().mean())
+            assert values[-1] == 0
         for axes in figure.axes[2:]:
             names = {text.get_text().split(":")[0] for text in axes.get_legend().get_texts()}
             assert names == {"ISM", "Taylor ISM", "TISM", "Random"}
