@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 WALL, CPU = 0, 1
+SLOW_IMPORTS = ("torch", "captum.attr", "tangermeme.ersatz", "tangermeme.saturation_mutagenesis")
 
 
 def clocked(function, *arguments):
@@ -39,7 +41,8 @@ def ratio(times, other, own, at_least=None):
 def peak_gib(threads, function, *arguments):
     """Peak resident memory of a call in a process of its own, what the process has imported included."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["captum.attr", "tangermeme.saturation_mutagenesis", "cisflow.attribution.methods"])
+    # Processes are forked from one that has imported what takes seconds, and no more than the script has.
+    context.set_forkserver_preload([name for name in SLOW_IMPORTS if name in sys.modules])
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_peak, threads, function, *arguments).result()
 
