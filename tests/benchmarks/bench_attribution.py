@@ -1,28 +1,29 @@
 """Exact ISM side by side with forward passes of every mutant and with tangermeme, and Taylor ISM of trained networks.
 
     python tests/benchmarks/bench_attribution.py [--repeats 3] [--threads 2] [--cases beluga1 beluga4 basset taylor]
-                                                 [--trained results/ctcf]
+                                                 [--trained results/ctcf ...] [--tiny]
 
 Random weights at true size. The ways of a case take turns, so that other work on the machine meets all of them; ratios
-are of CPU time within a round, with their range over the rounds. Brute force runs some of the mutants, and its time is
+are of wall and of CPU time within a round, with their range over the rounds. tangermeme runs with two sizes of batch,
+and the faster one counts. Brute force runs some of the mutants, and their time, without that of the reference, is
 scaled to all of them. Peak memory is that of a process of its own for each way, weights and result included; 0 repeats
 measure memory alone. All set-up is timed: planning, caching, checking.
 
-The last case compares Taylor ISM with exact ISM on networks that `cisflow train` wrote: `--trained` is the results
-folder of a dataset. Its times are given as shares of the planned and of the plain way to exact ISM.
+The last case compares Taylor ISM with exact ISM on networks that `cisflow train` wrote: `--trained` are the results
+folders of datasets, all below results/ that have trained networks unless told otherwise. Its times are given as shares
+of both ways to exact ISM: planned, what a mutant changes alone, and plain, every mutant through the whole network.
+`--tiny` puts a small network in the place of each that is not trained, to see whether the script runs.
 """
 
 import argparse
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow" / "lib")]
 
 import numpy as np  # noqa: E402
+import side_by_side  # noqa: E402
 import torch  # noqa: E402
 from tangermeme.saturation_mutagenesis import saturation_mutagenesis  # noqa: E402
 
@@ -30,13 +31,26 @@ from cisflow import models  # noqa: E402
 from cisflow.attribution import exact, plan  # noqa: E402
 from cisflow.attribution.taylor import taylor_ism  # noqa: E402
 
-# (architecture, settings, length, sequences, mutants that brute force runs)
+# (architecture, settings, length, sequences, mutants of the first that brute force runs)
 CASES = {
     "beluga1": ("Beluga", {}, 2000, 1, 192),
     "beluga4": ("Beluga", {}, 2000, 4, 192),
     "basset": ("BassetLike", {"n_outputs": 1}, 600, 200, 7200),
 }
-WAYS = ("exact", "tangermeme", "brute force")
+TINY = ("BassetLike", {"n_outputs": 2, "length": 200}, 200, 2, 64)
+EXACT, BRUTE_FORCE = "exact", "brute force"
+# By the sequences of a batch.
+TANGERMEME = {"tangermeme 32": 32, "tangermeme 64": 64}
+WAYS = (EXACT, *TANGERMEME, BRUTE_FORCE)
+# How many times faster exact ISM is asked to be.
+AT_LEAST = {
+    "beluga1": {BRUTE_FORCE: 15, "tangermeme": 1.8},
+    "beluga4": {BRUTE_FORCE: 15, "tangermeme": 1.8},
+    "basset": {"tangermeme": 1.0},
+}
+# What Taylor ISM from an inner layer is asked for: correlation above TISM's, and share of exact ISM's time.
+TAYLOR_ASKED = "asked of an inner layer: at least +0.1, at no more than 0.1 of the time of exact ISM"
+WEIGHTS = "models/*/*/seed*/model.safetensors"
 EXPLAINED, EXPLAINED_TARGETS, PLAIN_MUTANTS = 48, 4, 512
 
 
@@ -45,69 +59,80 @@ def arguments():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cases", nargs="+", default=[*CASES, "taylor"], choices=[*CASES, "taylor"])
-    parser.add_argument("--trained", type=Path, default=ROOT / "results" / "ctcf", help="results folder of a dataset")
-    parser.add_argument("--peak", choices=WAYS, help="run one way of the one case, and print the peak memory in GiB")
+    parser.add_argument("--trained", type=Path, nargs="+", default=trained(), help="results folders of datasets")
+    parser.add_argument("--tiny", action="store_true", help="small networks, to see whether the script runs")
     return parser.parse_args()
 
 
+def trained():
+    """Results folders with trained networks."""
+    return sorted({path.parents[4] for path in ROOT.glob(f"results/*/{WEIGHTS}")})
+
+
 def network(case):
-    architecture, settings, length, n, _ = CASES[case]
+    architecture, settings, length, n, _ = case
     torch.manual_seed(0)
     codes = np.random.default_rng(0).integers(0, 4, (n, length)).astype(np.uint8)
     return models.build(architecture, **settings).eval(), codes
 
 
 def run(way, case, model, codes):
-    """One way of a case -> (share of all mutants that it ran, effects of the first sequence or None)."""
-    if way == "exact":
-        return 1.0, exact.exact_ism(model, codes).effects[0]
+    """One way of a case -> effects of the first sequence, or None where some of the mutants are run for their time."""
+    if way == EXACT:
+        return exact.exact_ism(model, codes).effects[0]
     x = models.one_hot(codes, "cpu")
-    if way == "tangermeme":
-        before, after = saturation_mutagenesis(model, x, raw_outputs=True, fast=True, device="cpu")
-        effects = after[0] - before[0]
-        return 1.0, effects.permute(2, 0, 1).numpy()
-    n_mutants = CASES[case][4]
+    if way in TANGERMEME:
+        before, after = saturation_mutagenesis(
+            model, x, raw_outputs=True, fast=True, device="cpu", batch_size=TANGERMEME[way]
+        )
+        return (after[0] - before[0]).permute(2, 0, 1).numpy()
     with torch.inference_mode():
-        model(x[:1])
-        position = torch.arange(n_mutants) % codes.shape[1]
-        for begin in range(0, n_mutants, 64):
-            where = position[begin : begin + 64]
+        position = torch.arange(case[4]) % codes.shape[1]
+        for where in position.split(64):
             model(exact._mutants(x[0], where, torch.from_numpy((codes[0][where.numpy()] + 1) % 4).long()))
-    return n_mutants / (3 * codes.size), None
+    return None
 
 
-def compare(case, repeats, threads):
+@torch.inference_mode()
+def references(model, codes):
+    for begin in range(0, len(codes), 64):
+        model(models.one_hot(codes[begin : begin + 64], "cpu"))
+
+
+def run_alone(way, case):
+    run(way, case, *network(case))
+
+
+def compare(name, case, repeats, threads):
     model, codes = network(case)
-    print(f"\n{case}: {len(codes)} x {codes.shape[1]} bp, {model.n_outputs} targets, {threads} threads")
-    cpu, wall, effects = {way: [] for way in WAYS}, {way: [] for way in WAYS}, {}
+    print(f"\n{name}: {len(codes)} x {codes.shape[1]} bp, {model.n_outputs} targets, {threads} threads")
+    # What a first forward pass sets up is no part of any way.
+    references(model, codes[:1])
+    times, effects = {way: [] for way in WAYS}, {}
     for _ in range(repeats):
         for way in WAYS:
-            started = time.process_time(), time.perf_counter()
-            share, found = run(way, case, model, codes)
-            cpu[way].append((time.process_time() - started[0]) / share)
-            wall[way].append((time.perf_counter() - started[1]) / share)
-            effects[way] = found
-    print(f"{'way':>12} {'CPU s':>8} {'range':>15} {'wall s':>8} {'times exact':>12} {'range':>13} {'peak GiB':>9}")
-    for way in WAYS:
-        command = [sys.executable, __file__, "--cases", case, "--peak", way, "--threads", str(threads)]
-        peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
-        if not repeats:
-            print(f"{way:>12} {'':>60} {peak:>9}")
-            continue
-        ratios = [other / own for other, own in zip(cpu[way], cpu["exact"], strict=True)]
-        times = f"{statistics.median(cpu[way]):8.1f} {min(cpu[way]):6.1f} - {max(cpu[way]):6.1f}"
-        ratio = f"{statistics.median(ratios):12.2f} {min(ratios):5.1f} - {max(ratios):5.1f}"
-        print(f"{way:>12} {times} {statistics.median(wall[way]):8.1f} {ratio} {peak:>9}", flush=True)
-    if repeats:
-        difference = np.abs(effects["exact"] - effects["tangermeme"]).max()
+            spent, effects[way] = side_by_side.clocked(run, way, case, model, codes)
+            if way == BRUTE_FORCE:
+                reference, _ = side_by_side.clocked(references, model, codes)
+                spent = reference + spent * 3 * codes.size / case[4]
+            times[way].append(spent)
+    peaks = {way: side_by_side.peak_gib(threads, run_alone, way, case) for way in WAYS}
+    if not repeats:
+        print("\n".join(f"  {way:<13} {peak:.2f} GiB at the peak" for way, peak in peaks.items()))
+        return
+    counts = min(TANGERMEME, key=lambda way: np.median(times[way], axis=0)[side_by_side.WALL])
+    for way, asked in ((counts, AT_LEAST[name]["tangermeme"]), (BRUTE_FORCE, AT_LEAST[name].get(BRUTE_FORCE))):
+        print(f"  {side_by_side.ratio(times, way, EXACT, asked)}")
+    asked = "; no more than it asked" if BRUTE_FORCE in AT_LEAST[name] else ""
+    print(f"  peak memory: {EXACT} {peaks[EXACT]:.2f} GiB, {counts} {peaks[counts]:.2f} GiB{asked}")
+    for way, values in times.items():
+        wall, cpu = np.transpose(values)
         print(
-            f"largest difference between the two exact ways: {difference / np.ptp(effects['exact']):.1e} of the range"
+            f"  {way:<13} {side_by_side.spread(wall)} s, CPU {side_by_side.spread(cpu)} s, "
+            f"{peaks[way]:.2f} GiB at the peak"
         )
-
-
-def peak_gib():
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**20
+    difference = np.abs(effects[EXACT] - effects[counts]).max() / np.ptp(effects[EXACT])
+    print(f"  largest difference between the two exact ways: {difference:.1e} of the range", flush=True)
 
 
 def agreement(found, expected):
@@ -120,43 +145,56 @@ def agreement(found, expected):
 def taylor(folder, repeats):
     """Every layer of every trained network of a dataset that the planner can take apart."""
     sequences = folder / "sequences.npy"
-    weights = sorted(folder.glob("models/*/*/seed*/model.safetensors"))
+    weights = sorted(folder.glob(WEIGHTS))
     if not sequences.exists() or not weights:
-        print(f"\ntaylor: no trained networks in {folder}; `make demo` makes them")
+        print(f"\ntaylor: no trained networks in {folder}")
         return
     codes = np.load(sequences)
     rows = np.random.default_rng(0).choice(len(codes), min(EXPLAINED, len(codes)), replace=False)
     codes = codes[np.sort(rows)]
     for path in weights:
         model, _ = models.load(path)
+        if models.reads_tokens(model):
+            print(f"\ntaylor: {path.relative_to(folder)}: it reads tokens")
+            continue
         try:
             layers = plan.layers(model, codes.shape[1])
         except plan.Unplannable as error:
             print(f"\ntaylor: {path.relative_to(folder)}: {error}")
             continue
-        case = f"{path.relative_to(folder)}, {len(codes)} x {codes.shape[1]} bp"
-        print(f"\ntaylor: {case}, against exact ISM; shares of time")
-        print(f"{'layer':>8} {'mean r':>7} {'sd':>6} {'above TISM':>11} {'CPU s':>7} {'of exact':>9} {'of plain':>9}")
-        targets = np.arange(min(model.n_outputs, EXPLAINED_TARGETS))
-        plain_seconds = timed(lambda model=model: plain(model, codes), repeats)[0] * 3 * codes.size / PLAIN_MUTANTS
-        exact_seconds, expected = timed(
-            lambda model=model, t=targets: exact.exact_ism(model, codes, t).effects, repeats
-        )
-        first = None
+        taylor_of(f"{folder.name}/{path.relative_to(folder)}", model, codes, layers, repeats)
+
+
+def taylor_of(name, model, codes, layers, repeats):
+    targets = np.arange(min(model.n_outputs, EXPLAINED_TARGETS))
+    times, found = {way: [] for way in ("plain", *layers)}, {}
+    for _ in range(max(1, repeats)):
+        spent, _ = side_by_side.clocked(plain, model, codes)
+        times["plain"].append(spent * 3 * codes.size / PLAIN_MUTANTS)
         for layer in layers:
             if layer == "output":
-                seconds, found = exact_seconds, expected
+                spent, result = side_by_side.clocked(exact.exact_ism, model, codes, targets)
+                found[layer] = result.effects
             else:
-                seconds, found = timed(
-                    lambda layer=layer, model=model, t=targets: taylor_ism(model, codes, t, layer), repeats
-                )
-            r = agreement(found, expected)
-            first = r.mean() if first is None else first
-            print(
-                f"{layer:>8} {r.mean():7.3f} {r.std():6.3f} {r.mean() - first:11.3f} {seconds:7.2f} "
-                f"{seconds / exact_seconds:9.3f} {seconds / plain_seconds:9.4f}",
-                flush=True,
-            )
+                spent, found[layer] = side_by_side.clocked(taylor_ism, model, codes, targets, layer)
+            times[layer].append(spent)
+    print(f"\ntaylor: {name}, {len(codes)} x {codes.shape[1]} bp, against exact ISM (layer output); {TAYLOR_ASKED}")
+    print(f"{'':>39} {'share of planned exact ISM':>30} {'share of plain exact ISM':>30}")
+    print(
+        f"{'layer':>8} {'mean r':>7} {'above TISM':>10} {'wall s':>11}"
+        + f" {'wall time':>22} {'CPU':>7} {'wall time':>22} {'CPU':>7}"
+    )
+    first = None
+    for layer in layers:
+        r = agreement(found[layer], found["output"]).mean()
+        first = r if first is None else first
+        own = np.array(times[layer])
+        cells = []
+        for whole in ("output", "plain"):
+            wall, cpu = (own / np.array(times[whole])).T
+            cells.append(f"{side_by_side.spread(wall, 4):>22} {np.median(cpu):7.4f}")
+        seconds = np.median(own[:, side_by_side.WALL])
+        print(f"{layer:>8} {r:7.3f} {r - first:+10.3f} {seconds:11.2f} {' '.join(cells)}", flush=True)
 
 
 @torch.inference_mode()
@@ -166,27 +204,17 @@ def plain(model, codes):
         model(x)
 
 
-def timed(function, repeats):
-    seconds, result = [], None
-    for _ in range(max(1, repeats)):
-        started = time.process_time()
-        result = function()
-        seconds.append(time.process_time() - started)
-    return statistics.median(seconds), result
-
-
 def main():
     args = arguments()
     torch.set_num_threads(args.threads)
-    if args.peak:
-        run(args.peak, args.cases[0], *network(args.cases[0]))
-        print(f"{peak_gib():.2f}")
-        return
-    for case in args.cases:
-        if case == "taylor":
-            taylor(args.trained, args.repeats)
-        else:
-            compare(case, args.repeats, args.threads)
+    for name in args.cases:
+        if name != "taylor":
+            compare(name, TINY if args.tiny else CASES[name], args.repeats, args.threads)
+            continue
+        if not args.trained:
+            print("\ntaylor: no trained networks below results; `make demo` makes them")
+        for folder in args.trained:
+            taylor(folder, args.repeats)
 
 
 if __name__ == "__main__":

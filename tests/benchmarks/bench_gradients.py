@@ -1,26 +1,26 @@
 """Gradients side by side: TISM against one backward pass per target and sequence, and IG against captum.
 
-    python tests/benchmarks/bench_gradients.py [--repeats 5] [--threads 2]
+    python tests/benchmarks/bench_gradients.py [--repeats 5] [--threads 2] [--only IG] [--tiny]
 
-Random weights at true size. The two ways of a row take turns, so that other work on the machine meets both; the
-ratios are of CPU time, with their spread over the repeats. Peak memory is that of a process of its own for each way,
-weights included. `make bench` adds the package to the path.
+Random weights at true size. The two ways of a row take turns, so that other work on the machine meets both; ratios are
+of wall and of CPU time within a round, with their range over the rounds. Peak memory is that of a process of its own
+for each way, weights included. `--tiny` puts a small network in the place of each, to see whether the script runs.
 """
 
 import argparse
-import re
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from captum.attr import IntegratedGradients
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "workflow" / "lib")]
 
-from cisflow import models
-from cisflow.attribution import methods, scores
+import numpy as np  # noqa: E402
+import side_by_side  # noqa: E402
+import torch  # noqa: E402
+from captum.attr import IntegratedGradients  # noqa: E402
+
+from cisflow import models  # noqa: E402
+from cisflow.attribution import methods, scores  # noqa: E402
 
 STEPS = 20
 # The way of the original takes half an hour of CPU time for all targets of four sequences, so that both ways are
@@ -53,6 +53,12 @@ def fsei():
     return model, np.random.default_rng(0).integers(0, 4, (4, 600)).astype(np.uint8)
 
 
+def tiny():
+    torch.manual_seed(0)
+    model = models.build("BassetLike", length=200, n_outputs=FAST).eval()
+    return model, np.random.default_rng(0).integers(0, 4, (4, 200)).astype(np.uint8)
+
+
 def original(model, codes, targets):
     gradient = one_backward_each(model, models.one_hot(codes, "cpu"), targets)
     return scores.transform(gradient, codes, "tism")
@@ -66,13 +72,8 @@ def ours(model, codes, targets):
 def captum_way(model, codes, _):
     x = models.one_hot(codes, "cpu")
     with methods.frozen(model):
-        found, _ = IntegratedGradients(model).attribute(
-            x,
-            torch.full_like(x, 0.25),
-            target=0,
-            n_steps=STEPS,
-            internal_batch_size=STEPS,
-            return_convergence_delta=True,
+        found = IntegratedGradients(model).attribute(
+            x, torch.full_like(x, 0.25), target=0, n_steps=STEPS, internal_batch_size=STEPS
         )
     return found.numpy()[:, None]
 
@@ -82,6 +83,14 @@ def our_path(model, codes, _):
         model, codes, [0], "integrated_gradients", strands="forward", steps=STEPS, batch_size=STEPS
     )
     return scores.transform(found, codes, "global")
+
+
+@torch.inference_mode()
+def convergence_delta(model, codes, contributions):
+    """Largest |sum of a sequence's contributions - (output - output at the baseline)|."""
+    x = models.one_hot(codes, "cpu")
+    difference = (model(x) - model(torch.full_like(x[:1], 0.25)))[:, 0].numpy()
+    return np.abs(contributions[:, 0].sum(axis=(1, 2), dtype=np.float64) - difference).max()
 
 
 # Row of the table: network, {way: (function, sequences, targets)}, the slower one first.
@@ -97,56 +106,46 @@ AT_LEAST = dict(zip(ROWS, (2.4, 4.5, 1.1), strict=True))
 
 
 def run(model, codes, function, n, n_targets):
-    """CPU seconds, and the scores."""
-    started = time.process_time()
-    result = function(model, codes[:n], list(range(n_targets)))
-    return time.process_time() - started, result
+    return function(model, codes[:n], list(range(n_targets)))
 
 
-def forward_seconds(model, codes):
-    started = time.process_time()
-    model(models.one_hot(codes[:1], "cpu"))
-    return time.process_time() - started
+def run_alone(build, *way):
+    run(*build(), *way)
 
 
-def peak_gib(row, way):
-    """Peak resident memory of one run in a process of its own."""
-    command = [sys.executable, __file__, "--peak", row, way, "--threads", str(torch.get_num_threads())]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 2**20
-
-
-def compare(row, repeats):
+def compare(row, repeats, small):
     build, ways = ROWS[row]
+    build = tiny if small else build
     model, codes = build()
-    seconds = {way: [] for way in ways}
+    times = {way: [] for way in ways}
     for repeat in range(repeats + 1):
         found = {}
         for way, (function, n, n_targets) in ways.items():
-            spent, found[way] = run(model, codes, function, n, n_targets)
+            spent, found[way] = side_by_side.clocked(run, model, codes, function, n, n_targets)
             if n_targets > 1:
-                forward = forward_seconds(model, codes)
-                spent = forward + max(0.0, spent - forward) * N_TARGETS / n_targets
+                forward, _ = side_by_side.clocked(model, models.one_hot(codes[:1], "cpu"))
+                spent = forward + (spent - forward).clip(min=0) * N_TARGETS / n_targets
             # The first run of each warms up.
             if repeat:
-                seconds[way].append(spent)
-    (slow, slow_seconds), (fast, fast_seconds) = seconds.items()
+                times[way].append(spent)
+    slow, fast = ways
     common = min(found[slow].shape[1], found[fast].shape[1])
     scale = np.abs(found[fast]).max()
     difference = np.abs(found[slow][:, :common] - found[fast][:, :common]).max() / scale
-    ratios = sorted(a / b for a, b in zip(slow_seconds, fast_seconds, strict=True))
-    memory = {way: peak_gib(row, way) for way in ways}
     print(row)
-    for way, values in seconds.items():
-        scaled = f", from {ways[way][2]} targets" if ways[way][2] > 1 else ""
+    print(f"  {side_by_side.ratio(times, slow, fast, AT_LEAST[row])}")
+    for way, values in times.items():
+        wall, cpu = np.transpose(values)
+        scaled = f" (scaled from {ways[way][2]} targets)" if ways[way][2] > 1 else ""
+        peak = side_by_side.peak_gib(torch.get_num_threads(), run_alone, build, *ways[way])
         print(
-            f"  {way:<9} {statistics.median(values):8.2f} CPU s ({min(values):.2f} to {max(values):.2f}{scaled}), "
-            f"{memory[way]:.2f} GiB at the peak"
+            f"  {way:<9} {side_by_side.spread(wall)} s, CPU {side_by_side.spread(cpu)} s{scaled}, "
+            f"{peak:.2f} GiB at the peak"
         )
-    print(
-        f"  {statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f}); "
-        f"at least {AT_LEAST[row]} asked; largest difference {difference:.1e} of the largest score",
-        flush=True,
-    )
+    if ways[fast][0] is our_path:
+        deltas = (f"{way} {convergence_delta(model, codes, found[way]):.1e}" for way in ways)
+        print(f"  largest convergence delta: {', '.join(deltas)}")
+    print(f"  largest difference between the two: {difference:.1e} of the largest score", flush=True)
 
 
 def main():
@@ -154,18 +153,12 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", help="rows whose name holds this")
-    parser.add_argument("--peak", nargs=2, metavar=("ROW", "WAY"), help="print the peak memory of one run, in kB")
+    parser.add_argument("--tiny", action="store_true", help="small networks, to see whether the script runs")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.peak:
-        build, ways = ROWS[options.peak[0]]
-        run(*build(), *ways[options.peak[1]])
-        # Not ru_maxrss, which a process takes over from the one that started it.
-        print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
-        return
     for row in ROWS:
         if options.only is None or options.only in row:
-            compare(row, options.repeats)
+            compare(row, options.repeats, options.tiny)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """The comparison of attribution methods against closed forms, NumPy, scikit-learn, and truths that are known."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +17,7 @@ from torch import nn
 from cisflow import __main__ as cli
 from cisflow import dna, files, models
 from cisflow.attribution import comparison, methods, perturbation, targets, timing
+from cisflow.errors import InputError
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
 from tables import check_table
 
@@ -104,18 +109,53 @@ def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
     assert values.mean()[comparison.RANDOM] == pytest.approx(expected, abs=0.03)
 
 
-def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
+def test_at_fixed_gc_a_score_of_gc_recovers_no_more_than_chance():
+    rng = np.random.default_rng(3)
+    codes = rng.choice(4, size=(30, LENGTH), p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8)
+    # Six of the eight planted bases are G or C.
+    codes[:, 10:16], codes[:, 16:18], codes[:, 0] = 1, 0, dna.UNKNOWN
+    truth = pd.DataFrame({"id": [f"w{row}" for row in range(30)], "target": "x", "start": 10, "end": 18})
+    parts = {
+        "gc": part(codes, np.float32(dna.one_hot(codes) * np.isin(codes, (1, 2))[:, None])),
+        "noise": part(codes, rng.normal(size=(30, 4, LENGTH)).astype(np.float32)),
+    }
+    found = comparison.planted(parts, truth, 0).set_index(["method", "id"])
+    labels = np.isin(np.arange(LENGTH), np.arange(10, 18))
+    for row in range(30):
+        strong, weak = np.isin(codes[row], (1, 2)), np.isin(codes[row], (0, 3))
+        chance = 0.75 * labels[strong].mean() + 0.25 * labels[weak].mean()
+        gc = found.loc["gc", f"w{row}"]
+        assert gc["average_precision_fixed_gc"] == pytest.approx(chance)
+        assert gc["base_rate_fixed_gc"] == pytest.approx(chance)
+        assert gc["average_precision"] > chance
+        size = np.abs(comparison.at_present(parts["noise"].multipliers, codes)[row])
+        expected = [average_precision_score(labels[group], size[group]) for group in (strong, weak)]
+        noise = found.loc["noise", f"w{row}"]
+        assert noise["average_precision_fixed_gc"] == pytest.approx(np.average(expected, weights=[6, 2]))
+        assert noise["average_precision"] == pytest.approx(average_precision_score(labels, size))
+
+
+def linear_curves(codes):
+    """A linear model's gain from each base of the sequences over a replaced one, its curves, and its output of none."""
     torch.manual_seed(0)
     model = Linear().eval()
     wanted = targets.Targets([0], 1, np.zeros((30, 1)))
     found = methods.multipliers(model, codes, wanted, "tism")[:, 0]
     frame = perturbation.curves(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
     weight = ((model.weight + model.weight.flip(0, 1)) / 2).detach().numpy()
-    for row in (0, 11):
-        gain = (dna.one_hot(codes[row]) * weight).sum(axis=0) - weight.mean(axis=0)
-        order = np.argsort(-np.abs(gain))
-        base = weight.mean(axis=0).sum()
-        of_row = frame[(frame["id"] == f"w{row}") & (frame["method"] == "tism")]
+    gains = (dna.one_hot(codes) * weight).sum(axis=1) - weight.mean(axis=0)
+    return gains, frame[frame["method"] == "tism"], weight.mean(axis=0).sum()
+
+
+def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
+    gains, frame, base = linear_curves(codes)
+    totals = gains.sum(axis=1)
+    assert totals.min() < -1 and totals.max() > 1
+    for row in (totals.argmin(), totals.argmax(), 11):
+        gain = gains[row]
+        # Those that speak for a high output come first where it is high, those for a low one where it is low.
+        order = np.argsort(-np.sign(gain.sum()) * gain)
+        of_row = frame[frame["id"] == f"w{row}"]
         for share in perturbation.SHARES:
             first = order[: round(share * LENGTH)]
             outputs = of_row[of_row["share"] == share].set_index("curve")["output"]
@@ -133,6 +173,26 @@ def test_areas_are_shares_of_the_whole():
     assert found["area"].tolist() == pytest.approx([0.5, 0.5])
 
 
+def test_areas_of_negatives_do_not_cancel_those_of_positives(codes):
+    gains, frame, _ = linear_curves(codes)
+    found = comparison.areas(frame.assign(seed=1)).set_index(["id", "curve"])["area"]
+    totals = gains.sum(axis=1)
+    scale = np.abs(totals).mean()
+    assert np.abs(totals.mean()) < scale / 2
+    taken = np.round(np.array(perturbation.SHARES) * LENGTH).astype(int)
+    for row in range(30):
+        support = np.sort(np.sign(totals[row]) * gains[row])[::-1]
+        given_back = np.append(0, support.cumsum())[taken]
+        area = np.trapezoid(given_back, perturbation.SHARES) / scale
+        assert found[f"w{row}", "insertion"] == pytest.approx(area, abs=1e-4)
+        assert found[f"w{row}", "deletion"] == pytest.approx(np.abs(totals[row]) / scale - area, abs=1e-4)
+
+
+def test_a_network_that_answers_nothing_has_no_area():
+    rows = [(1, "a", "x", "m", curve, share, 2.0) for curve in ("deletion", "insertion") for share in (0, 0.5, 1)]
+    assert comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))["area"].isna().all()
+
+
 def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
     ids = [f"w{row}" for row in range(30)]
     runs = {
@@ -145,6 +205,19 @@ def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
     assert sizes.to_dict() == {(1, 2): 20, (1, 3): 30, (2, 3): 20}
     np.testing.assert_allclose(found.loc[(found["seed"] == 1) & (found["other_seed"] == 2), "pearson"], 1, atol=1e-6)
     assert found.loc[found["other_seed"] == 3, "pearson"].abs().mean() < 0.2
+
+
+def test_seeds_that_share_no_row_are_not_compared(codes, noise):
+    names = [[f"{letter}{row}" for row in range(30)] for letter in "abb"]
+    runs = {
+        seed: {"ism": part(codes, values, ids=ids)}
+        for seed, (values, ids) in enumerate(zip((*noise, noise[1]), names, strict=True))
+    }
+    found = comparison.between_seeds(runs)
+    assert set(zip(found["seed"], found["other_seed"], strict=True)) == {(1, 2)}
+    assert len(found) == 60
+    none = comparison.between_seeds({seed: runs[seed] for seed in (0, 1)})
+    assert list(none) == list(comparison.SEEDS) and not len(none)
 
 
 def test_the_summary_has_bootstrap_and_student_intervals():
@@ -160,6 +233,16 @@ def test_the_summary_has_bootstrap_and_student_intervals():
     assert found.loc["all", ["value", "lower", "upper", "n"]].tolist() == pytest.approx(expected)
     alone = comparison.summary({"cost": frame[frame["seed"] == 1]}).set_index("seed")
     assert np.isnan(alone.loc["all", "lower"])
+
+
+def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
+    values = np.random.default_rng(6).normal(2, 1, 150)
+    frame = pd.DataFrame({"seed": 1, "method": "m", "id": [f"w{row}" for row in range(150)], "value": values})
+    # Every sequence for four targets that agree: no more is known of the mean than with one target.
+    found = comparison.summary({"measure": pd.concat([frame] * 4)}).set_index("seed").loc["1"]
+    low, high = stats.t.interval(0.95, 149, values.mean(), stats.sem(values))
+    assert [found["lower"], found["upper"]] == pytest.approx([low, high], abs=0.04)
+    assert found["n"] == 600
 
 
 def test_one_size_varies_at_a_time():
@@ -191,6 +274,70 @@ def test_methods_are_timed_at_every_size(tmp_path):
         figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     assert labels == {"Plain", "TISM", "3 \u00b7 length \u00b7 TISM"}
+
+
+REPEATED = """
+import numpy as np
+from cisflow.attribution import methods, timing
+from cisflow.attribution.targets import Targets
+
+def attribute(model, codes, *_, **__):
+    kept.clear()
+    kept.extend(np.ones(2**20) for _ in range(next(blocks) * len(codes)))
+    kept.clear()
+    yield
+
+kept, blocks = [], iter([1, 5, 8, 3])
+# 80 MiB in blocks that the allocator keeps when they are freed.
+freed = [np.ones(2**20) for _ in range(10)]
+del freed
+methods.attribute = attribute
+for _, peak in timing.costs(None, np.zeros((2, 9), dtype=np.uint8), Targets(None, 1), {"method": "x"}, "cpu", 3):
+    print(peak)
+"""
+
+
+@pytest.mark.skipif(not timing.PEAK_RESET.exists(), reason="the system cannot count a peak anew")
+def test_every_repeat_has_a_peak_that_no_freed_memory_lowers():
+    # As in the jobs of the pipeline: no block is a mapping of its own, none is given back before there is much.
+    kept = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+    found = subprocess.run([sys.executable, "-c", REPEATED], env=os.environ | kept, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    # Two sequences; the last repeat needs less than the one before, whose memory is still held.
+    assert [float(line) for line in found.stdout.split()] == pytest.approx([80, 128, 128], abs=6)
+
+
+def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "PEAK_RESET", tmp_path / "absent")
+    model = timing.build({"architecture": "BassetLike", "settings": {}}, 60, 2).eval()
+    found = timing.costs(model, np.zeros((1, 60), np.uint8), targets.Targets(None, 2), {"method": "tism"}, "cpu", 2)
+    assert len(found) == 2
+    assert all(seconds > 0 and np.isnan(peak) for seconds, peak in found)
+    rows = [
+        ("tism", varied, *size, repeat, seconds, peak)
+        for varied, *size in timing.grid([60, 120], [1], [2])
+        for repeat, (seconds, peak) in enumerate(found, start=1)
+    ]
+    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    check_table(tmp_path / "timing.tsv", "timing")
+    with style.applied():
+        figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
+        figure.canvas.draw()
+    assert "No memory to show" in figure.axes[3].texts[0].get_text()
+
+
+class Deadly(str):
+    """The name of a method, at which the process that is sent it dies."""
+
+    def __reduce__(self):
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+def test_a_measurement_that_is_killed_is_an_error_that_names_it():
+    model = {"architecture": "BassetLike", "settings": {}}
+    with pytest.raises(InputError, match="method deadly, .*killed at length 60, 2 sequences and 3 targets") as error:
+        timing.measure(model, {"method": Deadly("deadly"), "plan": False}, 60, 2, 3, "cpu", 1, 1)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +381,7 @@ def compared(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
 def test_the_tables_have_their_schema_and_rows(compared, name):
-    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 63}
+    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 75}
     assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
 
 
@@ -260,6 +407,16 @@ def test_the_figures_of_a_comparison_show_every_method(compared):
         names = {text.get_text().split(":")[0] for text in figure.subfigs[0].axes[0].get_legend().get_texts()}
         assert names == {"ISM", "Taylor ISM", "TISM"}
         figure = attribution_recovery.draw(inputs, {})
+        # Four methods with the random one: a mark for each of two seeds, and one over them, with its interval.
+        marks = [line.get_marker() for line in figure.axes[0].lines]
+        assert (marks.count("o"), marks.count("D")) == (8, 4)
+        table = files.read_table(inputs["perturbation"], text=("id", "target"))
+        table = table[(table["method"] == "tism") & (table["curve"] == "deletion")]
+        wide = table.pivot(index=["seed", "id", "target"], columns="share", values="output")
+        drawn = [line.get_ydata() for line in figure.axes[2].lines]
+        for values in drawn:
+            assert values[0] == pytest.approx((wide[0] - wide[1]).abs().mean())
+            assert values[-1] == 0
         for axes in figure.axes[2:]:
             names = {text.get_text().split(":")[0] for text in axes.get_legend().get_texts()}
             assert names == {"ISM", "Taylor ISM", "TISM", "Random"}

@@ -9,12 +9,17 @@ from scipy import stats
 from cisflow.attribution import scores
 
 AGREEMENT = ("seed", "id", "target", "method", "scores", "pearson")
-PLANTED = ("seed", "id", "target", "method", "n_planted", "base_rate", "average_precision")
+PLANTED = (
+    *("seed", "id", "target", "method", "n_planted", "base_rate", "average_precision"),
+    *("base_rate_fixed_gc", "average_precision_fixed_gc"),
+)
 SEEDS = ("seed", "other_seed", "id", "target", "method", "scores", "pearson")
 SUMMARY = ("measure", "method", "seed", "value", "lower", "upper", "n")
 # A control that ranks positions at random, where the truth or the network is the judge.
 RANDOM = "random"
 RESAMPLES = 1000
+# By code: A and T, C and G, unknown.
+BASE_CLASSES = np.array([0, 1, 1, 0, 2])
 
 
 def views(multipliers, codes):
@@ -54,6 +59,23 @@ def average_precision(labels, values):
     return float((np.diff(hits, prepend=0) * hits / (ends + 1)).sum() / hits[-1])
 
 
+def at_fixed_gc(measure, labels, codes, *values):
+    """Mean of a measure over A/T positions and G/C positions apart, weighted by the true labels of each.
+
+    A method that scores G/C above A/T, or the reverse, gains nothing by it where motifs are rich in one of them.
+    Positions of unknown bases are a class of their own; a class without a true label has no weight.
+
+    Parameters
+    ----------
+    measure : function of the labels of a class and of its `values`. labels : (p,) bool, at least one of them true.
+    codes, values : (p,), codes uint8.
+    """
+    classes = BASE_CLASSES[codes]
+    used, weights = np.unique(classes[labels], return_counts=True)
+    found = [measure(*(each[classes == number] for each in (labels, *values))) for number in used]
+    return float(np.average(found, weights=weights))
+
+
 def agreement(parts, reference):
     """Frame of the correlation of every method with the reference, row by row.
 
@@ -75,8 +97,10 @@ def agreement(parts, reference):
 def planted(parts, truth, seed):
     """Frame of the recovery of the instances planted for each row's target, by the |score| at the base present.
 
-    Positions of an instance are the positives, all others of the same sequence the background: GC content, and
-    whatever else differs between sequences, is the same for both. A row without an instance is left out.
+    Positions of an instance are the positives, all others of the same sequence the background, so that whatever
+    differs between sequences is the same for both. Motifs may be richer in G and C than what lies around them: the
+    columns with `fixed_gc` compare positions with others of the same class of bases alone, see `at_fixed_gc`. A row
+    without an instance is left out.
 
     Parameters
     ----------
@@ -93,35 +117,63 @@ def planted(parts, truth, seed):
         labels = np.zeros(some.codes.shape[1], dtype=bool)
         for start, end in zip(*spans.loc[key], strict=True):
             labels[start:end] = True
+        codes = some.codes[row]
+        rate, fixed_rate = labels.mean(), at_fixed_gc(np.mean, labels, codes)
         for method, size in sizes.items():
             value = average_precision(labels, size[row])
-            records.append((*key, method, len(spans.loc[key, "start"]), labels.mean(), value))
+            fixed = at_fixed_gc(average_precision, labels, codes, size[row])
+            records.append((*key, method, len(spans.loc[key, "start"]), rate, value, fixed_rate, fixed))
     return pd.DataFrame(records, columns=PLANTED[1:])
 
 
-def areas(frame):
-    """Area under each row's curve over the share of positions, as a share of that of a step.
+def oriented(frame):
+    """Curves of `perturbation.curves`, so that those of a high and of a low output have a mean that means something.
 
-    The output is scaled so that the sequence as it stands is 1 and the replaced one 0, by the mean difference over the
-    rows of a seed: single differences may be near 0.
+    The output of the replaced sequence is subtracted, and what is left multiplied by its sign at the whole sequence.
+
+    Parameters
+    ----------
+    frame : with seed and the columns of a table of curves.
 
     Returns
     -------
-    frame with seed, id, target, method, curve and area.
+    frame with a row for each seed, id, target, method and curve (its index) and a column for each share, ascending: 0
+    at the replaced sequence, |whole - replaced| at the whole one, in the units of the output.
     """
-    keys = ["seed", "id", "target", "method", "curve"]
-    wide = frame.pivot(index=keys, columns="share", values="output")
-    shares, values = wide.columns.to_numpy(dtype=float), wide.to_numpy()
+    wide = frame.pivot(index=["seed", "id", "target", "method", "curve"], columns="share", values="output")
+    values = wide.to_numpy()
     deletion = wide.index.get_level_values("curve") == "deletion"
-    none = np.where(deletion, values[:, -1], values[:, 0])
-    whole = np.where(deletion, values[:, 0], values[:, -1])
-    scale = pd.Series(whole - none).groupby(wide.index.get_level_values("seed")).transform("mean").to_numpy()
-    area = np.trapezoid((values - none[:, None]) / scale[:, None], shares, axis=1)
+    none = np.where(deletion, values[:, -1], values[:, 0])[:, None]
+    whole = np.where(deletion, values[:, 0], values[:, -1])[:, None]
+    return (wide - none) * np.where(whole < none, -1, 1)
+
+
+def areas(frame):
+    """Area under each row's oriented curve over the share of positions, as a share of that of a step.
+
+    The curve is scaled so that the whole sequence is 1 and the replaced one 0, by the mean of |whole - replaced| over
+    the rows of a seed: that of a single row may be near 0.
+
+    Parameters
+    ----------
+    frame : as for `oriented`.
+
+    Returns
+    -------
+    frame with seed, id, target, method, curve and area; NaN where no row of a seed has a difference.
+    """
+    wide = oriented(frame)
+    shares, values = wide.columns.to_numpy(dtype=float), wide.to_numpy()
+    size = pd.Series(np.maximum(values[:, 0], values[:, -1]))
+    scale = size.groupby(wide.index.get_level_values("seed")).transform("mean").to_numpy()
+    area = np.trapezoid(values, shares, axis=1) / np.where(scale > 0, scale, np.nan)
     return wide.index.to_frame(index=False).assign(area=area)
 
 
 def between_seeds(runs):
     """Frame of the correlation of each method's scores of one seed with those of another, on the rows of both.
+
+    Two seeds that share no row have none in the frame.
 
     Parameters
     ----------
@@ -134,6 +186,8 @@ def between_seeds(runs):
             for part in (next(iter(first.values())), next(iter(second.values())))
         ]
         common = [key for key in keys[0] if key in keys[1]]
+        if not common:
+            continue
         rows = [[of_part[key] for key in common] for of_part in keys]
         for method in first:
             pairs = [
@@ -152,12 +206,14 @@ def summary(measures, seed=0):
 
     Parameters
     ----------
-    measures : {name: frame with seed, method and a last column of values}.
+    measures : {name: frame with seed, method and a last column of values; where it has an id, rows of the same id are
+        not independent}.
 
     Returns
     -------
-    frame with SUMMARY. A seed's interval is the percentile bootstrap over its rows at 95%. Seed `all` has the mean of
-    the seeds' means and Student's interval at 95% over them, empty for one seed; its n is the number of seeds.
+    frame with SUMMARY. A seed's interval is the percentile bootstrap over its ids at 95%, each with all of its rows,
+    or over its rows where there is no id. Seed `all` has the mean of the seeds' means and Student's interval at 95%
+    over them, empty for one seed; its n is the number of seeds.
     """
     rng = np.random.default_rng(seed)
     records = []
@@ -165,10 +221,14 @@ def summary(measures, seed=0):
         for method, of_method in frame.groupby("method", sort=False):
             means = []
             for number, group in of_method.groupby("seed"):
-                values = group.iloc[:, -1].dropna().to_numpy(dtype=float)
+                group = group[group.iloc[:, -1].notna()]
+                values = group.iloc[:, -1].to_numpy(dtype=float)
                 if not len(values):
                     continue
-                drawn = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+                cluster = pd.factorize(group["id"])[0] if "id" in group else np.arange(len(values))
+                sums, sizes = np.bincount(cluster, values), np.bincount(cluster)
+                chosen = rng.integers(0, len(sums), (RESAMPLES, len(sums)))
+                drawn = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
                 records.append(
                     (measure, method, str(number), values.mean(), *np.percentile(drawn, [2.5, 97.5]), len(values))
                 )

@@ -13,10 +13,12 @@ SHARES = (0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1)
 
 
 def curves(model, parts, targets, seed, device="cpu", batch_size=256):
-    """Frame of the target's output while bases are replaced by 0.25 in each channel, in the order of their |score|.
+    """Frame of the target's output while bases are replaced by 0.25 in each channel, in the order of their score.
 
-    `deletion` replaces the highest first; `insertion` starts from a sequence of nothing but replaced bases and gives
-    the highest back first. The output is the mean over strands, in the network's units (logits).
+    The order is that of how much a base speaks for what the network says of the sequence: of the score where the whole
+    sequence has a higher output than the replaced one, of minus the score where it has a lower one. `deletion`
+    replaces the highest first; `insertion` starts from a sequence of nothing but replaced bases and gives the highest
+    back first. The output is the mean over strands, in the network's units (logits).
 
     Parameters
     ----------
@@ -25,12 +27,17 @@ def curves(model, parts, targets, seed, device="cpu", batch_size=256):
     """
     some = next(iter(parts.values()))
     m, length = some.codes.shape
-    sizes = {method: np.abs(comparison.at_present(part.multipliers, part.codes)) for method, part in parts.items()}
-    sizes[comparison.RANDOM] = np.random.default_rng(seed).random((m, length))
+    whole, none = (
+        _outputs(model, some.codes, np.full((m, length), replaced), targets, device, batch_size)
+        for replaced in (False, True)
+    )
+    sign = np.where(whole < none, -1, 1)[:, None]
+    support = {method: sign * comparison.at_present(part.multipliers, part.codes) for method, part in parts.items()}
+    support[comparison.RANDOM] = np.random.default_rng(seed).random((m, length))
     counts = np.round(np.array(SHARES) * length).astype(int)
     frames = []
-    for method, size in sizes.items():
-        order = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+    for method, values in support.items():
+        order = np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1)
         for curve in ("deletion", "insertion"):
             for share, count in zip(SHARES, counts, strict=True):
                 replaced = order < count if curve == "deletion" else order >= count

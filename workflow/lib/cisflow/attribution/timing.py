@@ -1,9 +1,13 @@
 """Time and memory of attribution methods."""
 
+import contextlib
+import ctypes
 import importlib
 import inspect
 import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +16,48 @@ import torch
 from cisflow import models
 from cisflow.attribution import methods
 from cisflow.attribution.targets import Targets
+from cisflow.errors import InputError
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
 COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
 MIB = 2**20
+# Of Linux alone; without it no peak can be told from an earlier one.
+PEAK_RESET = Path("/proc/self/clear_refs")
 
 
-def seconds(model, codes, targets, settings, device, repeats):
-    """Wall seconds a sequence of each of `repeats` runs of a method, after one on the first sequence to warm up.
+def costs(model, codes, targets, settings, device, repeats):
+    """What each of `repeats` runs of a method takes, after one on the first sequence to warm up.
 
     Parameters
     ----------
     settings : {"method": …} and its settings.
+
+    Returns
+    -------
+    [(wall seconds of all sequences; MiB at the peak above what the process held before the first run, or NaN)]
     """
     settings = dict(settings)
     method = settings.pop("method")
+
+    cuda = torch.device(device).type == "cuda"
 
     def run(rows):
         chosen = targets.take(rows, "cpu")
         for _ in methods.attribute(model, codes[rows], chosen, method, device, progress=False, **settings):
             pass
-        if torch.device(device).type == "cuda":
+        if cuda:
             torch.cuda.synchronize()
 
+    before = torch.cuda.memory_allocated() if cuda else held()
     run(slice(0, 1))
     found = []
     for _ in range(repeats):
+        restart_peak(cuda)
         begin = time.perf_counter()
         run(slice(0, len(codes)))
-        found.append((time.perf_counter() - begin) / len(codes))
+        spent = time.perf_counter() - begin
+        peak = torch.cuda.max_memory_allocated() if cuda else _status("VmHWM")
+        found.append((spent, np.maximum(0, peak - before) / MIB))
     return found
 
 
@@ -60,17 +77,25 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
 
     Returns
     -------
-    (seconds of each run, of all sequences together; MiB at the peak above what the process held before).
+    As `costs`.
+
+    Raises
+    ------
+    InputError : the process was killed, as one is that takes more memory than there is.
     """
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
     context.set_forkserver_preload(["cisflow.attribution.timing"])
-    pool = context.Pool(1)
-    try:
-        return pool.apply(_measure, (model, settings, length, n_sequences, n_targets, str(device), threads, repeats))
-    finally:
-        pool.close()
-        pool.join()
+    arguments = (model, settings, length, n_sequences, n_targets, str(device), threads, repeats)
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measure, *arguments).result()
+        except BrokenProcessPool as error:
+            method = ", ".join(f"{name} {value}" for name, value in settings.items())
+            raise InputError(
+                f"{method}: the process that measured it was killed at length {length}, {n_sequences} sequences and "
+                f"{n_targets} targets; expected one that finishes: give more memory, or leave out that size or method"
+            ) from error
 
 
 def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
@@ -78,18 +103,10 @@ def _measure(model, settings, length, n_sequences, n_targets, device, threads, r
     torch.manual_seed(0)
     network = build(model, length, n_targets).eval().to(device)
     codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
-    cuda = torch.device(device).type == "cuda"
     # What a first forward pass sets up is no part of the method.
     with torch.inference_mode():
         network(models.one_hot(codes[:1], device))
-    if cuda:
-        torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated() if cuda else _memory("VmRSS")
-    # From here on the peak counts anew.
-    Path("/proc/self/clear_refs").write_text("5")
-    found = seconds(network, codes, Targets(None, n_targets), settings, device, repeats)
-    peak = torch.cuda.max_memory_allocated() if cuda else _memory("VmHWM")
-    return found, max(0, peak - before) / MIB
+    return costs(network, codes, Targets(None, n_targets), settings, device, repeats)
 
 
 def build(model, length, n_targets):
@@ -102,7 +119,26 @@ def build(model, length, n_targets):
     )
 
 
-def _memory(name):
-    """Bytes of memory that the process holds (`VmRSS`), or held at its peak (`VmHWM`)."""
+def held():
+    """Bytes of memory that the process holds, less what it has freed; NaN where the system does not tell."""
+    # Freed memory that the allocator keeps would be used again by what is measured, which would seem to need less. A
+    # system without glibc has no such function, and its allocator other habits.
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return _status("VmRSS")
+
+
+def restart_peak(cuda=False):
+    """From here on the peak of memory counts anew, where the system can do that."""
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    elif PEAK_RESET.exists():
+        PEAK_RESET.write_text("5")
+
+
+def _status(name):
+    """Bytes of memory that the process holds (`VmRSS`), or held at its peak (`VmHWM`); NaN where Linux is absent."""
+    if not PEAK_RESET.exists():
+        return np.nan
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

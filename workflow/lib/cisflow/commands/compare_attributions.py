@@ -57,9 +57,11 @@ def run(args):
             found["perturbation"].append(perturbation.curves(model, parts, wanted, seed, where).assign(seed=seed))
             few = slice(0, args.n_timed)
             for name, settings in args.methods.items():
-                times = timing.seconds(model, some.codes[few], wanted.take(few, "cpu"), settings, where, args.repeats)
+                codes = some.codes[few]
+                costs = timing.costs(model, codes, wanted.take(few, "cpu"), settings, where, args.repeats)
                 found["cost"] += [
-                    (seed, name, repeat + 1, len(some.codes[few]), value) for repeat, value in enumerate(times)
+                    (seed, name, repeat, len(codes), seconds / len(codes))
+                    for repeat, (seconds, _) in enumerate(costs, start=1)
                 ]
     columns = {
         "agreement": comparison.AGREEMENT,
@@ -83,7 +85,8 @@ def measures(tables):
     of_kind = dict(list(tables["agreement"].groupby("scores")))
     found = {"correlation_all": of_kind["all bases"], "correlation_present": of_kind["base present"]}
     if len(tables["planted"]):
-        found["planted_average_precision"] = tables["planted"]
+        for name in ("average_precision", "average_precision_fixed_gc"):
+            found[f"planted_{name}"] = tables["planted"][["seed", "id", "method", name]]
     area = comparison.areas(tables["perturbation"])
     found |= {f"{curve}_area": rows for curve, rows in area.groupby("curve")}
     if len(tables["seeds"]):

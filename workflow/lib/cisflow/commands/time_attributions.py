@@ -29,7 +29,6 @@ def run(args):
                 key = (name, *size)
                 if key not in known:
                     known[key] = timing.measure(args.model, settings, *size, where, args.threads, args.repeats)
-                seconds, peak = known[key]
-                for repeat, value in enumerate(seconds):
-                    records.append((name, varied, *size, repeat + 1, value * size[1], peak))
+                for repeat, cost in enumerate(known[key], start=1):
+                    records.append((name, varied, *size, repeat, *cost))
     files.write_table(args.output, pd.DataFrame(records, columns=timing.COLUMNS))

@@ -37,6 +37,9 @@ def draw(inputs, settings):
         panels[1, column].minorticks_off()
     panels[0, 0].set_ylabel("Seconds, all sequences")
     panels[1, 0].set_ylabel("Peak memory (MiB)")
+    if table["peak_mb"].isna().all():
+        for axes in panels[1]:
+            style.explain(axes, "No memory to show: the system does not tell its peak.", width=30)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure

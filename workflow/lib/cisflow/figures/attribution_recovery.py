@@ -16,16 +16,17 @@ def draw(inputs, settings):
     """
     reading.demand("attribution_recovery", "inputs", inputs, ("summary", "planted", "perturbation"))
     summary = reading.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
-    planted = reading.table(inputs["planted"], ("method",), ("seed", "base_rate", "average_precision"))
-    curves = reading.table(inputs["perturbation"], ("method", "curve"), ("seed", "share", "output"))
-    methods = list(dict.fromkeys(curves["method"]))
+    planted = reading.table(inputs["planted"], ("method",), ("base_rate_fixed_gc",))
+    table = reading.table(inputs["perturbation"], ("id", "target", "method", "curve"), ("seed", "share", "output"))
+    methods = list(dict.fromkeys(table["method"]))
+    curves = comparison.oriented(table).groupby(["curve", "method", "seed"]).mean()
     figure = style.figure(style.DOUBLE, 80 + 7 * len(methods) + 10)
     panels = figure.subplots(2, 2, height_ratios=(7 * len(methods) + 10, 80))
     (a, b), (c, d) = panels
-    draw_intervals(a, summary[summary["measure"] == "planted_average_precision"], methods, chance=True)
-    a.set_xlabel("Average precision of planted positions")
+    draw_intervals(a, summary[summary["measure"] == "planted_average_precision_fixed_gc"], methods, chance=True)
+    a.set_xlabel("Average precision of planted positions, at fixed GC")
     if len(planted):
-        rate = planted["base_rate"].mean()
+        rate = planted["base_rate_fixed_gc"].mean()
         a.axvline(rate, color=style.GREY, linewidth=0.8, linestyle="--")
         a.annotate(
             "planted share", (rate, 1), (3, -1), ("data", "axes fraction"), "offset points", va="top", color=style.GREY
@@ -36,11 +37,11 @@ def draw(inputs, settings):
     style.panel(b, "b", "Agreement between seeds")
     for axes, letter, curve in ((c, "c", "deletion"), (d, "d", "insertion")):
         areas = summary[(summary["measure"] == f"{curve}_area") & (summary["seed"] == "all")]
-        draw_curves(axes, curves[curves["curve"] == curve], methods, areas.set_index("method")["value"])
+        draw_curves(axes, curves.loc[curve], methods, areas.set_index("method")["value"])
         style.panel(axes, letter, curve.capitalize())
-    c.set_xlabel("Positions replaced, highest |score| first (%)")
-    d.set_xlabel("Positions given back, highest |score| first (%)")
-    c.set_ylabel("Output of the target (logit)")
+    c.set_xlabel("Positions replaced, most supporting first (%)")
+    d.set_xlabel("Positions given back, most supporting first (%)")
+    c.set_ylabel("Output towards the whole (logit)")
     return figure
 
 
@@ -80,16 +81,21 @@ def draw_intervals(axes, rows, methods, chance=False):
     axes.tick_params(axis="y", length=0)
 
 
-def draw_curves(axes, rows, methods, areas):
-    """Mean output over sequences, and the range of the seeds' means."""
+def draw_curves(axes, means, methods, areas):
+    """Mean over the seeds, and the range of their means.
+
+    Parameters
+    ----------
+    means : frame with method and seed as its index and a column for each share: mean over sequences.
+    """
     looks = style.looks(methods)
     for method in methods:
         look = look_of(method, looks)
-        seeds = rows[rows["method"] == method].groupby(["share", "seed"])["output"].mean().unstack("seed")
+        seeds = means.loc[method]
         label = f"{style.method_label(method)}: {areas[method]:.2f}"
-        shares = PERCENT * seeds.index.to_numpy()
-        axes.plot(shares, seeds.mean(axis=1), color=look.colour, linestyle=look.dashes, label=label)
-        axes.fill_between(shares, seeds.min(axis=1), seeds.max(axis=1), color=look.colour, alpha=0.12, linewidth=0)
+        shares = PERCENT * seeds.columns.to_numpy()
+        axes.plot(shares, seeds.mean(), color=look.colour, linestyle=look.dashes, label=label)
+        axes.fill_between(shares, seeds.min(), seeds.max(), color=look.colour, alpha=0.12, linewidth=0)
     axes.set_xlim(0, PERCENT)
     axes.legend(
         loc="upper center",
