@@ -404,6 +404,26 @@ def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatc
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+def test_finished_rows_of_another_program_are_not_used(trained, tmp_path, monkeypatch):
+    """The digest of the code that makes Snakemake run a job again also makes the job begin again."""
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
+    explain, starts = methods.attribute, []
+
+    def watched(*args, start, **settings):
+        starts.append(start)
+        return explain(*args, start=start, **settings)
+
+    monkeypatch.setattr(methods, "attribute", watched)
+    dataset, folder = trained
+    paths = {"weights": folder / "model.safetensors", "predictions": folder / "predictions.tsv"}
+    paths |= {"work": tmp_path / "work", "output": tmp_path / "a.npz"}
+    for code in ({"code": "one"}, {"code": "one"}, {"code": "two"}, {}):
+        options = {"method": {"method": "gradient", "batch_size": 4}, "seed": 1, "device": "cpu"}
+        assert call("attribute", dataset=dataset, **paths, **options, **code) == 0
+    assert starts[0] == starts[2] == starts[3] == 0 < starts[1]
+
+
 def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsys):
     dataset, folder = trained
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())

@@ -52,7 +52,7 @@ READS = {
     "fit": {"windows", "split", "features", "tune", "composition"},
     "evaluate": {"windows", "planted_windows", "predict", "fit"},
     "stack_metrics": {"evaluate"},
-    "attribute": {"windows", "planted_windows", "train", "predict"},
+    "attribute": {"windows", "planted_windows", "train", "predict", "split", "fetch", "index_genome"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
@@ -75,7 +75,7 @@ READS = {
     },
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
-    "compare_attributions": {"attribute", "train", "planted_windows"},
+    "compare_attributions": {"attribute", "train", "planted_windows", "fetch"},
     "figure_attribution_agreement": {"attribute", "compare_attributions"},
     "figure_attribution_recovery": {"attribute", "compare_attributions"},
     "figure_attribution_cost": {"time_attributions"},
@@ -141,6 +141,7 @@ def planned(folder, tmp_path_factory):
         "study": ["--d3dag"],
         "small": ["--configfile", "config/study_small.yaml", "--d3dag"],
         "attributions": ["--configfile", "config/attributions.yaml", "--d3dag"],
+        "beluga": ["--configfile", "config/attributions_beluga.yaml", "--d3dag"],
         "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
         "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
@@ -150,6 +151,7 @@ def planned(folder, tmp_path_factory):
         "evaluation_only": ["evaluation_only", *pipeline.DEMO, "--d3dag"],
         "attributions_only": ["attributions_only", *pipeline.DEMO, "--d3dag"],
         "started": ["-n", "-p", "--cores", "2", "--configfile", "started.yaml"],
+        "beluga_jobs": ["-n", "-p", "--cores", "2", "--configfile", "config/attributions_beluga.yaml"],
         "lint": ["--lint"],
         "lint_demo": ["--lint", *pipeline.DEMO],
     }
@@ -202,7 +204,8 @@ def scored(config):
 
 def expected_counts(config):
     """Jobs of each rule, counted from the config alone."""
-    counts = Counter(all=1, stack_metrics=1)
+    evaluated = [name for name, dataset in config["datasets"].items() if dataset.get("models")]
+    counts = Counter(all=1, stack_metrics=bool(evaluated))
     read, genomes, extracted = set(), set(), set()
     networks = {name for name, model in config["models"].items() if "architecture" in model}
     database = config.get("motifs", {}).get("database")
@@ -218,19 +221,18 @@ def expected_counts(config):
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
         files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs"} & set(source)
         read |= {source[key] for key in files}
-        for model in dataset["models"]:
+        for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
             counts["train" if model in networks else "fit"] += runs
             counts["predict"] += runs if model in networks else 0
             counts["tune"] += runs if "tune" in config["models"][model] else 0
             read |= {config["models"][model].get(key) for key in ("pretrained", "tokenizer")}
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
-        counts["evaluate"] += 1
-        counts["figure_model_comparison"] += 1
-        counts["figure_leakage"] += 1
+        for figure in ("evaluate", "figure_model_comparison", "figure_leakage"):
+            counts[figure] += name in evaluated
         for figure in ("performance_curves", "robustness", "calibration"):
-            counts[f"figure_{figure}"] += splits
-        counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
+            counts[f"figure_{figure}"] += splits * (name in evaluated)
+        counts["figure_learning_curves"] += bool(networks & set(dataset.get("models", [])))
         if "study" in dataset:
             pair = len(set(dataset["study"]["splits"].values()))
             counts["study"] += 1
@@ -242,6 +244,9 @@ def expected_counts(config):
             )
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
+            extractor = config.get("features", {}).get(entry.get("features"), {})
+            genomes |= {extractor["genome"]} if extractor.get("context") == "genome" else set()
+            read |= {config["models"][entry["model"]].get("weights"), extractor.get("names")}
             counts["attribute"] += seeds * methods
             counts["figure_attribution_logos"] += seeds
             counts["figure_method_agreement"] += seeds if methods > 1 else 0
@@ -286,6 +291,7 @@ def expected_counts(config):
         ("study", "config/config.yaml"),
         ("small", "config/study_small.yaml"),
         ("attributions", "config/attributions.yaml"),
+        ("beluga", "config/attributions_beluga.yaml"),
         ("seeded", "seeded.yaml"),
         ("scored", "scored.yaml"),
     ],
@@ -302,7 +308,7 @@ def test_one_more_seed_adds_its_trainings_and_predictions_alone(planned, folder)
     assert not demo - seeded
 
 
-@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions"])
+@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions", "beluga"])
 def test_rules_read_from_the_rules_that_they_should(planned, name):
     present, edges = graph(planned[name])
     for rule, source in edges:
@@ -311,7 +317,7 @@ def test_rules_read_from_the_rules_that_they_should(planned, name):
 
 
 def test_every_edge_occurs_in_one_config_or_the_other(planned):
-    names = ("demo", "study", "small", "attributions", "scored", f"example{len(examples()) - 1}")
+    names = ("demo", "study", "small", "attributions", "beluga", "scored", f"example{len(examples()) - 1}")
     edges = set().union(*(graph(planned[name])[1] for name in names))
     assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}
 
@@ -360,7 +366,7 @@ def test_nothing_flows_back(planned, folder):
             stage[rule] = ORDER.index(path.stem)
     edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
     edges |= graph(planned["scored"])[1] | graph(planned["small"])[1]
-    edges |= graph(planned["attributions"])[1]
+    edges |= graph(planned["attributions"])[1] | graph(planned["beluga"])[1]
     back = {(rule, source) for rule, source in edges if rule != "all" and stage[rule] < stage[source]}
     assert back == {("features_shard", "train"), ("features", "train"), ("variants", "train")}
 
@@ -393,6 +399,21 @@ def test_a_network_is_given_what_it_starts_from(planned):
         "fsei_published": ["--pretrained resources/sei.pth"],
         "dnabert2": ["--tokenizer resources/tokenizer.json"],
     }
+
+
+def test_published_weights_are_explained_without_a_training(planned, folder):
+    """Of Beluga's config: what each attribution is told of the network and of its windows."""
+    config = read(folder, "config/attributions_beluga.yaml")
+    assert all(not dataset.get("models") for dataset in config["datasets"].values())
+    told = {}
+    for rule, text in jobs(planned["beluga_jobs"].out):
+        if rule == "attribute":
+            assert "--weights resources/beluga.pth" in text and "--predictions" not in text
+            name = re.search(r"--split results/(\w+)/splits/", text)[1]
+            told[name] = json.loads(re.search(r"--extractor '(.*?)'", text)[1])["context"], "--genome" in text
+        if rule == "compare_attributions":
+            assert '"weights": "resources/beluga.pth"' in text and "--extractor" in text
+    assert told == {"planted": ("none", False), "introns": ("genome", True)}
 
 
 def test_planning_leaves_no_file_behind(planned):

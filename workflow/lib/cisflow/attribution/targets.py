@@ -121,6 +121,21 @@ def members(entries):
     return found
 
 
+def shares(groups, outputs):
+    """Weights (g, n_outputs) float32 of the mean over each group's outputs, without those of negative weight.
+
+    Parameters
+    ----------
+    groups : {name: {output: weight}}, from `members`; every output is one of `outputs`.
+    """
+    position = {output: number for number, output in enumerate(outputs)}
+    values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
+    for row, weights in enumerate(groups.values()):
+        for output, weight in weights.items():
+            values[row, position[output]] = max(weight, 0)
+    return values / values.sum(axis=1, keepdims=True)
+
+
 def from_members(groups, outputs, chosen):
     """The Targets of rows that have one target each.
 
