@@ -23,7 +23,7 @@ METHOD_KEYS = {
     "max_error": ("deep_lift_shap",),
     "target_chunk": ("gradient", "tism", "integrated_gradients", "taylor_ism"),
     "plan": ("ism",),
-    "memory_mb": ("ism", "taylor_ism"),
+    "memory_mb": ("ism", "taylor_ism", "deep_lift_shap"),
     "layer": ("taylor_ism",),
 }
 

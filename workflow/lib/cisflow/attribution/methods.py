@@ -89,7 +89,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     max_error : `deep_lift_shap` fails where completeness is off by more than this share of the absolute
         contributions: some layer of the network then has no rule.
     plan : False makes `ism` pass every mutant through the whole network.
-    memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result.
+    memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result; of `deep_lift_shap`, what
+        the multipliers of the sequences in a block take.
     layer : of `taylor_ism`, one of `plan.layers(model, length)`.
 
     Returns
@@ -157,7 +158,11 @@ def frozen(model):
 def _mean(forward, reverse):
     """Mean of the attributions of sequences and of their reverse complements, in the direction of the former."""
     parts = [(a + b) / 2 for a, b in zip(forward[1:], reverse[1:], strict=True) if a is not None]
-    return Attribution((forward.multipliers + reverse.multipliers[..., ::-1, ::-1]) / 2, *parts)
+    # In the former's place: of every target of a large network, one more array is gigabytes.
+    mean = forward.multipliers
+    mean += reverse.multipliers[..., ::-1, ::-1]
+    mean /= 2
+    return Attribution(mean, *parts)
 
 
 def _parts(n_targets, settings):
@@ -168,6 +173,11 @@ def _parts(n_targets, settings):
 
 def _rows_at_once(n_targets, settings):
     return max(1, settings["batch_size"] // max(1, min(n_targets, settings["target_chunk"])))
+
+
+def _rows_in_memory(n_targets, settings):
+    """Sequences whose multipliers for so many targets `memory_mb` holds."""
+    return settings["memory_mb"] * 2**20 // (4 * 4 * settings["length"] * max(1, n_targets))
 
 
 def _backward(outputs, inputs, cotangents, keep=False):
@@ -223,24 +233,23 @@ def _integrated_gradients(network, n_targets, settings):
         return totals
 
     def against(x, base, targets):
-        """Multipliers (n, t, 4, length) against one baseline, and the difference that they should add up to."""
+        """Targets in slices: their multipliers (n, k, 4, length) against one baseline, and differences (n, k)."""
         x = x.clone().requires_grad_(True)
         end = front(x)
         with torch.no_grad():
             begin = front(base)
             difference = targets.of(rest(*end)) - targets.of(rest(*begin).expand(len(x), -1))
         fixed = [part.detach() for part in end]
-        result = torch.empty((len(x), n_targets, *x.shape[1:]))
         for part in _parts(n_targets, settings):
             (found,) = _backward(end, [x], path(begin, fixed, targets, part), keep=True)
-            result[:, part] = found.transpose(0, 1).cpu()
-        return result, difference.cpu()
+            yield part, found.transpose(0, 1), difference[:, part]
 
     def explain(x, codes, targets):
         bases, constant = _bases(x, codes, settings)
         # A constant baseline is the same for every sequence: one pass serves all.
-        each = (bases[:1, number] if constant else bases[:, number] for number in range(bases.shape[1]))
-        return _against_all(x, ((*against(x, base, targets), base) for base in each), constant)[0]
+        each = [bases[:1, number] if constant else bases[:, number] for number in range(bases.shape[1])]
+        parts = ((*found, base) for base in each for found in against(x, base, targets))
+        return _against_all(x, n_targets, parts, len(each), constant)[0]
 
     return _rows_at_once(n_targets, settings), explain
 
@@ -248,14 +257,17 @@ def _integrated_gradients(network, n_targets, settings):
 def _deep_lift_shap(network, n_targets, settings):
     def explain(x, codes, targets):
         bases, constant = _bases(x, codes, settings)
-        found = []
-        for number in range(n_targets):
-            weights = targets.cotangents(len(x), slice(number, number + 1))[0]
-            found.append(deep_lift(network, x, bases, weights, settings["batch_size"]))
-        each = torch.stack([result for result, _ in found], dim=2).cpu()
-        difference = torch.stack([outputs for _, outputs in found], dim=2).cpu()
-        parts = ((each[:, number], difference[:, number], bases[:, number]) for number in range(bases.shape[1]))
-        result, error = _against_all(x, parts, constant)
+
+        def parts():
+            for number in range(n_targets):
+                target = slice(number, number + 1)
+                weights = targets.cotangents(len(x), target)[0]
+                found, difference = deep_lift(network, x, bases, weights, settings["batch_size"])
+                for base in range(bases.shape[1]):
+                    which = slice(base, base + 1)
+                    yield target, found[:, which], difference[:, which], bases[:, base]
+
+        result, error = _against_all(x, n_targets, parts(), bases.shape[1], constant)
         if error > settings["max_error"]:
             raise InputError(
                 f"deep_lift_shap: contributions miss the difference of the outputs by {error:.2g} of their absolute "
@@ -265,7 +277,8 @@ def _deep_lift_shap(network, n_targets, settings):
         return result
 
     constant = settings["baseline"] in baselines.CONSTANT
-    return max(1, settings["batch_size"] // (1 if constant else settings["n_baselines"])), explain
+    pairs = settings["batch_size"] // (1 if constant else settings["n_baselines"])
+    return max(1, min(pairs, _rows_in_memory(n_targets, settings))), explain
 
 
 def _between(begin, end, share):
@@ -280,24 +293,26 @@ def _bases(x, codes, settings):
     return made, settings["baseline"] in baselines.CONSTANT
 
 
-def _against_all(x, parts, constant):
+def _against_all(x, n_targets, parts, count, constant):
     """Mean over baselines, and the largest error of any as a share of its absolute contributions.
 
-    `parts` gives, for each baseline, multipliers (n, t, 4, length), difference (n, t) and the baseline
-    (n or 1, 4, length).
+    `parts` gives, for each of `count` baselines and for targets in slices: the slice, multipliers (n, k, 4, length),
+    difference (n, k) and the baseline (n or 1, 4, length). They are summed as they come.
     """
-    x = x.detach().cpu()[:, None]
-    total, total_difference, total_error, worst, count = 0, 0, 0, 0.0, 0
-    for found, difference, base in parts:
-        base = base.cpu()[:, None]
-        contributions = found * (x - base)
+    x = x.detach().cpu()
+    total = torch.zeros((len(x), n_targets, *x.shape[1:]))
+    total_difference, total_error, worst = *torch.zeros((2, len(x), n_targets)), 0.0
+    for targets, found, difference, base in parts:
+        found, difference, base = found.cpu(), difference.cpu(), base.cpu()[:, None]
+        contributions = found * (x[:, None] - base)
         error = contributions.sum(dim=(2, 3)) - difference
         # Below that, the rounding of outputs near 1 would count.
         size = contributions.abs().sum(dim=(2, 3)).clamp_min(1e-3)
         worst = max(worst, (error.abs() / size).max().item())
-        total = total + (found if constant else found - (base * found).sum(dim=2, keepdim=True))
-        total_difference, total_error, count = total_difference + difference, total_error + error, count + 1
-    means = (part.numpy() / np.float32(count) for part in (total, total_difference, total_error))
+        total[:, targets] += found if constant else found - (base * found).sum(dim=2, keepdim=True)
+        total_difference[:, targets] += difference
+        total_error[:, targets] += error
+    means = (part.div_(count).numpy() for part in (total, total_difference, total_error))
     return Attribution(*means), worst
 
 
@@ -323,8 +338,7 @@ def _ism(network, n_targets, settings):
         )
         return Attribution(targets.combine(found.effects, used))
 
-    size = 4 * 4 * settings["length"] * network.n_outputs
-    return max(1, min(ISM_SEQUENCES, settings["memory_mb"] * 2**20 // size)), explain
+    return max(1, min(ISM_SEQUENCES, _rows_in_memory(network.n_outputs, settings))), explain
 
 
 def _plain_ism(network, n_targets, settings):
@@ -356,15 +370,15 @@ def _taylor_ism(network, n_targets, settings):
     parts = _parts(n_targets, settings)
 
     def explain(x, codes, targets):
+        result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
         try:
-            found = [
-                taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"]) for part in parts
-            ]
+            for part in parts:
+                result[:, part] = taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"])
         except Unplannable as error:
             raise InputError(
                 f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
             ) from error
-        return Attribution(np.concatenate(found, axis=1))
+        return Attribution(result)
 
     return _rows_at_once(n_targets, settings), explain
 

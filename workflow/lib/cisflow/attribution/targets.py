@@ -56,7 +56,12 @@ class Targets:
         return torch.nonzero((chosen != 0).any(dim=0))[:, 0] if self.weighted else torch.unique(chosen)
 
     def combine(self, effects, used):
-        """Effects (n, u, 4, length) on the outputs `used` -> those on the targets (n, t, 4, length), in NumPy."""
+        """Effects (n, u, 4, length) on the outputs `used` -> those on the targets (n, t, 4, length), in NumPy.
+
+        Where these are the same, in the same order, the result is `effects` itself.
+        """
+        if self.which is None and not self.weighted and torch.equal(self.values, used):
+            return effects
         chosen = (self.values[None] if self.which is None else self.values[self.which]).cpu().numpy()
         used = used.cpu().numpy()
         if self.weighted:
