@@ -106,6 +106,9 @@ def folder(tmp_path_factory):
     seeded = read(folder, "config/demo.yaml")
     seeded["models"]["basset"]["seeds"].append(99)
     (folder / "seeded.yaml").write_text(yaml.safe_dump(seeded))
+    sharded = read(folder, "config/demo.yaml")
+    sharded["datasets"]["ctcf"]["explain"][0]["shards"] = 3
+    (folder / "sharded.yaml").write_text(yaml.safe_dump(sharded))
     (folder / "scored.yaml").write_text(yaml.safe_dump(scored(read(folder, "config/demo.yaml"))))
     started = read(folder, "config/demo.yaml")
     started["resources"] |= {name: {"url": f"https://localhost/{name}"} for name in ("sei.pth", "tokenizer.json")}
@@ -143,6 +146,7 @@ def planned(folder, tmp_path_factory):
         "attributions": ["--configfile", "config/attributions.yaml", "--d3dag"],
         "beluga": ["--configfile", "config/attributions_beluga.yaml", "--d3dag"],
         "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
+        "sharded": ["--configfile", "sharded.yaml", "--d3dag"],
         "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
@@ -306,6 +310,19 @@ def test_one_more_seed_adds_its_trainings_and_predictions_alone(planned, folder)
     splits = sum(len(dataset["splits"]) for dataset in datasets if "basset" in dataset["models"])
     assert seeded - demo == Counter(train=splits, predict=splits)
     assert not demo - seeded
+
+
+def test_shards_of_an_explanation_are_jobs_that_one_more_puts_together(planned, folder):
+    (demo, plain), (jobs, edges) = (graph(planned[name]) for name in ("demo", "sharded"))
+    entry = read(folder, "config/demo.yaml")["datasets"]["ctcf"]["explain"][0]
+    files = len(entry.get("seeds", [1])) * len(entry["methods"])
+    demo, jobs = Counter(demo), Counter(jobs)
+    assert jobs - demo == Counter(attribute_shard=3 * files, gather_attributions=files)
+    assert demo - jobs == Counter(attribute=files)
+    assert {source for rule, source in edges if rule == "gather_attributions"} == {"attribute_shard"}
+    assert {source for rule, source in edges if rule == "attribute_shard"} <= READS["attribute"]
+    readers = {rule for rule, source in edges if source == "gather_attributions"}
+    assert readers and all("attribute" in READS[rule] for rule in readers)
 
 
 @pytest.mark.parametrize("name", ["demo", "study", "small", "attributions", "beluga"])
@@ -477,7 +494,7 @@ def takes_device(command):
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
     asking = {name for name, rule in rules.items() if rule["gpu"]}
-    attributing = {"attribute", "compare_attributions", "time_attributions"}
+    attributing = {"attribute", "attribute_shard", "compare_attributions", "time_attributions"}
     assert asking == {"train", "predict", "features_shard", "variants", "class_variants"} | attributing
     for name in set(rules) - TARGETS:
         command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
@@ -491,7 +508,7 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(folder, rules):
     functions = {name: re.search(r"code_digest\((.*)\)", body)[1] for name, body in definitions}
     blocks = "".join(text(folder, room) for room in ORDER)
     found = dict(re.findall(r"^rule (\w+):\n((?: +.*\n|\n)+)", blocks, re.MULTILINE))
-    assert {*found, "planted_windows", "class_variants"} == set(rules) - TARGETS
+    assert {*found, "planted_windows", "class_variants", "attribute_shard"} == set(rules) - TARGETS
     for name, block in found.items():
         command, argument = re.search(r'"python -m cisflow (\S+) (\S+)', block).groups()
         code = re.search(r"code=(\w+)(?:\((.*)\))?,", block)

@@ -11,6 +11,8 @@ rule attribute:
         "logs/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.log",
     benchmark:
         "benchmarks/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.tsv"
+    wildcard_constraints:
+        dataset=explained_datasets(sharded=False),
     # The longest chain of jobs starts here.
     priority: 1
     conda:
@@ -25,6 +27,7 @@ rule attribute:
         method=lambda wildcards: to_json(get_method(wildcards.method)),
         selection=lambda wildcards: to_json(get_selection(wildcards)),
         subject=get_explained_arguments,
+        shard=get_shard_option,
         dataset=subpath(input.windows, parent=True),
         # Finished rows live where Snakemake does not delete them when the job fails, so that it goes on with the rest.
         work=lambda wildcards, output: Path(output[0]).with_suffix(".work").as_posix(),
@@ -32,8 +35,39 @@ rule attribute:
     shell:
         "python -m cisflow attribute --dataset {params.dataset} --weights {input.weights}"
         " {params.subject} --method {params.method:q} --selection {params.selection:q} --seed {wildcards.seed}"
-        " --code {params.code} --device {params.device} --gpus {resources.gpu} --threads {threads}"
+        " {params.shard} --code {params.code} --device {params.device} --gpus {resources.gpu} --threads {threads}"
         " --work {params.work} --output {output} > {log} 2>&1"
+
+
+use rule attribute as attribute_shard with:
+    output:
+        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.shards/{part}.npz",
+    log:
+        "logs/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.{part}.log",
+    benchmark:
+        "benchmarks/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.{part}.tsv"
+    wildcard_constraints:
+        dataset=explained_datasets(sharded=True),
+
+
+rule gather_attributions:
+    input:
+        get_attribution_shards,
+    output:
+        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz",
+    log:
+        "logs/{dataset}/gather_attributions.{model}.{split}.seed{seed}.{method}.log",
+    wildcard_constraints:
+        dataset=explained_datasets(sharded=True),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=code_digest("commands/gather_attributions"),
+    shell:
+        "python -m cisflow gather-attributions --shards {input} --output {output} > {log} 2>&1"
 
 
 rule compare_attributions:

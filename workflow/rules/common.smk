@@ -711,6 +711,31 @@ def get_selection(wildcards):
     return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target", "targets") if key in job}
 
 
+def explained_datasets(sharded):
+    """Wildcard constraint: a dataset where it stands before an explanation that has, or has not, several shards."""
+    return (
+        "|".join(
+            f"{re.escape(dataset)}(?=/attributions/{re.escape(model)}/{re.escape(split)}/seed{seed}/)"
+            for dataset, model, split, seed, job in get_explanations()
+            if (job["shards"] > 1) == sharded
+        )
+        or "(?!)"
+    )
+
+
+def get_attribution_shards(wildcards):
+    """The shards of an attribution file, in order."""
+    count = get_explanation(wildcards)["shards"]
+    folder = "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.shards"
+    return [f"{folder}/{number}-of-{count}.npz".format(**dict(wildcards.items())) for number in range(1, count + 1)]
+
+
+def get_shard_option(wildcards):
+    """Which part of the rows a job explains; nothing where it explains all."""
+    part = dict(wildcards.items()).get("part")
+    return f"--shard {part.replace('-of-', ' --shards ')}" if part else ""
+
+
 def get_method(name):
     """Settings of an attribution method: those that it reads."""
     method = config["attribution"][name]
@@ -1012,6 +1037,7 @@ wildcard_constraints:
     extractor="[A-Za-z0-9_-]+",
     job="[A-Za-z0-9_-]+",
     method="[A-Za-z0-9_-]+",
+    part=r"\d+-of-\d+",
     # An index `<name>.fai` is not a resource.
     name=any_of(config["resources"]),
 

@@ -109,26 +109,19 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     return result
 
 
-def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, progress=True, **settings):
+def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, stop=None, progress=True, **settings):
     """Attributions block by block, with a progress bar unless told otherwise: yields (slice of rows, Attribution).
 
-    Parameters are those of `multipliers`; `targets` is Targets, and `start` the first row, at the start of a block:
-    what the blocks are does not depend on it.
+    Parameters are those of `multipliers`; `targets` is Targets, and `start` and `stop` bound the rows, at the starts of
+    blocks (`block_rows`) or the end: what the blocks are does not depend on them.
     """
-    if models.reads_tokens(model):
-        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
-    if method not in METHODS:
-        raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
-    if unknown := [name for name in settings if name not in DEFAULTS]:
-        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | settings
-    settings["baseline"] = settings["baseline"] or DEFAULT_BASELINE.get(method)
-    settings |= {"seed": seed, "length": codes.shape[1]}
+    settings = _complete(model, codes, method, settings | {"seed": seed})
+    stop = len(codes) if stop is None else stop
     with frozen(model):
         model.to(device)
         rows_at_once, explain = METHODS[method](model, len(targets), settings)
-        with tqdm(total=len(codes), initial=start, desc=method, unit="sequence", disable=not progress) as bar:
-            for first in range(start, len(codes), rows_at_once):
+        with tqdm(total=stop, initial=start, desc=method, unit="sequence", disable=not progress) as bar:
+            for first in range(start, stop, rows_at_once):
                 rows = slice(first, min(first + rows_at_once, len(codes)))
                 block, chosen = np.ascontiguousarray(codes[rows]), targets.take(rows, device)
                 x = models.one_hot(block, device)
@@ -139,6 +132,25 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, prog
                     found = _mean(found, reverse)
                 yield rows, found
                 bar.update(rows.stop - rows.start)
+
+
+def block_rows(model, codes, targets, method, **settings):
+    """Rows of each block of `attribute` but the last."""
+    with frozen(model):
+        return METHODS[method](model, len(targets), _complete(model, codes, method, settings))[0]
+
+
+def _complete(model, codes, method, settings):
+    """The settings of a method with those that nobody asked for; refuses what the method or the network is not for."""
+    if models.reads_tokens(model):
+        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
+    if method not in METHODS:
+        raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
+    if unknown := [name for name in settings if name not in (*DEFAULTS, "seed")]:
+        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
+    settings = DEFAULTS | {"seed": 0} | settings
+    baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
+    return settings | {"baseline": baseline, "length": codes.shape[1]}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,7 @@
-"""Raw attribution multipliers of a network: on sequences that it predicts correctly, or on the windows of a split."""
+"""Raw attribution multipliers of a network: on sequences that it predicts correctly, or on the windows of a split.
+
+With --shard, only the rows of one of --shards parts, which `cisflow gather-attributions` puts together.
+"""
 
 import json
 import sys
@@ -10,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cisflow import datasets, device, extraction, files, inputs, models, shards
+from cisflow import datasets, device, extraction, features, files, inputs, models, shards
 from cisflow.attribution import baselines, methods, selection, targets
 from cisflow.errors import InputError
 from cisflow.resumable import Rows
@@ -38,6 +41,8 @@ def arguments(parser):
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
     parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--shards", default=1, type=shards.positive, help="parts that the rows are divided in")
+    parser.add_argument("--shard", default=1, type=shards.positive, help="the part to explain, counted from 1")
     parser.add_argument("--code", help="digest of the program; finished rows of another one are not used")
     parser.add_argument("--work", required=True, help="folder for finished rows; removed on success")
     parser.add_argument("--output", required=True, help=".npz")
@@ -114,20 +119,27 @@ def run(args):
     settings = dict(args.method)
     method = settings.pop("method")
     key = {
-        "job": [args.method, args.selection, args.extractor, args.seed, args.code],
+        "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
         "inputs": [files.digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}
     if method in methods.DEFAULT_BASELINE:
         layout |= {"output_difference": ((), np.float32), "completeness_error": ((), np.float32)}
-    with Rows(args.work, json.dumps(key), len(codes), layout) as rows:
+    part = slice(0, len(codes))
+    if args.shards > 1:
+        # Whole blocks, so that each row is computed beside the same others as without shards.
+        size = methods.block_rows(explained.model, codes, wanted, method, **settings)
+        blocks = features.shard_rows(-(-len(codes) // size), args.shard, args.shards)
+        part = slice(blocks.start * size, min(blocks.stop * size, len(codes)))
+    with Rows(args.work, json.dumps(key), part.stop - part.start, layout) as rows:
         with device.acquire(args.device, args.gpus, args.threads) as where:
             if "probability" not in chosen:
                 strands = settings.get("strands", methods.DEFAULTS["strands"])
                 chosen = chosen.assign(probability=probability(explained, where, strands))
-            settings |= {"seed": args.seed, "start": rows.done}
+            settings |= {"seed": args.seed, "start": part.start + rows.done, "stop": part.stop}
             blocks = methods.attribute(explained.model, codes, wanted, method, where, **settings)
-            fill(rows, (part for _, part in blocks))
+            fill(rows, (found for _, found in blocks))
+        chosen, codes = chosen[part], codes[part]
         found = {name: rows.read(name) for name in layout}
         if "completeness_error" in found:
             report(found, method)
