@@ -483,22 +483,41 @@ def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, 
     assert attribute(*trained, method, tmp_path / "whole.npz") == 0
     explain, rows = methods.attribute, []
 
-    def watched(*args, stop, **settings):
+    def watched(*args, after, **settings):
         for part in explain(*args, **settings):
-            if len(rows) == stop:
+            if len(rows) == after:
                 raise KeyboardInterrupt
             rows.append(part[0])
             yield part
 
-    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, stop=2, **settings))
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, after=2, **settings))
     with pytest.raises(KeyboardInterrupt):
         attribute(*trained, method, tmp_path / "a.npz")
     assert not (tmp_path / "a.npz").exists()
-    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, stop=-1, **settings))
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, after=-1, **settings))
     assert attribute(*trained, method, tmp_path / "a.npz") == 0
     # Each row was computed once.
     assert [part.start for part in rows] == list(range(0, rows[-1].stop, 2)) and len(rows) > 4
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+@pytest.mark.parametrize("shards", [2, 20])
+@pytest.mark.parametrize("method", ["deep_lift_shap", "ism"])
+def test_shards_of_an_attribution_put_together_are_the_bytes_of_one_job(trained, tmp_path, method, shards):
+    """With more shards than rows some are empty."""
+    dataset, folder = trained
+    settings = {"method": method, "n_baselines": 3, "batch_size": 6}
+    assert attribute(dataset, folder, settings, tmp_path / "whole.npz", max_per_target=9) == 0
+    parts = [tmp_path / f"{number}-of-{shards}.npz" for number in range(1, shards + 1)]
+    paths = {"dataset": dataset, "weights": folder / "model.safetensors", "predictions": folder / "predictions.tsv"}
+    for number, part in enumerate(parts, 1):
+        options = {"method": settings, "selection": {"max_per_target": 9}, "seed": 1, "device": "cpu", "output": part}
+        where = {"shard": number, "shards": shards, "work": tmp_path / "work"}
+        assert call("attribute", **paths, **options, **where) == 0
+    rows = [len(files.read_arrays(part, ["ids"])["ids"]) for part in parts]
+    assert sum(rows) == 18 and (min(rows) > 0) == (shards == 2) and max(rows) < 18
+    assert call("gather-attributions", shards=parts, output=tmp_path / "gathered.npz") == 0
+    assert (tmp_path / "gathered.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
 def test_where_no_prediction_is_sure_enough_nothing_is_explained(trained, tmp_path):
@@ -515,6 +534,26 @@ def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatc
     assert attribute(*trained, "gradient", tmp_path / "a.npz") == 0
     assert attribute(*trained, "gradient", tmp_path / "b.npz") == 0
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_finished_rows_of_another_program_are_not_used(trained, tmp_path, monkeypatch):
+    """The digest of the code that makes Snakemake run a job again also makes the job begin again."""
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
+    explain, starts = methods.attribute, []
+
+    def watched(*args, start, **settings):
+        starts.append(start)
+        return explain(*args, start=start, **settings)
+
+    monkeypatch.setattr(methods, "attribute", watched)
+    dataset, folder = trained
+    paths = {"weights": folder / "model.safetensors", "predictions": folder / "predictions.tsv"}
+    paths |= {"work": tmp_path / "work", "output": tmp_path / "a.npz"}
+    for code in ({"code": "one"}, {"code": "one"}, {"code": "two"}, {}):
+        options = {"method": {"method": "gradient", "batch_size": 4}, "seed": 1, "device": "cpu"}
+        assert call("attribute", dataset=dataset, **paths, **options, **code) == 0
+    assert starts[0] == starts[2] == starts[3] == 0 < starts[1]
 
 
 def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsys):

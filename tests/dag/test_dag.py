@@ -53,7 +53,7 @@ READS = {
     "fit": {"windows", "split", "features", "tune", "composition"},
     "evaluate": {"windows", "planted_windows", "predict", "fit"},
     "stack_metrics": {"evaluate"},
-    "attribute": {"windows", "planted_windows", "train", "predict"},
+    "attribute": {"windows", "planted_windows", "train", "predict", "split", "fetch", "index_genome"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
@@ -76,7 +76,7 @@ READS = {
     },
     "figure_attribution_logos": {"attribute", "windows", "planted_windows", "scan_hotspots"},
     "figure_method_agreement": {"attribute"},
-    "compare_attributions": {"attribute", "train", "planted_windows"},
+    "compare_attributions": {"attribute", "train", "planted_windows", "fetch"},
     "figure_attribution_agreement": {"attribute", "compare_attributions"},
     "figure_attribution_recovery": {"attribute", "compare_attributions"},
     "figure_attribution_cost": {"time_attributions"},
@@ -107,6 +107,9 @@ def folder(tmp_path_factory):
     seeded = read(folder, "config/demo.yaml")
     seeded["models"]["basset"]["seeds"].append(99)
     (folder / "seeded.yaml").write_text(yaml.safe_dump(seeded))
+    sharded = read(folder, "config/demo.yaml")
+    sharded["datasets"]["ctcf"]["explain"][0]["shards"] = 3
+    (folder / "sharded.yaml").write_text(yaml.safe_dump(sharded))
     (folder / "scored.yaml").write_text(yaml.safe_dump(scored(read(folder, "config/demo.yaml"))))
     started = read(folder, "config/demo.yaml")
     started["resources"] |= {name: {"url": f"https://localhost/{name}"} for name in ("sei.pth", "tokenizer.json")}
@@ -143,7 +146,9 @@ def planned(folder, tmp_path_factory):
         "study": ["--d3dag"],
         "small": ["--configfile", "config/study_small.yaml", "--d3dag"],
         "attributions": ["--configfile", "config/attributions.yaml", "--d3dag"],
+        "beluga": ["--configfile", "config/attributions_beluga.yaml", "--d3dag"],
         "seeded": ["--configfile", "seeded.yaml", "--d3dag"],
+        "sharded": ["--configfile", "sharded.yaml", "--d3dag"],
         "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
@@ -152,6 +157,7 @@ def planned(folder, tmp_path_factory):
         "evaluation_only": ["evaluation_only", *pipeline.DEMO, "--d3dag"],
         "attributions_only": ["attributions_only", *pipeline.DEMO, "--d3dag"],
         "started": ["-n", "-p", "--cores", "2", "--configfile", "started.yaml"],
+        "beluga_jobs": ["-n", "-p", "--cores", "2", "--configfile", "config/attributions_beluga.yaml"],
         "lint": ["--lint"],
         "lint_demo": ["--lint", *pipeline.DEMO],
     }
@@ -204,7 +210,8 @@ def scored(config):
 
 def expected_counts(config):
     """Jobs of each rule, counted from the config alone."""
-    counts = Counter(all=1, stack_metrics=1)
+    evaluated = [name for name, dataset in config["datasets"].items() if dataset.get("models")]
+    counts = Counter(all=1, stack_metrics=bool(evaluated))
     read, genomes, extracted = set(), set(), set()
     networks = {name for name, model in config["models"].items() if "architecture" in model}
     database = config.get("motifs", {}).get("database")
@@ -220,20 +227,19 @@ def expected_counts(config):
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
         files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs"} & set(source)
         read |= {source[key] for key in files}
-        for model in dataset["models"]:
+        for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
             counts["train" if model in networks else "fit"] += runs
             counts["predict"] += runs if model in networks else 0
             counts["tune"] += runs if "tune" in config["models"][model] else 0
             read |= {config["models"][model].get(key) for key in ("pretrained", "tokenizer")}
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
-        read.add(dataset.get("genes"))
-        counts["evaluate"] += 1
-        counts["figure_model_comparison"] += 1
-        counts["figure_leakage"] += 1
+        read.add(dataset.get("genes") if name in evaluated else None)
+        for figure in ("evaluate", "figure_model_comparison", "figure_leakage"):
+            counts[figure] += name in evaluated
         for figure in ("performance_curves", "robustness", "calibration"):
-            counts[f"figure_{figure}"] += splits
-        counts["figure_learning_curves"] += bool(networks & set(dataset["models"]))
+            counts[f"figure_{figure}"] += splits * (name in evaluated)
+        counts["figure_learning_curves"] += bool(networks & set(dataset.get("models", [])))
         if "study" in dataset:
             pair = len(set(dataset["study"]["splits"].values()))
             counts["study"] += 1
@@ -245,6 +251,9 @@ def expected_counts(config):
             )
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
+            extractor = config.get("features", {}).get(entry.get("features"), {})
+            genomes |= {extractor["genome"]} if extractor.get("context") == "genome" else set()
+            read |= {config["models"][entry["model"]].get("weights"), extractor.get("names")}
             counts["attribute"] += seeds * methods
             counts["figure_attribution_logos"] += seeds
             counts["figure_method_agreement"] += seeds if methods > 1 else 0
@@ -292,6 +301,7 @@ def expected_counts(config):
         ("study", "config/config.yaml"),
         ("small", "config/study_small.yaml"),
         ("attributions", "config/attributions.yaml"),
+        ("beluga", "config/attributions_beluga.yaml"),
         ("seeded", "seeded.yaml"),
         ("scored", "scored.yaml"),
     ],
@@ -308,7 +318,20 @@ def test_one_more_seed_adds_its_trainings_and_predictions_alone(planned, folder)
     assert not demo - seeded
 
 
-@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions"])
+def test_shards_of_an_explanation_are_jobs_that_one_more_puts_together(planned, folder):
+    (demo, plain), (jobs, edges) = (graph(planned[name]) for name in ("demo", "sharded"))
+    entry = read(folder, "config/demo.yaml")["datasets"]["ctcf"]["explain"][0]
+    files = len(entry.get("seeds", [1])) * len(entry["methods"])
+    demo, jobs = Counter(demo), Counter(jobs)
+    assert jobs - demo == Counter(attribute_shard=3 * files, gather_attributions=files)
+    assert demo - jobs == Counter(attribute=files)
+    assert {source for rule, source in edges if rule == "gather_attributions"} == {"attribute_shard"}
+    assert {source for rule, source in edges if rule == "attribute_shard"} <= READS["attribute"]
+    readers = {rule for rule, source in edges if source == "gather_attributions"}
+    assert readers and all("attribute" in READS[rule] for rule in readers)
+
+
+@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions", "beluga"])
 def test_rules_read_from_the_rules_that_they_should(planned, name):
     present, edges = graph(planned[name])
     for rule, source in edges:
@@ -317,7 +340,7 @@ def test_rules_read_from_the_rules_that_they_should(planned, name):
 
 
 def test_every_edge_occurs_in_one_config_or_the_other(planned):
-    names = ("demo", "study", "small", "attributions", "scored", f"example{len(examples()) - 1}")
+    names = ("demo", "study", "small", "attributions", "beluga", "scored", f"example{len(examples()) - 1}")
     edges = set().union(*(graph(planned[name])[1] for name in names))
     assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}
 
@@ -364,7 +387,7 @@ def test_nothing_flows_back(planned, folder):
             stage[rule] = ORDER.index(path.stem)
     edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
     edges |= graph(planned["scored"])[1] | graph(planned["small"])[1]
-    edges |= graph(planned["attributions"])[1]
+    edges |= graph(planned["attributions"])[1] | graph(planned["beluga"])[1]
     back = {(rule, source) for rule, source in edges if rule != "all" and stage[rule] < stage[source]}
     assert back == {("features_shard", "train"), ("features", "train"), ("variants", "train")}
 
@@ -397,6 +420,21 @@ def test_a_network_is_given_what_it_starts_from(planned):
         "fsei_published": ["--pretrained resources/sei.pth"],
         "dnabert2": ["--tokenizer resources/tokenizer.json"],
     }
+
+
+def test_published_weights_are_explained_without_a_training(planned, folder):
+    """Of Beluga's config: what each attribution is told of the network and of its windows."""
+    config = read(folder, "config/attributions_beluga.yaml")
+    assert all(not dataset.get("models") for dataset in config["datasets"].values())
+    told = {}
+    for rule, text in jobs(planned["beluga_jobs"].out):
+        if rule == "attribute":
+            assert "--weights resources/beluga.pth" in text and "--predictions" not in text
+            name = re.search(r"--split results/(\w+)/splits/", text)[1]
+            told[name] = json.loads(re.search(r"--extractor '(.*?)'", text)[1])["context"], "--genome" in text
+        if rule == "compare_attributions":
+            assert '"weights": "resources/beluga.pth"' in text and "--extractor" in text
+    assert told == {"planted": ("none", False), "introns": ("genome", True)}
 
 
 def test_planning_leaves_no_file_behind(planned):
@@ -460,7 +498,7 @@ def takes_device(command):
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
     asking = {name for name, rule in rules.items() if rule["gpu"]}
-    attributing = {"attribute", "compare_attributions", "time_attributions"}
+    attributing = {"attribute", "attribute_shard", "compare_attributions", "time_attributions"}
     assert asking == {"train", "predict", "features_shard", "variants", "class_variants"} | attributing
     for name in set(rules) - TARGETS:
         command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
@@ -474,7 +512,7 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(folder, rules):
     functions = {name: re.search(r"code_digest\((.*)\)", body)[1] for name, body in definitions}
     blocks = "".join(text(folder, room) for room in ORDER)
     found = dict(re.findall(r"^rule (\w+):\n((?: +.*\n|\n)+)", blocks, re.MULTILINE))
-    assert {*found, "planted_windows", "class_variants"} == set(rules) - TARGETS
+    assert {*found, "planted_windows", "class_variants", "attribute_shard"} == set(rules) - TARGETS
     for name, block in found.items():
         command, argument = re.search(r'"python -m cisflow (\S+) (\S+)', block).groups()
         code = re.search(r"code=(\w+)(?:\((.*)\))?,", block)

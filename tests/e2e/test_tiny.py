@@ -119,6 +119,8 @@ datasets:
     splits:
       chromosome: {kind: chromosome, valid: [chr4], test: [chr5]}
     models: [small]
+    explain:
+      - {model: small, split: chromosome, methods: [tism], labels: [0, 1], max_per_target: 6, shards: 2}
   reporters:
     source: {kind: table, table: reporters.csv, target: active}
     window: 60
@@ -500,8 +502,9 @@ def test_a_search_without_motifs_says_why(finished):
 def test_figures_are_whole_images(finished):
     paths = sorted((finished / "results").glob("*/figures/*.svg"))
     # A comparison and a leakage figure a dataset, three figures a split, learning curves of three datasets, four of
-    # the one explained and two that compare its methods, five beside the published study.
-    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 2 + 5
+    # one that is explained and two that compare its methods, three of one explained by one method, five beside the
+    # published study.
+    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 2 + 3 + 5
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20

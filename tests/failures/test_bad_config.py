@@ -44,6 +44,7 @@ NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in 
 OWN = DEMO["datasets"]["ctcf"]
 KINDS = "['fasta', 'bed', 'table', 'annotation', 'events', 'planted']"
 
+PUBLISHED = {"architecture": "Sei", "weights": "hg19_fragments.fa"}
 STUDY = {"splits": {"published": "random", "honest": "chromosome"}}
 ROW = {"model": "LR", "features": "TF"}
 
@@ -186,6 +187,38 @@ MISTAKES = {
             {"model": "basset", "split": "chromosome", "seeds": [2, 1], "methods": ["ism"]}
         ),
         "datasets.ctcf.explain[1]: seed 1 of this model and split is in an entry above; expected one entry",
+    ),
+    "training of published weights": (
+        lambda config: (config["models"].update(sei=PUBLISHED), config["datasets"]["ctcf"]["models"].append("sei")),
+        "datasets.ctcf.models: 'sei' has published weights and is not trained; use it in features or explain",
+    ),
+    "published weights without targets": (
+        lambda config: (
+            config["models"].update(sei=PUBLISHED),
+            config["datasets"]["ctcf"]["explain"][0].update(model="sei"),
+        ),
+        "datasets.ctcf.explain[0]: 'sei' has published weights and no predictions to choose by; expected the key "
+        "targets",
+    ),
+    "planted motifs in the genome's surroundings": (
+        lambda config: (
+            config["models"].update(sei=PUBLISHED),
+            config["features"].update(sei={"model": "sei", "context": "pad"}),
+            config["datasets"]["factors"]["explain"][0].update(model="sei", targets=["target_1"], features="sei"),
+        ),
+        "datasets.factors.explain[0].features: planted motifs have their places in bare windows; expected an "
+        "extractor of context none, or no such key, and windows as long as the network reads",
+    ),
+    "explanation by the extractor of another network": (
+        lambda config: (
+            config["models"].update(sei=PUBLISHED),
+            config["datasets"]["ctcf"]["explain"][0].update(model="sei", targets=["target_1"], features="factors"),
+        ),
+        "datasets.ctcf.explain[0].features: 'factors' is not defined; expected one of (none)",
+    ),
+    "extractor of a network that is trained here": (
+        change(*EXPLAIN, "features", to="factors"),
+        "datasets.ctcf.explain[0].features: 'basset' is trained here, on bare windows; expected no such key",
     ),
     "classifier of several targets": (
         change("datasets", "factors", "models", to=["motif_cnn", "lightgbm"]),

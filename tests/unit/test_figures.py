@@ -17,8 +17,10 @@ from scipy.stats import norm, pearsonr, spearmanr
 
 from cisflow import dna, files
 from cisflow.attribution import scores
+from cisflow.context import Sequences
 from cisflow.errors import InputError
-from cisflow.figures import logos, method_agreement, reading, style
+from cisflow.figures import attribution_logos, logos, method_agreement, reading, style
+from cisflow.genome import Genome
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 FIGURES = (
@@ -985,6 +987,21 @@ def test_logos_count_the_minus_strand_down(tmp_path):
     assert "Position on chr1, minus strand (bp, 1-based)" in svg_text(figure)
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_context_around_a_window_has_its_own_coordinates(tmp_path, strand):
+    """A window of 7 bases in the middle of 12: where `context.Sequences` puts it."""
+    chromosome = np.random.default_rng(0).integers(0, 4, 40).astype(np.uint8)
+    (tmp_path / "genome.fa").write_text(f">chr1\n{''.join('ACGT'[base] for base in chromosome)}\n")
+    frame = pd.DataFrame({"id": ["w"], "chrom": ["chr1"], "start": [14], "end": [21], "strand": [strand]})
+    seen = Sequences(frame, None, 12, "genome", Genome(tmp_path / "genome.fa"))[:][0]
+    places, label = attribution_logos.coordinates(frame, "windows.tsv", "w", 12)
+    there = chromosome[places - 1]
+    np.testing.assert_array_equal(seen, there if strand == "+" else 3 - there)
+    assert label == (
+        "Position on chr1, minus strand (bp, 1-based)" if strand == "-" else "Position on chr1 (bp, 1-based)"
+    )
+
+
 def test_attributions_of_other_sequences_are_refused(tmp_path):
     sources, _ = attribution_files(tmp_path, METHODS[:2])
     arrays = dict(np.load(sources[1]["path"]))
@@ -1020,7 +1037,7 @@ def test_a_window_of_another_length_is_refused(tmp_path):
     inputs = awkward_logos(tmp_path)
     windows = files.read_table(inputs["windows"])
     files.write_table(inputs["windows"], windows.assign(end=65461))
-    with pytest.raises(InputError, match="windows.tsv: id 'ENST.*spans 61 bases, expected the 60"):
+    with pytest.raises(InputError, match="windows.tsv: id 'ENST.*spans 61 bases, its sequence 60; expected no more"):
         drawn("attribution_logos", inputs, RUN)
 
 

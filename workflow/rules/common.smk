@@ -24,7 +24,7 @@ METHOD_KEYS = {
     "max_error": ("deep_lift_shap",),
     "target_chunk": ("gradient", "tism", "integrated_gradients", "taylor_ism"),
     "plan": ("ism",),
-    "memory_mb": ("ism", "taylor_ism"),
+    "memory_mb": ("ism", "taylor_ism", "deep_lift_shap"),
     "layer": ("taylor_ism",),
 }
 
@@ -73,6 +73,11 @@ def expect(name, known, where):
 
 def is_network(model):
     return "architecture" in config["models"][model]
+
+
+def is_published(model):
+    """Whether a network comes with weights and is not trained here."""
+    return "weights" in config["models"][model]
 
 
 def is_composition(extractor):
@@ -132,16 +137,20 @@ def check_references():
         for model in dataset["models"]:
             expect(model, models, f"{where}.models")
             if "weights" in models[model]:
-                fail(f"{where}.models: '{model}' has published weights and is not trained; use it in features")
+                fail(
+                    f"{where}.models: '{model}' has published weights and is not trained; use it in features or explain"
+                )
             if not is_network(model) and count_targets(dataset["source"]) > 1:
                 fail(f"{where}.models: '{model}' is a classifier, which expects one target; the source has several")
         explained, compared = set(), set()
         for number, job in enumerate(dataset["explain"]):
             where = f"datasets.{name}.explain[{number}]"
-            expect(job["model"], [model for model in dataset["models"] if is_network(model)], f"{where}.model")
+            known = [model for model in models if model in dataset["models"] or is_published(model)]
+            expect(job["model"], [model for model in known if is_network(model)], f"{where}.model")
             if "tokenizer" in models[job["model"]]:
                 fail(f"{where}.model: '{job['model']}' reads tokens, so that it cannot be attributed to bases")
             expect(job["split"], dataset["splits"], f"{where}.split")
+            check_published(job, dataset, where)
             for method in job["methods"]:
                 expect(method, config["attribution"], f"{where}.methods")
             if "reference" in job:
@@ -183,6 +192,25 @@ def check_study(dataset, where):
     for name, models in study["sets"].items():
         for model in models:
             expect(model, dataset["models"], f"{where}.sets.{name}")
+
+
+def check_published(job, dataset, where):
+    """What an explanation says of a network with published weights, and what only such a network may have."""
+    model = job["model"]
+    if not is_published(model):
+        if "features" in job:
+            fail(f"{where}.features: '{model}' is trained here, on bare windows; expected no such key")
+        return
+    if "targets" not in job:
+        fail(f"{where}: '{model}' has published weights and no predictions to choose by; expected the key targets")
+    if "features" in job:
+        known = [name for name, entry in config["features"].items() if entry.get("model") == model]
+        expect(job["features"], known, f"{where}.features")
+        if dataset["source"]["kind"] == "planted" and config["features"][job["features"]]["context"] != "none":
+            fail(
+                f"{where}.features: planted motifs have their places in bare windows; expected an extractor of "
+                "context none, or no such key, and windows as long as the network reads"
+            )
 
 
 def check_start(name, model):
@@ -593,6 +621,10 @@ def models_of_kind(network):
     return any_of(model for model in config["models"] if is_network(model) == network)
 
 
+def get_stacked_metrics():
+    return ["results/metrics.tsv"] if evaluated_datasets() else []
+
+
 def get_metric_tables():
     return [f"results/{dataset}/evaluation/metrics.tsv" for dataset in evaluated_datasets()]
 
@@ -637,9 +669,76 @@ def get_explanation(wildcards):
     fail(f"datasets.{wildcards.dataset}.explain: no entry for {wildcards.model}, {wildcards.split}, {wildcards.seed}")
 
 
+def get_reading(job):
+    """How the published network of an explanation reads windows: settings of its extractor, or of bare windows."""
+    if "features" in job:
+        return get_extractor(SimpleNamespace(extractor=job["features"]))
+    return get_layout(job["model"]) | {"context": "none"}
+
+
+def get_explained_names(job):
+    """The list of target names of a published network, where it has one."""
+    entry = config["features"].get(job.get("features"), {})
+    return [f"resources/{entry['names']}"] if "names" in entry else []
+
+
+def get_explained_weights(dataset, job, seed):
+    model = job["model"]
+    if is_published(model):
+        return f"resources/{config['models'][model]['weights']}"
+    return get_trained_weights(model, {"dataset": dataset, "split": job["split"], "seed": seed})
+
+
+def get_explained_files(wildcards):
+    """Weights of an explained network, and what its windows are chosen by and read from."""
+    job = get_explanation(wildcards)
+    weights = get_explained_weights(wildcards.dataset, job, wildcards.seed)
+    if not is_published(job["model"]):
+        return {"weights": weights, "predictions": weights.replace("model.safetensors", "predictions.tsv")}
+    split = f"results/{wildcards.dataset}/splits/{job['split']}.tsv"
+    found = {"weights": weights, "split": split, "names": get_explained_names(job)}
+    if "features" in job:
+        found["genome"] = get_extractor_genome(SimpleNamespace(extractor=job["features"]))
+    return found
+
+
+def get_explained_arguments(wildcards, input):
+    """The options that say what is explained, by the files of `get_explained_files`."""
+    if "predictions" in input.keys():
+        return f"--predictions {shlex.quote(input.predictions)}"
+    reading = to_json(get_reading(get_explanation(wildcards)))
+    options = [f"--split {shlex.quote(input.split)}", f"--extractor {shlex.quote(reading)}"]
+    return " ".join(options + [option(key, input.get(key, [])) for key in ("names", "genome")])
+
+
 def get_selection(wildcards):
     job = get_explanation(wildcards)
     return {key: job[key] for key in ("folds", "labels", "min_probability", "max_per_target", "targets") if key in job}
+
+
+def explained_datasets(sharded):
+    """Wildcard constraint: a dataset where it stands before an explanation that has, or has not, several shards."""
+    return (
+        "|".join(
+            f"{re.escape(dataset)}(?=/attributions/{re.escape(model)}/{re.escape(split)}/seed{seed}/)"
+            for dataset, model, split, seed, job in get_explanations()
+            if (job["shards"] > 1) == sharded
+        )
+        or "(?!)"
+    )
+
+
+def get_attribution_shards(wildcards):
+    """The shards of an attribution file, in order."""
+    count = get_explanation(wildcards)["shards"]
+    folder = "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.shards"
+    return [f"{folder}/{number}-of-{count}.npz".format(**dict(wildcards.items())) for number in range(1, count + 1)]
+
+
+def get_shard_option(wildcards):
+    """Which part of the rows a job explains; nothing where it explains all."""
+    part = dict(wildcards.items()).get("part")
+    return f"--shard {part.replace('-of-', ' --shards ')}" if part else ""
 
 
 def get_method(name):
@@ -693,14 +792,12 @@ def get_comparison(wildcards):
 def get_compared_runs(wildcards):
     """Weights and attributions of every seed of a comparison."""
     job = get_comparison(wildcards)
-    folder = f"results/{wildcards.dataset}/{{}}/{wildcards.model}/{wildcards.split}/seed{{}}"
+    folder = f"results/{wildcards.dataset}/attributions/{wildcards.model}/{wildcards.split}"
     return [
         {
             "seed": seed,
-            "weights": f"{folder.format('models', seed)}/model.safetensors",
-            "attributions": {
-                method: f"{folder.format('attributions', seed)}/{method}.npz" for method in job["methods"]
-            },
+            "weights": get_explained_weights(wildcards.dataset, job, seed),
+            "attributions": {method: f"{folder}/seed{seed}/{method}.npz" for method in job["methods"]},
         }
         for seed in job["seeds"]
     ]
@@ -719,6 +816,18 @@ def get_compared_targets(wildcards):
     """The entries that were explained, as an option; nothing where every output was."""
     job = get_comparison(wildcards)
     return f"--targets {shlex.quote(to_json(job['targets']))}" if "targets" in job else ""
+
+
+def get_compared_names(wildcards):
+    return get_explained_names(get_comparison(wildcards))
+
+
+def get_compared_subject(wildcards, input):
+    """The options that say how a published network is loaded and what its outputs are called."""
+    job = get_comparison(wildcards)
+    if not is_published(job["model"]):
+        return ""
+    return f"--extractor {shlex.quote(to_json(get_reading(job)))} {option('names', input.names)}"
 
 
 def get_first_attributions(wildcards):
@@ -971,6 +1080,7 @@ wildcard_constraints:
     extractor="[A-Za-z0-9_-]+",
     job="[A-Za-z0-9_-]+",
     method="[A-Za-z0-9_-]+",
+    part=r"\d+-of-\d+",
     # An index `<name>.fai` is not a resource.
     name=any_of(config["resources"]),
 

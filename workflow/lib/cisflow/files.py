@@ -170,10 +170,11 @@ def write_arrays(path, **arrays):
         np.savez(handle, **arrays)
 
 
-def read_arrays(path, names):
-    """Read the named arrays of an `.npz` as a dict."""
+def read_arrays(path, names=None):
+    """Read the named arrays of an `.npz`, or all, as a dict."""
     try:
         with np.load(path, allow_pickle=False) as archive:
+            names = archive.files if names is None else names
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise InputError(f"{path}: no array {listing(missing)}; found {listing(archive.files, 12)}")

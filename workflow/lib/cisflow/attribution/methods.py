@@ -91,7 +91,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     max_error : `deep_lift_shap` fails where completeness is off by more than this share of the absolute
         contributions: some layer of the network then has no rule.
     plan : False makes `ism` pass every mutant through the whole network.
-    memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result.
+    memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result; of `deep_lift_shap`, what
+        the multipliers of the sequences in a block take.
     layer : of `taylor_ism`, one of `plan.layers(model, length)`.
 
     Returns
@@ -110,26 +111,19 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     return result
 
 
-def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, progress=True, **settings):
+def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, stop=None, progress=True, **settings):
     """Attributions block by block, with a progress bar unless told otherwise: yields (slice of rows, Attribution).
 
-    Parameters are those of `multipliers`; `targets` is Targets, and `start` the first row, at the start of a block:
-    what the blocks are does not depend on it.
+    Parameters are those of `multipliers`; `targets` is Targets, and `start` and `stop` bound the rows, at the starts of
+    blocks (`block_rows`) or the end: what the blocks are does not depend on them.
     """
-    if models.reads_tokens(model):
-        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
-    if method not in METHODS:
-        raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
-    if unknown := [name for name in settings if name not in DEFAULTS]:
-        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | settings
-    settings["baseline"] = settings["baseline"] or DEFAULT_BASELINE.get(method)
-    settings |= {"seed": seed, "length": codes.shape[1]}
+    settings = _complete(model, codes, method, settings | {"seed": seed})
+    stop = len(codes) if stop is None else stop
     with frozen(model):
         model.to(device)
         rows_at_once, explain = METHODS[method](model, len(targets), settings)
-        with tqdm(total=len(codes), initial=start, desc=method, unit="sequence", disable=not progress) as bar:
-            for first in range(start, len(codes), rows_at_once):
+        with tqdm(total=stop, initial=start, desc=method, unit="sequence", disable=not progress) as bar:
+            for first in range(start, stop, rows_at_once):
                 rows = slice(first, min(first + rows_at_once, len(codes)))
                 block, chosen = np.ascontiguousarray(codes[rows]), targets.take(rows, device)
                 x = models.one_hot(block, device)
@@ -140,6 +134,25 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, prog
                     found = _mean(found, reverse)
                 yield rows, found
                 bar.update(rows.stop - rows.start)
+
+
+def block_rows(model, codes, targets, method, **settings):
+    """Rows of each block of `attribute` but the last."""
+    with frozen(model):
+        return METHODS[method](model, len(targets), _complete(model, codes, method, settings))[0]
+
+
+def _complete(model, codes, method, settings):
+    """The settings of a method with those that nobody asked for; refuses what the method or the network is not for."""
+    if models.reads_tokens(model):
+        raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
+    if method not in METHODS:
+        raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
+    if unknown := [name for name in settings if name not in (*DEFAULTS, "seed")]:
+        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
+    settings = DEFAULTS | {"seed": 0} | settings
+    baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
+    return settings | {"baseline": baseline, "length": codes.shape[1]}
 
 
 @contextlib.contextmanager
@@ -159,7 +172,11 @@ def frozen(model):
 def _mean(forward, reverse):
     """Mean of the attributions of sequences and of their reverse complements, in the direction of the former."""
     parts = [(a + b) / 2 for a, b in zip(forward[1:], reverse[1:], strict=True) if a is not None]
-    return Attribution((forward.multipliers + reverse.multipliers[..., ::-1, ::-1]) / 2, *parts)
+    # In the former's place: of every target of a large network, one more array is gigabytes.
+    mean = forward.multipliers
+    mean += reverse.multipliers[..., ::-1, ::-1]
+    mean /= 2
+    return Attribution(mean, *parts)
 
 
 def _parts(n_targets, settings):
@@ -170,6 +187,11 @@ def _parts(n_targets, settings):
 
 def _rows_at_once(n_targets, settings):
     return max(1, settings["batch_size"] // max(1, min(n_targets, settings["target_chunk"])))
+
+
+def _rows_in_memory(n_targets, settings):
+    """Sequences whose multipliers for so many targets `memory_mb` holds."""
+    return settings["memory_mb"] * 2**20 // (4 * 4 * settings["length"] * max(1, n_targets))
 
 
 def _backward(outputs, inputs, cotangents, keep=False):
@@ -225,24 +247,23 @@ def _integrated_gradients(network, n_targets, settings):
         return totals
 
     def against(x, base, targets):
-        """Multipliers (n, t, 4, length) against one baseline, and the difference that they should add up to."""
+        """Targets in slices: their multipliers (n, k, 4, length) against one baseline, and differences (n, k)."""
         x = x.clone().requires_grad_(True)
         end = front(x)
         with torch.no_grad():
             begin = front(base)
             difference = targets.of(rest(*end)) - targets.of(rest(*begin).expand(len(x), -1))
         fixed = [part.detach() for part in end]
-        result = torch.empty((len(x), n_targets, *x.shape[1:]))
         for part in _parts(n_targets, settings):
             (found,) = _backward(end, [x], path(begin, fixed, targets, part), keep=True)
-            result[:, part] = found.transpose(0, 1).cpu()
-        return result, difference.cpu()
+            yield part, found.transpose(0, 1), difference[:, part]
 
     def explain(x, codes, targets):
         bases, constant = _bases(x, codes, settings)
         # A constant baseline is the same for every sequence: one pass serves all.
-        each = (bases[:1, number] if constant else bases[:, number] for number in range(bases.shape[1]))
-        return _against_all(x, ((*against(x, base, targets), base) for base in each), constant)[0]
+        each = [bases[:1, number] if constant else bases[:, number] for number in range(bases.shape[1])]
+        parts = ((*found, base) for base in each for found in against(x, base, targets))
+        return _against_all(x, n_targets, parts, len(each), constant)[0]
 
     return _rows_at_once(n_targets, settings), explain
 
@@ -250,14 +271,17 @@ def _integrated_gradients(network, n_targets, settings):
 def _deep_lift_shap(network, n_targets, settings):
     def explain(x, codes, targets):
         bases, constant = _bases(x, codes, settings)
-        found = []
-        for number in range(n_targets):
-            weights = targets.cotangents(len(x), slice(number, number + 1))[0]
-            found.append(deep_lift(network, x, bases, weights, settings["batch_size"]))
-        each = torch.stack([result for result, _ in found], dim=2).cpu()
-        difference = torch.stack([outputs for _, outputs in found], dim=2).cpu()
-        parts = ((each[:, number], difference[:, number], bases[:, number]) for number in range(bases.shape[1]))
-        result, error = _against_all(x, parts, constant)
+
+        def parts():
+            for number in range(n_targets):
+                target = slice(number, number + 1)
+                weights = targets.cotangents(len(x), target)[0]
+                found, difference = deep_lift(network, x, bases, weights, settings["batch_size"])
+                for base in range(bases.shape[1]):
+                    which = slice(base, base + 1)
+                    yield target, found[:, which], difference[:, which], bases[:, base]
+
+        result, error = _against_all(x, n_targets, parts(), bases.shape[1], constant)
         if error > settings["max_error"]:
             raise InputError(
                 f"deep_lift_shap: contributions miss the difference of the outputs by {error:.2g} of their absolute "
@@ -267,7 +291,8 @@ def _deep_lift_shap(network, n_targets, settings):
         return result
 
     constant = settings["baseline"] in baselines.CONSTANT
-    return max(1, settings["batch_size"] // (1 if constant else settings["n_baselines"])), explain
+    pairs = settings["batch_size"] // (1 if constant else settings["n_baselines"])
+    return max(1, min(pairs, _rows_in_memory(n_targets, settings))), explain
 
 
 def _between(begin, end, share):
@@ -282,24 +307,26 @@ def _bases(x, codes, settings):
     return made, settings["baseline"] in baselines.CONSTANT
 
 
-def _against_all(x, parts, constant):
+def _against_all(x, n_targets, parts, count, constant):
     """Mean over baselines, and the largest error of any as a share of its absolute contributions.
 
-    `parts` gives, for each baseline, multipliers (n, t, 4, length), difference (n, t) and the baseline
-    (n or 1, 4, length).
+    `parts` gives, for each of `count` baselines and for targets in slices: the slice, multipliers (n, k, 4, length),
+    difference (n, k) and the baseline (n or 1, 4, length). They are summed as they come.
     """
-    x = x.detach().cpu()[:, None]
-    total, total_difference, total_error, worst, count = 0, 0, 0, 0.0, 0
-    for found, difference, base in parts:
-        base = base.cpu()[:, None]
-        contributions = found * (x - base)
+    x = x.detach().cpu()
+    total = torch.zeros((len(x), n_targets, *x.shape[1:]))
+    total_difference, total_error, worst = *torch.zeros((2, len(x), n_targets)), 0.0
+    for targets, found, difference, base in parts:
+        found, difference, base = found.cpu(), difference.cpu(), base.cpu()[:, None]
+        contributions = found * (x[:, None] - base)
         error = contributions.sum(dim=(2, 3)) - difference
         # Below that, the rounding of outputs near 1 would count.
         size = contributions.abs().sum(dim=(2, 3)).clamp_min(1e-3)
         worst = max(worst, (error.abs() / size).max().item())
-        total = total + (found if constant else found - (base * found).sum(dim=2, keepdim=True))
-        total_difference, total_error, count = total_difference + difference, total_error + error, count + 1
-    means = (part.numpy() / np.float32(count) for part in (total, total_difference, total_error))
+        total[:, targets] += found if constant else found - (base * found).sum(dim=2, keepdim=True)
+        total_difference[:, targets] += difference
+        total_error[:, targets] += error
+    means = (part.div_(count).numpy() for part in (total, total_difference, total_error))
     return Attribution(*means), worst
 
 
@@ -335,8 +362,7 @@ def _ism(network, n_targets, settings):
         refuted = found.route == "plain"
         return Attribution(targets.combine(found.effects, used))
 
-    size = 4 * 4 * settings["length"] * network.n_outputs
-    return max(1, min(ISM_SEQUENCES, settings["memory_mb"] * 2**20 // size)), explain
+    return max(1, min(ISM_SEQUENCES, _rows_in_memory(network.n_outputs, settings))), explain
 
 
 def _plain_ism(network, n_targets, settings):
@@ -368,15 +394,15 @@ def _taylor_ism(network, n_targets, settings):
     parts = _parts(n_targets, settings)
 
     def explain(x, codes, targets):
+        result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
         try:
-            found = [
-                taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"]) for part in parts
-            ]
+            for part in parts:
+                result[:, part] = taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"])
         except Unplannable as error:
             raise InputError(
                 f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
             ) from error
-        return Attribution(np.concatenate(found, axis=1))
+        return Attribution(result)
 
     return _rows_at_once(n_targets, settings), explain
 

@@ -1,4 +1,4 @@
-"""Which sequences to explain: those that the model predicts correctly, of the folds and labels asked for."""
+"""Which sequences to explain: of the folds and labels asked for, those that the model predicts correctly."""
 
 import numpy as np
 import pandas as pd
@@ -45,11 +45,42 @@ def select(predictions, settings, groups=None):
         chosen = table.loc[keep, ["id", "target", "fold", "probability"]]
     else:
         chosen = _of_groups(table, keep, groups, predictions)
-    if settings["max_per_target"] is not None:
-        windows = table["id"].unique()
+    return _draw(chosen, table["id"].unique(), settings["max_per_target"])
+
+
+def of_windows(dataset, folds, settings, groups):
+    """Rows (sequence, target) to attribute by a network that has no predictions.
+
+    Of a group that has the name of one of the dataset's targets, the windows with one of the asked labels there; of
+    another, the windows with one of them anywhere.
+
+    Parameters
+    ----------
+    dataset : `datasets.Dataset`. folds : (n,) fold of each of its windows.
+    settings : DEFAULTS, overridden; `min_probability` is not asked. The draw is that of `select`.
+    groups : {name: {output: weight}} to explain, from `targets.members`.
+
+    Returns
+    -------
+    frame with id, target, fold, in the order of the windows, group by group.
+    """
+    settings = DEFAULTS | settings
+    asked = np.isin(dataset.labels, settings["labels"])
+    in_fold = np.isin(folds, settings["folds"])
+    parts = []
+    for name in groups:
+        of_group = asked[:, dataset.targets.index(name)] if name in dataset.targets else asked.any(axis=1)
+        rows = np.flatnonzero(of_group & in_fold)
+        parts.append(pd.DataFrame({"id": dataset.ids[rows], "target": name, "fold": folds[rows]}))
+    return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings["max_per_target"])
+
+
+def _draw(chosen, windows, most):
+    """At most so many rows of each target, by an order of the windows that depends on nothing else."""
+    if most is not None:
         place = dict(zip(windows, np.random.default_rng(0).permutation(len(windows)), strict=True))
         order = chosen.assign(place=chosen["id"].map(place)).sort_values("place", kind="stable")
-        chosen = chosen.loc[sorted(order.groupby("target").head(settings["max_per_target"]).index)]
+        chosen = chosen.loc[sorted(order.groupby("target").head(most).index)]
     return chosen.reset_index(drop=True)
 
 

@@ -56,7 +56,12 @@ class Targets:
         return torch.nonzero((chosen != 0).any(dim=0))[:, 0] if self.weighted else torch.unique(chosen)
 
     def combine(self, effects, used):
-        """Effects (n, u, 4, length) on the outputs `used` -> those on the targets (n, t, 4, length), in NumPy."""
+        """Effects (n, u, 4, length) on the outputs `used` -> those on the targets (n, t, 4, length), in NumPy.
+
+        Where these are the same, in the same order, the result is `effects` itself.
+        """
+        if self.which is None and not self.weighted and torch.equal(self.values, used):
+            return effects
         chosen = (self.values[None] if self.which is None else self.values[self.which]).cpu().numpy()
         used = used.cpu().numpy()
         if self.weighted:
@@ -119,6 +124,21 @@ def members(entries):
                     weights[output] = weights.get(output, 0.0) + sign * weight
         found[name] = weights
     return found
+
+
+def shares(groups, outputs):
+    """Weights (g, n_outputs) float32 of the mean over each group's outputs, without those of negative weight.
+
+    Parameters
+    ----------
+    groups : {name: {output: weight}}, from `members`; every output is one of `outputs`.
+    """
+    position = {output: number for number, output in enumerate(outputs)}
+    values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
+    for row, weights in enumerate(groups.values()):
+        for output, weight in weights.items():
+            values[row, position[output]] = max(weight, 0)
+    return values / values.sum(axis=1, keepdims=True)
 
 
 def from_members(groups, outputs, chosen):

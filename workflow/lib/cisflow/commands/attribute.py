@@ -1,13 +1,19 @@
-"""Raw attribution multipliers of a trained network on correctly predicted sequences."""
+"""Raw attribution multipliers of a network: on sequences that it predicts correctly, or on the windows of a split.
+
+With --shard, only the rows of one of --shards parts, which `cisflow gather-attributions` puts together.
+"""
 
 import json
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import torch
 
-from cisflow import datasets, device, files, models
+from cisflow import datasets, device, extraction, features, files, inputs, models, shards
 from cisflow.attribution import baselines, methods, selection, targets
 from cisflow.errors import InputError
 from cisflow.resumable import Rows
@@ -18,8 +24,15 @@ COMMIT_EVERY_S = 10
 
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
-    parser.add_argument("--weights", required=True, help="network that `cisflow train` wrote")
-    parser.add_argument("--predictions", required=True, help="its predictions")
+    parser.add_argument("--weights", required=True, help="network that `cisflow train` wrote, or published weights")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--predictions", help="those of the network, to explain what it predicts correctly")
+    source.add_argument("--split", help="table of id and fold, to explain all windows of folds and labels")
+    parser.add_argument(
+        "--extractor", default={}, type=json.loads, help="JSON, with --split: architecture, settings, length, context"
+    )
+    parser.add_argument("--names", help="with --split: list of target names, where the checkpoint has none")
+    parser.add_argument("--genome", help="with --split: FASTA, for context genome")
     parser.add_argument("--method", required=True, type=json.loads, help="JSON: method and its settings")
     parser.add_argument(
         "--selection", default={}, type=json.loads, help="JSON: folds, labels, min_probability, targets, …"
@@ -28,15 +41,32 @@ def arguments(parser):
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
     parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--shards", default=1, type=shards.positive, help="parts that the rows are divided in")
+    parser.add_argument("--shard", default=1, type=shards.positive, help="the part to explain, counted from 1")
+    parser.add_argument("--code", help="digest of the program; finished rows of another one are not used")
     parser.add_argument("--work", required=True, help="folder for finished rows; removed on success")
     parser.add_argument("--output", required=True, help=".npz")
 
 
-def run(args):
+class Explained(NamedTuple):
+    """What is explained, and by which network.
+
+    outputs : names of the network's outputs. groups : {name: {output: weight}}, from `targets.members`.
+    chosen : frame with id, target and fold, one row an attribution; probability, where there are predictions.
+    codes : (rows, length) uint8, what the network sees of each. files : what all of it was read from.
+    """
+
+    model: torch.nn.Module
+    outputs: list
+    groups: dict
+    chosen: pd.DataFrame
+    codes: np.ndarray
+    files: list
+
+
+def of_predictions(args, asked, groups):
+    """Windows that a network trained by cisflow predicts correctly."""
     dataset = datasets.read(args.dataset)
-    asked = dict(args.selection)
-    entries = asked.pop("targets", None)
-    groups = None if entries is None else targets.members(entries)
     chosen = selection.select(args.predictions, asked, groups)
     model, header = models.load(args.weights)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
@@ -44,20 +74,72 @@ def run(args):
     if absent:
         raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
     codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
-    wanted = targets.from_members(groups or targets.members(header["targets"]), header["targets"], chosen["target"])
+    read = [args.weights, args.predictions, f"{args.dataset}/sequences.npy"]
+    return Explained(model, header["targets"], groups or targets.members(header["targets"]), chosen, codes, read)
+
+
+def of_split(args, asked, groups):
+    """Windows of the split, by a network with weights of any origin, within their surroundings."""
+    if groups is None:
+        raise InputError("--selection: no targets; expected the outputs to explain where there are no predictions")
+    dataset = datasets.read(args.dataset)
+    chosen = selection.of_windows(dataset, datasets.read_folds(args.split, dataset.ids), asked, groups)
+    if not len(chosen):
+        raise InputError(f"{args.split}: no window of the folds and labels asked for; expected at least one")
+    model = shards.load_model(args.extractor, args.weights)
+    outputs, _ = shards.target_names(args.extractor, args.weights, model.n_outputs, args.names)
+    rows = inputs.read_dataset(args.dataset)
+    # Each window is read once, however many targets it is explained for.
+    names, place = np.unique(chosen["id"].to_numpy(dtype=str), return_inverse=True)
+    row_of = {item: row for row, item in enumerate(dataset.ids)}
+    some = np.array([row_of[name] for name in names])
+    some_rows = rows._replace(frame=rows.frame.iloc[some], codes=rows.codes[some])
+    codes = shards.open_sequences(some_rows, model, args.extractor, args.genome)[:][place]
+    read = [args.weights, args.split, *rows.files, f"{args.dataset}/targets.npy"]
+    read += [path for path in (args.names, args.genome) if path]
+    return Explained(model, outputs, groups, chosen, codes, read)
+
+
+def probability(explained, where, strands):
+    """Probability (rows,) float32 of each row's target: the weighted mean over its outputs."""
+    shares = targets.shares(explained.groups, explained.outputs).T
+    group_of = {name: number for number, name in enumerate(explained.groups)}
+    column = np.array([group_of[name] for name in explained.chosen["target"]])
+    found = [values @ shares for values in extraction.stream(explained.model, explained.codes, where, strands)]
+    return np.concatenate(found)[np.arange(len(column)), column]
+
+
+def run(args):
+    asked = dict(args.selection)
+    entries = asked.pop("targets", None)
+    groups = None if entries is None else targets.members(entries)
+    explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
+    chosen, codes = explained.chosen, explained.codes
+    wanted = targets.from_members(explained.groups, explained.outputs, chosen["target"])
     settings = dict(args.method)
     method = settings.pop("method")
     key = {
-        "job": [args.method, args.selection, args.seed],
-        "inputs": [files.digest(path) for path in (args.weights, args.predictions, f"{args.dataset}/sequences.npy")],
+        "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
+        "inputs": [files.digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}
     if method in methods.DEFAULT_BASELINE:
         layout |= {"output_difference": ((), np.float32), "completeness_error": ((), np.float32)}
-    with Rows(args.work, json.dumps(key), len(codes), layout) as rows:
+    part = slice(0, len(codes))
+    if args.shards > 1:
+        # Whole blocks, so that each row is computed beside the same others as without shards.
+        size = methods.block_rows(explained.model, codes, wanted, method, **settings)
+        blocks = features.shard_rows(-(-len(codes) // size), args.shard, args.shards)
+        part = slice(blocks.start * size, min(blocks.stop * size, len(codes)))
+    with Rows(args.work, json.dumps(key), part.stop - part.start, layout) as rows:
         with device.acquire(args.device, args.gpus, args.threads) as where:
-            blocks = methods.attribute(model, codes, wanted, method, where, args.seed, start=rows.done, **settings)
-            fill(rows, (part for _, part in blocks))
+            if "probability" not in chosen:
+                strands = settings.get("strands", methods.DEFAULTS["strands"])
+                chosen = chosen.assign(probability=probability(explained, where, strands))
+            settings |= {"seed": args.seed, "start": part.start + rows.done, "stop": part.stop}
+            blocks = methods.attribute(explained.model, codes, wanted, method, where, **settings)
+            fill(rows, (found for _, found in blocks))
+        chosen, codes = chosen[part], codes[part]
         found = {name: rows.read(name) for name in layout}
         if "completeness_error" in found:
             report(found, method)

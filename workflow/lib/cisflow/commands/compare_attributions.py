@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow import device, files, models
+from cisflow import device, files, shards
 from cisflow.attribution import comparison, perturbation, targets, timing
 from cisflow.errors import InputError
 from cisflow.figures import reading
@@ -19,6 +19,10 @@ def arguments(parser):
     parser.add_argument("--methods", required=True, type=json.loads, help="JSON: {method: method and its settings}")
     parser.add_argument("--reference", required=True, help="method that the others are compared with")
     parser.add_argument("--targets", default=None, type=json.loads, help="JSON: the entries that were explained")
+    parser.add_argument(
+        "--extractor", default={}, type=json.loads, help="JSON: architecture and settings of published weights"
+    )
+    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
     parser.add_argument("--truth", help="truth.tsv of a planted data set")
     parser.add_argument("--n-timed", default=8, type=int, help="sequences on which methods are timed")
     parser.add_argument("--repeats", default=3, type=int, help="timings of each method")
@@ -47,10 +51,9 @@ def run(args):
             if not len(some.ids):
                 raise InputError(f"{paths[args.reference]}: no sequence that every method explains; expected some")
             runs[seed] = parts
-            model, header = models.load(entry["weights"])
-            model = model.to(where).eval()
-            groups = targets.members(args.targets or header["targets"])
-            wanted = targets.from_members(groups, header["targets"], some.targets)
+            model = shards.load_model(args.extractor, entry["weights"]).to(where).eval()
+            outputs, _ = shards.target_names(args.extractor, entry["weights"], model.n_outputs, args.names)
+            wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
             found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))

@@ -177,11 +177,15 @@ def coordinates(windows, path, name, length):
         return np.arange(length), "Position in the window (bp, 0-based)"
     row = rows[0]
     start, end = int(row.start), int(row.end)
-    if end - start != length:
-        raise InputError(f"{path}: id '{name}': spans {end - start} bases, expected the {length} of its sequence")
+    if end - start > length:
+        raise InputError(f"{path}: id '{name}': spans {end - start} bases, its sequence {length}; expected no more")
+    # A network with a context of its own sees so many bases before the window, in the direction of reading.
+    left = (length - (end - start)) // 2
     if row.strand == "-":
-        return np.arange(end, start, -1), f"Position on {row.chrom}, minus strand (bp, 1-based)"
-    return np.arange(start + 1, end + 1), f"Position on {row.chrom} (bp, 1-based)"
+        first = end + left
+        return np.arange(first, first - length, -1), f"Position on {row.chrom}, minus strand (bp, 1-based)"
+    first = start - left + 1
+    return np.arange(first, first + length), f"Position on {row.chrom} (bp, 1-based)"
 
 
 def peaks(item):
