@@ -619,6 +619,11 @@ CONTEXTS = {
     "pad": "unknown bases around it, each 0.25 of every base",
     "none": "nothing around it",
 }
+STRANDS = {
+    "both": "the mean over both strands",
+    "forward": "the forward strand alone",
+    "separate": "each strand as a row of its own",
+}
 
 
 def inputs(tables, models):
@@ -629,11 +634,10 @@ def inputs(tables, models):
         if not readers or "context" not in entry:
             continue
         length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
-        strands = "the mean over both strands" if entry.get("strands", "both") == "both" else "one strand"
         lines.append(
             f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
-            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published features very probably had zeros "
-            "around the window, and had one strand."
+            f"{CONTEXTS[entry['context']]}{length}, and {STRANDS[entry.get('strands', 'both')]}. The published "
+            "features very probably had zeros around the window, and had each strand as a row of its own."
         )
     return lines
 
