@@ -619,7 +619,7 @@ CONTEXTS = {
     "pad": "unknown bases around it, each 0.25 of every base",
     "none": "nothing around it",
 }
-STRANDS = {
+STRANDS_OF_FEATURES = {
     "both": "the mean over both strands",
     "forward": "the forward strand alone",
     "separate": "each strand as a row of its own",
@@ -636,7 +636,7 @@ def inputs(tables, models):
         length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
         lines.append(
             f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
-            f"{CONTEXTS[entry['context']]}{length}, and {STRANDS[entry.get('strands', 'both')]}. The published "
+            f"{CONTEXTS[entry['context']]}{length}, and {STRANDS_OF_FEATURES[entry.get('strands', 'both')]}. The published "
             "features very probably had zeros around the window, and had each strand as a row of its own."
         )
     return lines
