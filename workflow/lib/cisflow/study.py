@@ -634,9 +634,10 @@ def inputs(tables, models):
         if not readers or "context" not in entry:
             continue
         length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
+        strands = STRANDS_OF_FEATURES[entry.get("strands", "both")]
         lines.append(
             f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
-            f"{CONTEXTS[entry['context']]}{length}, and {STRANDS_OF_FEATURES[entry.get('strands', 'both')]}. The published "
+            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published "
             "features very probably had zeros around the window, and had each strand as a row of its own."
         )
     return lines
