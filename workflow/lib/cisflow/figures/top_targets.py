@@ -33,6 +33,8 @@ NAME_WIDTH, GROUP_WIDTH = 32, 22
 # In mm: a bar. In bars: the gap below a panel.
 ROW, GAP = 3.7, 4.2
 MARGIN, LEFT, TITLE = 2, 50, 8
+# In mm: where panels begin from the left, how far those side by side are apart, and how wide a panel of shares is.
+RIGHT, SIDE, STEP, SHARE = 142, 34, 56, 34
 
 
 def draw(inputs, settings):
@@ -63,33 +65,38 @@ def draw(inputs, settings):
     if "published" in inputs:
         reading.demand("top_targets", "settings", settings, ("published_model", "where"))
         beside = published(inputs["published"], settings["published_model"])
-    right = sum(len(part) for _, part in parts) + GAP * (len(parts) - 1)
-    rows = max(len(shown) + 1, right)
-    high = rows if beside is None else max(rows, right + GAP + len(beside))
     present = set(table["family"]) | set([] if beside is None else beside["family"])
     key = 4.0 * -(-len(present) // 3) + (6 if beside is None else 9)
-    figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * high + 10 + key, layout=None)
+    if beside is None:
+        rows = max(len(shown) + 1, sum(len(part) for _, part in parts) + GAP * (len(parts) - 1))
+        below = 0
+    else:
+        rows = max(len(shown), len(beside)) + 1
+        below = GAP + 1 + max(len(part) for _, part in parts)
+    figure = style.figure(style.DOUBLE, MARGIN + TITLE + ROW * (rows + below) + 10 + key, layout=None)
     bars = style.place(figure, MARGIN + LEFT, TITLE, 48, ROW * rows)
     label = WEIGHTS[settings["classifier"]]
     draw_targets(bars, shown, rows, f"{label} per standard deviation" if settings.get("standardised") else label)
     style.panel(bars, "a", "Highest and lowest weights" if (shown["weight"] < 0).any() else "Highest weights")
-    top = TITLE
-    for letter, (title, part) in zip("bcd", parts, strict=False):
-        height = ROW * len(part)
-        axes = style.place(figure, 142, top, 36, height)
-        draw_shares(axes, part, by_family=title == FAMILY, last=title == parts[-1][0])
-        style.panel(axes, letter, title)
-        top += height + GAP * ROW
     notes = [
         f"{len(shown)} of {len(table):,} targets in a. Bars of panels of shares: share of the sum of |weight|; black "
         "line: share of the targets."
     ]
     if beside is not None:
-        axes = style.place(figure, 142, top, 36, ROW * len(beside))
-        draw_targets(axes, beside, len(beside), label)
-        letter = "bcde"[len(parts)]
-        style.panel(axes, letter, "As published")
-        notes.append(f"{letter}: the {len(beside)} highest of {settings['published_model']}, {settings['where']}.")
+        axes = style.place(figure, RIGHT, TITLE, SHARE, ROW * rows)
+        draw_targets(axes, beside, rows, label)
+        style.panel(axes, "b", "As published")
+        notes.append(f"b: the {len(beside)} highest of {settings['published_model']}, {settings['where']}.")
+    # Below each other on the right, or side by side below.
+    left, top = (RIGHT, TITLE) if beside is None else (SIDE, TITLE + ROW * (rows + GAP + 1))
+    for letter, (title, part) in zip("bcd" if beside is None else "cde", parts, strict=False):
+        axes = style.place(figure, left, top, SHARE, ROW * len(part))
+        draw_shares(axes, part, by_family=title == FAMILY, last=beside is not None or title == parts[-1][0])
+        style.panel(axes, letter, title)
+        if beside is None:
+            top += ROW * (len(part) + GAP)
+        else:
+            left += STEP
     draw_key(figure, present, notes)
     return figure
 
