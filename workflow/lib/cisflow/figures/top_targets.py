@@ -33,8 +33,9 @@ NAME_WIDTH, GROUP_WIDTH = 32, 22
 # In mm: a bar. In bars: the gap below a panel.
 ROW, GAP = 3.7, 4.2
 MARGIN, LEFT, TITLE = 2, 50, 8
-# In mm: where panels begin from the left, how far those side by side are apart, and how wide a panel of shares is.
-RIGHT, SIDE, STEP, SHARE = 142, 34, 56, 34
+# In mm: where panels begin from the left, and how wide those of shares are, below each other and side by side.
+RIGHT, WIDE = 142, 36
+SIDE, STEP, NARROW = 36, 59, 27
 
 
 def draw(inputs, settings):
@@ -83,14 +84,14 @@ def draw(inputs, settings):
         "line: share of the targets."
     ]
     if beside is not None:
-        axes = style.place(figure, RIGHT, TITLE, SHARE, ROW * rows)
+        axes = style.place(figure, RIGHT, TITLE, WIDE, ROW * rows)
         draw_targets(axes, beside, rows, label)
         style.panel(axes, "b", "As published")
         notes.append(f"b: the {len(beside)} highest of {settings['published_model']}, {settings['where']}.")
     # Below each other on the right, or side by side below.
-    left, top = (RIGHT, TITLE) if beside is None else (SIDE, TITLE + ROW * (rows + GAP + 1))
+    left, top, width = (RIGHT, TITLE, WIDE) if beside is None else (SIDE, TITLE + ROW * (rows + GAP + 1), NARROW)
     for letter, (title, part) in zip("bcd" if beside is None else "cde", parts, strict=False):
-        axes = style.place(figure, left, top, SHARE, ROW * len(part))
+        axes = style.place(figure, left, top, width, ROW * len(part))
         draw_shares(axes, part, by_family=title == FAMILY, last=beside is not None or title == parts[-1][0])
         style.panel(axes, letter, title)
         if beside is None:
