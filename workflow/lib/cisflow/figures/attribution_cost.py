@@ -37,6 +37,8 @@ def draw(inputs, settings):
         panels[1, column].minorticks_off()
     panels[0, 0].set_ylabel("Seconds, all sequences")
     panels[1, 0].set_ylabel("Peak memory (MiB)")
+    for axes in panels[:, 0]:
+        style.log_ticks(axes.yaxis)
     if table["peak_mb"].isna().all():
         for axes in panels[1]:
             style.explain(axes, "No memory to show: the system does not tell its peak.", width=30)

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cisflow import files
 
@@ -116,6 +117,14 @@ def panel(axes, letter, title=""):
     """Name a panel: a bold letter at its upper left corner and a short title."""
     axes.set_title(letter, loc="left", fontweight="bold", fontsize=LETTER)
     axes.set_title(title, loc="center")
+
+
+def log_ticks(axis):
+    """Ticks of a log axis at 1, 2 and 5 times the powers of ten where it spans less than two of these, else at each."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=12))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def letters():
