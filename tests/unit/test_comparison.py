@@ -1,7 +1,6 @@
 """The comparison of attribution methods against closed forms, NumPy, scikit-learn, and truths that are known."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 from torch import nn
 
+import pipeline
 from cisflow import __main__ as cli
 from cisflow import dna, files, models
 from cisflow.attribution import comparison, methods, perturbation, targets, timing
@@ -301,7 +301,8 @@ for _, peak in timing.costs(None, np.zeros((2, 9), dtype=np.uint8), Targets(None
 def test_every_repeat_has_a_peak_that_no_freed_memory_lowers():
     # As in the jobs of the pipeline: no block is a mapping of its own, none is given back before there is much.
     kept = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-    found = subprocess.run([sys.executable, "-c", REPEATED], env=os.environ | kept, capture_output=True, text=True)
+    environment = pipeline.environment(PYTHONPATH=str(pipeline.ROOT / "workflow" / "lib"), **kept)
+    found = subprocess.run([sys.executable, "-c", REPEATED], env=environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     # Two sequences; the last repeat needs less than the one before, whose memory is still held.
     assert [float(line) for line in found.stdout.split()] == pytest.approx([80, 128, 128], abs=6)
