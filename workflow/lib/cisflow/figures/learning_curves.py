@@ -12,8 +12,8 @@ from cisflow.figures import reading, style
 NUMBERS = ("epoch", "train_loss", "valid_loss", "valid_auroc", "best")
 # Plots beside each other: few of them leave more room for each.
 COLUMNS, MOST_COLUMNS, FEW = 4, 5, 16
-# In mm: a plot and a line of its title where there is room, the key, and the highest figure.
-HEIGHT, TITLE, KEY, PAGE = 46, 3, 12, 245
+# In mm: a plot and a line of its title where there is room, and the key.
+HEIGHT, TITLE, KEY = 46, 3, 12
 NAME_WIDTH = 25
 TRAIN, VALID, AUROC = style.BLACK, style.ORANGE, style.BLUE
 
@@ -45,7 +45,7 @@ def draw(inputs, settings):
     rows = math.ceil(len(cells) / columns)
     width = style.SINGLE if columns <= 2 else style.DOUBLE
     natural = HEIGHT + TITLE * max(title.count("\n") for title in titles)
-    figure = style.figure(width, min(rows * natural + KEY, PAGE))
+    figure = style.figure(width, min(rows * natural + KEY, style.PAGE))
     grid = figure.add_gridspec(rows, columns)
     limits = auroc_limits([frame for _, frame in runs])
     for i, ((_, frames), title) in enumerate(zip(cells, titles, strict=True)):

@@ -19,8 +19,6 @@ FOLD = "test"
 TOLERANCE = 0.01
 NAME_WIDTH = 26
 NOTE_WIDTH = 125
-# The highest figure, in mm.
-PAGE = 245
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.BLACK, style.ORANGE, style.SKY)
 
 
@@ -53,7 +51,7 @@ def draw(inputs, settings):
     notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
     notes = [line for note in notes for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
     lines = (len(splits) + 1) // 2 + 1 + len(notes)
-    figure = style.figure(style.DOUBLE, min(24 + spacing * len(models) + 3.6 * lines, PAGE))
+    figure = style.figure(style.DOUBLE, min(24 + spacing * len(models) + 3.6 * lines, style.PAGE))
     figure.get_layout_engine().set(wspace=0.05)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, letter, panel in zip(panels, style.letters(), PANELS, strict=False):

@@ -13,8 +13,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from cisflow import files
 
-# Widths of one and of two journal columns, in mm.
+# Widths of one and of two journal columns, and the highest figure that leaves room for a caption, in mm.
 SINGLE, DOUBLE = 89, 183
+PAGE = 245
 MM = 1 / 25.4
 DPI = 400
 TEXT = 7
