@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from cisflow.attribution import first_convolution
 from cisflow.attribution.changes import Front, folded_weights
 from cisflow.attribution.exact import as_sequences, exact_ism, in_single_precision
 from cisflow.attribution.plan import Plan
@@ -46,6 +47,7 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
     plan = Plan(model, length, until=layer)
     rest = plan.gradient_graph(layer)
     name, weights = plan.frontier[0], folded_weights(plan)
+    shape = first_convolution.shape_of(plan) if x.device.type == "cpu" else None
     n_targets = len(targets) if isinstance(targets, Targets) else targets.shape[1]
     result = np.zeros((n, n_targets, 4, length), dtype=np.float32)
     for begin in range(0, n, _TAYLOR_SEQUENCES):
@@ -55,6 +57,9 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256):
             front = Front(plan, weights, part)
         chosen = targets.take(at, device) if isinstance(targets, Targets) else targets[at]
         gradient = _gradients(rest, front.values[name], chosen)
+        if shape is not None:
+            result[at] = first_convolution.effects(shape, front, gradient, torch.get_num_threads())
+            continue
         with torch.no_grad():
             for rows, window, delta in front.mutants(range(length), memory_mb * 2**20):
                 slopes = _at_windows(gradient, rows.sequence, window)
