@@ -70,7 +70,7 @@ def finished(folder):
 
 
 full = pytest.mark.skipif(
-    "CISFLOW_FULL_SEI" not in os.environ, reason="takes minutes, 5 GB of memory and of disk: set CISFLOW_FULL_SEI=1"
+    "CISFLOW_FULL_SIZE" not in os.environ, reason="takes minutes, 5 GB of memory and of disk: set CISFLOW_FULL_SIZE=1"
 )
 
 

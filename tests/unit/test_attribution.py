@@ -67,8 +67,8 @@ def codes():
 
 
 @pytest.fixture(scope="module")
-def trained():
-    """A network that has learned one planted motif for each of two outputs, and sequences with and without them."""
+def planted():
+    """Sequences with and without one motif for each of two outputs, and their labels."""
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 4, (512, 60)).astype(np.uint8)
     labels = rng.integers(0, 2, (512, 2))
@@ -76,14 +76,15 @@ def trained():
         for row in np.flatnonzero(labels[:, target]):
             start = 5 + 30 * target + rng.integers(0, 18)
             codes[row, start : start + len(motif)] = dna.encode(motif)
-    torch.manual_seed(0)
-    # Smooth, so that a path needs few points.
-    network = nn.Sequential(
-        nn.Conv1d(4, 16, 9), nn.GELU(), nn.AvgPool1d(4), nn.Flatten(), nn.Linear(208, 16), nn.GELU(), nn.Linear(16, 2)
-    )
-    network.n_outputs = 2
+    return codes, labels
+
+
+def train(network, planted):
+    """The network once it has learned the motifs, and six of the sequences."""
+    codes, labels = planted
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     x, y = models.one_hot(codes, "cpu"), torch.tensor(labels).float()
+    network.train()
     for _ in range(120):
         optimiser.zero_grad()
         loss = nn.functional.binary_cross_entropy_with_logits(network(x), y)
@@ -92,6 +93,20 @@ def trained():
     assert loss < 0.1
     optimiser.zero_grad()
     return network.eval(), codes[:6]
+
+
+def dense_behind(non_linearity, pool):
+    layers = (nn.Conv1d(4, 16, 9), non_linearity(), pool(4), nn.Flatten(), nn.Linear(208, 16), non_linearity())
+    network = nn.Sequential(*layers, nn.Linear(16, 2))
+    network.n_outputs = 2
+    return network
+
+
+@pytest.fixture(scope="module")
+def trained(planted):
+    torch.manual_seed(0)
+    # Smooth, so that a path needs few points.
+    return train(dense_behind(nn.GELU, nn.AvgPool1d), planted)
 
 
 def multipliers(network, codes, *args, **settings):
@@ -204,6 +219,27 @@ def test_contributions_add_up(linear, trained, codes, method, baseline):
         scale = np.abs(found.difference).max()
         np.testing.assert_allclose(contributions, found.difference, atol=limit * scale)
         np.testing.assert_allclose(found.error, contributions - found.difference, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: dense_behind(nn.ReLU, nn.MaxPool1d),
+        lambda: models.build("MotifCNN", n_outputs=2, channels=16, hidden=16),
+    ],
+    ids=["dense", "motif_cnn"],
+)
+def test_contributions_add_up_on_a_path_with_corners(build, planted):
+    """Where a ReLU or a maximum bends the path, a few points miss what many find."""
+    torch.manual_seed(0)
+    network, codes = train(build(), planted)
+    largest = {}
+    for steps in (20, 1000):
+        found = attribution(network, codes, "integrated_gradients", steps=steps)
+        contributions = found.multipliers * (models.one_hot(codes, "cpu").numpy()[:, None] - 0.25)
+        missed = np.abs(contributions.sum(axis=(2, 3)) - found.difference)
+        largest[steps] = (missed / np.abs(contributions).sum(axis=(2, 3))).max()
+    assert largest[1000] < 1e-3 < largest[20]
 
 
 def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
