@@ -24,7 +24,7 @@ from drawing import (
 )
 
 DATABASE = {
-    "MA0139.2": ("CTCF", "TGGCCACCAGGGGGCGCTA"),
+    "MA0139.2": ("CTCF", CTCF),
     "MA0466.4": ("CEBPB", "ATTGCGCAAT"),
     "MA1130.2": ("FOSL2::JUN", "GATGACTCATCA"),
     "MA0512.2": ("Rxra", "CAAAGGTCAGAG"),
