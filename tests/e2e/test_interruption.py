@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import pipeline
-from tiny import CONFIG, prepare, run, text
+from tables import text
+from tiny import CONFIG, prepare, run
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ import yaml
 from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
 
 import pipeline
-from tables import check_table
-from tiny import CONFIG, NARROW, genome, planned, prepare, run, text
+from tables import check_table, text
+from tiny import CONFIG, NARROW, genome, planned, prepare, run
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 import pipeline
 
@@ -107,8 +106,3 @@ def planned(folder, *arguments):
 
 def pairs(items):
     return zip(items[::2], items[1::2], strict=True)
-
-
-def text(path):
-    """A table, its values as text."""
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
