@@ -1,14 +1,9 @@
 """The whole workflow on a few hundred real windows: every kind of source, every rule, run as a user runs it."""
 
 import contextlib
-import gzip
-import itertools
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -23,15 +18,11 @@ import yaml
 from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
 
 import pipeline
-from tables import check_table
+from tables import check_table, text
+from tiny import CONFIG, NARROW, genome, planned, prepare, run
 
 pytestmark = pytest.mark.slow
 
-# Pieces of the demo's genome, 50 kb each, rich in introns that other transcripts retain.
-PIECES = [("chr22", 20070000), ("chr3", 42640000), ("chr4", 104040000), ("chr5", 125780000)]
-PIECE = 50000
-# Places of variants on the piece of chr22.
-SITES = (500, 20000, 49000)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 METRICS = {
     "auroc": roc_auc_score,
@@ -74,231 +65,6 @@ TABLES = {
 # What differs from run to run: how long it took.
 VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv"}
 VARYING |= {f"attribution_{name}.{kind}" for name in ("agreement.small.random", "cost") for kind in ("svg", "png")}
-# Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
-NARROW = ("--workflow-profile", "workflow/profiles/demo")
-
-CONFIG = """
-device: cpu
-
-resources:
-  genome.fa: {url: data/genome.fa}
-  genes.gtf: {url: data/genes.gtf.gz}
-  few_peaks.fa: {url: data/few_peaks.fa}
-  intervals.bed: {url: data/intervals.bed}
-  reporters.csv: {url: data/reporters.csv}
-  sites.bed: {url: data/sites.bed}
-  events.tsv: {url: data/events.tsv}
-  variants.vcf: {url: data/variants.vcf}
-  classes.npy: {url: data/classes.npy}
-  classes.txt: {url: data/classes.txt}
-  histone.npy: {url: data/histone.npy}
-  jaspar.meme: {url: resources/demo/JASPAR2024_CORE_vertebrates_non-redundant.meme.gz}
-
-datasets:
-  peaks:
-    source: {kind: fasta, positives: few_peaks.fa, background: {genome: genome.fa, per_positive: 2}, target: ctcf}
-    window: 200
-    splits:
-      random: {kind: random, valid: 0.2, test: 0.3, seed: 1}
-    models: [regression, boosting, searched]
-    study:
-      splits: {published: random, honest: random}
-      published:
-        boosting: {model: LGBM, features: TF}
-      sets:
-        classifiers: [regression, boosting]
-  introns:
-    source: {kind: annotation, annotation: genes.gtf, genome: genome.fa, anchor: donor}
-    window: 100
-    splits:
-      random: {kind: random, valid: 0.25, test: 0.25, seed: 1}
-    models: [regression]
-  intervals:
-    source: {kind: bed, bed: intervals.bed, genome: genome.fa, targets: [even, third]}
-    window: 100
-    splits:
-      chromosome: {kind: chromosome, valid: [chr4], test: [chr5]}
-    models: [small]
-    explain:
-      - {model: small, split: chromosome, methods: [tism], labels: [0, 1], max_per_target: 6, shards: 2}
-  reporters:
-    source: {kind: table, table: reporters.csv, target: active}
-    window: 60
-    splits:
-      random: {kind: random, valid: 0.2, test: 0.2, seed: 3}
-    models: [basset]
-  accessible:
-    source: {kind: events, bed: sites.bed, annotation: genes.gtf, events: events.tsv, genome: genome.fa}
-    window: 100
-    genes: genes.gtf
-    splits:
-      cluster: {kind: cluster, valid: 0.2, test: 0.3, seed: 2}
-    models: [gc_only]
-  factors:
-    source:
-      kind: planted
-      genome: genome.fa
-      motifs: jaspar.meme
-      matrices: [MA0139.2, MA0138.3]
-      n: 240
-      probability: 0.3
-    window: 120
-    splits:
-      random: {kind: random, valid: 0.2, test: 0.3, seed: 1}
-    models: [small]
-    explain:
-      - model: small
-        split: random
-        methods: [integrated_gradients, tism, ism]
-        folds: [valid, test]
-        labels: [0, 1]
-        max_per_target: 6
-        reference: ism
-
-models:
-  small:
-    architecture: MotifCNN
-    settings: {channels: 16, hidden: 8}
-    training: {max_epochs: 2, batch_size: 32, learning_rate: 0.01}
-  basset:
-    architecture: BassetLike
-    training: {max_epochs: 2, batch_size: 32}
-    seeds: [1, 2]
-  regression: {classifier: logistic_regression, features: outputs}
-  gc_only: {classifier: logistic_regression, features: gc}
-  boosting: {classifier: lightgbm, features: outputs, settings: {n_estimators: 20, min_child_samples: 5}}
-  searched:
-    classifier: lightgbm
-    features: outputs
-    tune: {n_trials: 2, n_startup: 1, n_folds: 2}
-
-features:
-  outputs:
-    model: small
-    trained_on: {dataset: factors, split: random}
-    length: 120
-    classes: classes.npy
-    class_names: classes.txt
-    histone: histone.npy
-  plain:
-    model: small
-    trained_on: {dataset: factors, split: random}
-    length: 120
-  gc: {kind: composition}
-
-variants:
-  classed: {vcf: variants.vcf, genome: genome.fa, features: outputs}
-  plain: {vcf: variants.vcf, genome: genome.fa, features: plain}
-
-evaluation: {resamples: 100}
-
-attribution:
-  integrated_gradients: {method: integrated_gradients, steps: 8}
-  tism: {method: tism}
-  ism: {method: ism}
-
-timing:
-  model: small
-  methods: [ism, tism]
-  lengths: [60]
-  sequences: [1]
-  targets: [1]
-  repeats: 1
-
-motifs:
-  database: jaspar.meme
-"""
-
-
-def genome():
-    """{chromosome: (start, sequence)} of the pieces."""
-    records = {}
-    with gzip.open(pipeline.ROOT / "resources" / "demo" / "hg19_fragments.fa.gz", "rt") as handle:
-        for line in handle:
-            if line.startswith(">"):
-                records[line[1:].strip()] = parts = []
-            else:
-                parts.append(line.strip())
-    whole = {re.split("[:-]", name)[0]: (int(re.split("[:-]", name)[1]), "".join(p)) for name, p in records.items()}
-    return {chrom: (start, whole[chrom][1][start - whole[chrom][0] :][:PIECE].upper()) for chrom, start in PIECES}
-
-
-def write_data(folder):
-    """The files that the config names: pieces of the demo's genome and annotation, intervals and a table on them."""
-    folder.mkdir()
-    pieces = genome()
-    text = "".join(f">{chrom}:{start}-{start + PIECE}\n{bases}\n" for chrom, (start, bases) in pieces.items())
-    (folder / "genome.fa").write_text(text)
-    with gzip.open(pipeline.ROOT / "resources" / "demo" / "hg19_transcripts.gtf.gz", "rt") as handle:
-        exons = [line for line in handle if inside(pieces, *np.array(line.split("\t"))[[0, 3, 4]])]
-    with gzip.open(folder / "genes.gtf.gz", "wt") as handle:
-        handle.writelines(exons)
-    with gzip.open(pipeline.ROOT / "resources" / "demo" / "ctcf_gm12878_peaks.fa.gz", "rt") as handle:
-        (folder / "few_peaks.fa").write_text("".join(itertools.islice(handle, 100)))
-    rows = ["#chrom\tstart\tend\tname\tstrand\teven\tthird"]
-    for chrom, (start, _) in pieces.items():
-        for number in range(40):
-            first, third = start + 500 + 1000 * number, "" if number % 7 == 0 else int(number % 3 == 0)
-            fields = (chrom, first, first + 30 + number, f"{chrom}_{number}", "+-."[number % 3], number % 2, third)
-            rows.append("\t".join(map(str, fields)))
-    (folder / "intervals.bed").write_text("\n".join(rows) + "\n")
-    sites = [f"{chrom}\t{at}\t{at + 150}" for chrom, (start, _) in pieces.items() for at in spread_over(start, 150)]
-    (folder / "sites.bed").write_text("\n".join(sites) + "\n")
-    rows = ["Gene_ID\tPre_Exon\tIntron\tPost_Exon\tStrand\tChromosome"]
-    for chrom, (start, _) in pieces.items():
-        for at in spread_over(start, 5000):
-            rows.append(f"g\t({at},{at + 200})\t({at + 201},{at + 1500})\t({at + 1501},{at + 1700})\t+\t{chrom}")
-    (folder / "events.tsv").write_text("\n".join(rows) + "\n")
-    start, bases = pieces["chr22"]
-    rows = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
-    rows += [f"chr22\t{start + at + 1}\tv{at}\t{bases[at]}\t{'CGTA'['ACGT'.index(bases[at])]}\t.\t.\t." for at in SITES]
-    (folder / "variants.vcf").write_text("\n".join(rows) + "\n")
-    np.save(folder / "classes.npy", np.array([[3.0, 4.0], [1.0, 0.0]], dtype=np.float32))
-    (folder / "classes.txt").write_text("E1 Enhancer\nP Promoter\n")
-    np.save(folder / "histone.npy", np.array([1]))
-    rows = [f"r{number},{bases[300 * number :][:60]},{number % 2}" for number in range(150)]
-    (folder / "reporters.csv").write_text("\n".join(["header,sequence,label", *rows]) + "\n")
-
-
-def spread_over(start, step):
-    """Places on a piece, `step` apart, from which 5 kb still lie on it."""
-    return range(start + 100, start + PIECE - 5000, step)
-
-
-def inside(pieces, chrom, first, last):
-    start = pieces[chrom][0] if chrom in pieces else np.inf
-    return start < int(first) and int(last) <= start + PIECE
-
-
-def prepare(folder, numba):
-    """A copy of the workflow with its data and config; what numba compiles is kept in a folder that all share."""
-    pipeline.copy(folder)
-    write_data(folder / "data")
-    (folder / "tiny.yaml").write_text(CONFIG)
-    (folder / "results").mkdir()
-    (folder / "results" / ".cache").symlink_to(numba)
-    return folder
-
-
-def run(folder, *arguments, **variables):
-    return pipeline.snakemake(folder, *arguments, "--configfile", "tiny.yaml", "--cores", "2", **variables)
-
-
-def text(path):
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
-def planned(folder, *arguments):
-    """{(rule, outputs)} of the jobs that a run would do."""
-    call = run(folder, "-n", *arguments)
-    assert call.status == 0, call.out + call.err
-    parts = re.split(r"^(?:local)?rule (\w+):$", call.out, flags=re.MULTILINE)
-    found = {(rule, re.search(r"^    output: (.*)$", job, re.MULTILINE)) for rule, job in pairs(parts[1:])}
-    return {(rule, output[1]) for rule, output in found if output}
-
-
-def pairs(items):
-    return zip(items[::2], items[1::2], strict=True)
 
 
 def written(folder):
@@ -307,11 +73,6 @@ def written(folder):
     paths = [path for path in results.rglob("*") if path.is_file() and path.name not in VARYING]
     names = {path.relative_to(results).as_posix(): path for path in paths}
     return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".cache/")}
-
-
-@pytest.fixture(scope="session")
-def numba(request):
-    return request.config.cache.mkdir("numba")
 
 
 @pytest.fixture(scope="session")
@@ -593,7 +354,7 @@ def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everyth
     assert planned(finished) == set()
 
 
-# ---- elsewhere, with conda, and after a power cut --------------------------------------------------------------------
+# ---- elsewhere, and with conda ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -618,57 +379,3 @@ def test_each_environment_is_made_once_and_jobs_run_in_it(elsewhere):
     prefixes = {Path(line.split("--prefix ")[1].split()[0]).name for line in made}
     activated = {Path(line).name for line in (base / "activated").read_text().splitlines()}
     assert activated == prefixes
-
-
-TRAINING = "results/reporters/models/small/random/seed1/"
-LONG = {
-    "reporters": {
-        "source": {"kind": "table", "table": "reporters.csv", "target": "active"},
-        "window": 60,
-        "splits": {"random": {"kind": "random"}},
-        "models": ["small"],
-    }
-}
-
-
-def test_training_goes_on_after_a_power_cut(tmp_path, numba):
-    folder = prepare(tmp_path / "long", numba)
-    config = yaml.safe_load(CONFIG) | {"datasets": LONG}
-    for key in ("features", "variants", "timing"):
-        del config[key]
-    config["models"] = {"small": config["models"]["small"]}
-    config["models"]["small"]["training"] |= {"max_epochs": 30, "patience": 30}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
-    target, checkpoint = folder / TRAINING / "model.safetensors", folder / TRAINING / "work" / "last.ckpt"
-    kill_when(folder, checkpoint.exists)
-    declared = [folder / TRAINING / name for name in ("model.safetensors", "history.tsv", "manifest.json")]
-    assert not any(path.exists() for path in declared)
-
-    arguments = [TRAINING + "model.safetensors"]
-    locked = run(folder, *arguments)
-    assert locked.status == 1 and "--unlock" in locked.out + locked.err
-    assert run(folder, "--unlock").status == 0
-    done = run(folder, *arguments)
-    assert done.status == 0, done.out + done.err
-    resumed = target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes()
-    assert len(text(folder / TRAINING / "history.tsv")) == 30 and not checkpoint.exists()
-    assert run(folder, *arguments, "--forcerun", "train").status == 0
-    assert resumed == (target.read_bytes(), (folder / TRAINING / "history.tsv").read_bytes())
-
-
-def kill_when(folder, reached):
-    """Start the training and, once it has come so far, kill Snakemake and its job with SIGKILL."""
-    command = [sys.executable, "-m", "snakemake", TRAINING + "model.safetensors", "--configfile", "tiny.yaml"]
-    with subprocess.Popen(
-        [*command, "--cores", "2"],
-        cwd=folder,
-        env=pipeline.environment(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        deadline = time.monotonic() + 300
-        while not reached() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert reached() and process.poll() is None, "the training was over before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Checks of a table against its schema in workflow/schemas/tables."""
+"""Tables as text, and checks of a table against its schema in workflow/schemas/tables."""
 
 import re
 from pathlib import Path
@@ -15,13 +15,18 @@ def read_schema(name):
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
 
 
+def text(path):
+    """A table, its values as text."""
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
 def check_table(path, schema_name):
     """Assert that a TSV has the columns of its schema and, in all rows, the types and ranges.
 
     All rows are checked by column; jsonschema itself sees the first 200. Returns the table, values as text.
     """
     schema = read_schema(schema_name)
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = text(path)
     absent = [name for name in schema["required"] if name not in table.columns]
     assert not absent, f"{path}: no column {', '.join(absent)}"
     assert table.columns.is_unique, f"{path}: a column occurs twice"
@@ -31,8 +36,8 @@ def check_table(path, schema_name):
         check_column(f"{path}: column '{name}'", table[name], column)
     validator = jsonschema.Draft202012Validator(schema)
     for row, record in enumerate(table.head(ROWS).to_dict("records"), 2):
-        for name, text in record.items():
-            record[name] = value(text, schema["properties"].get(name, schema["additionalProperties"]))
+        for name, content in record.items():
+            record[name] = value(content, schema["properties"].get(name, schema["additionalProperties"]))
         for error in validator.iter_errors(record):
             raise AssertionError(f"{path}: row {row}: {error.json_path}: {error.message}")
     return table

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import families, features, files, study
+from cisflow import families, features, files
 from cisflow.__main__ import main
 from cisflow.errors import InputError
+from cisflow.study import page, tables
 
 SPLITS = ("published", "chromosome")
 # AUROC of strands as rows on the published split, then averaged on the published and on the honest one.
@@ -113,7 +114,7 @@ def settings(**changes):
 
 
 def written(folder, **changes):
-    return study.page(study.read(folder, folder / "published.tsv", settings(**changes)))
+    return page.text(tables.read(folder, folder / "published.tsv", settings(**changes)))
 
 
 def section(text, title):
@@ -219,7 +220,7 @@ def test_a_baseline_below_chance_is_not_called_weak(folder):
 
 def test_a_baseline_on_words_is_not_called_composition(folder):
     words = settings() | {"baselines": {"gc": 4}}
-    text = study.page(study.read(folder, folder / "published.tsv", words))
+    text = page.text(tables.read(folder, folder / "published.tsv", words))
     assert "`gc` sees 4-mers alone (short words without position or order)" in text
     assert "What these predict may be 4-mers." in text and "composition" not in text and "GC content alone" not in text
 
@@ -255,7 +256,7 @@ def test_calibration_and_pairs(folder):
     assert "`published`: of 6 pairs of models, 5 differ in AUROC after Holm's adjustment" in pairs
     assert "5 by DeLong's test. The highest AUROC is that of `fsei`; `lr_tf` cannot be told from it." in pairs
     few = settings() | {"resamples": 100}
-    pairs = study.page(study.read(folder, folder / "published.tsv", few))
+    pairs = page.text(tables.read(folder, folder / "published.tsv", few))
     assert f"the bootstrap's least adjusted p-value is {12 / 101:.3f}" in pairs
 
 
@@ -273,7 +274,7 @@ def test_notes_are_those_of_the_models_at_hand(folder):
     }
     for split in SPLITS:
         fitted(folder, "lr", split)
-    text = study.page(study.read(folder, folder / "published.tsv", with_others))
+    text = page.text(tables.read(folder, folder / "published.tsv", with_others))
     assert "`bert` starts from random weights. The published DNABERT-2 was very probably" in text
     assert (
         "- `lr`: features are standardised; the published ones were not." in text
@@ -285,7 +286,7 @@ def test_notes_are_those_of_the_models_at_hand(folder):
 def test_each_difference_from_the_published_training_is_one_sentence(folder):
     def notes(**models):
         given = settings() | {"models": models}
-        return section(study.page(study.read(folder, folder / "published.tsv", given)), "What to know of the models")
+        return section(page.text(tables.read(folder, folder / "published.tsv", given)), "What to know of the models")
 
     published = {"schedule": "published", "reverse_complement": "append", "shift": 0, "optimizer": "sgd"}
     as_published = {"architecture": "FSei", "settings": {"two_logits": True}, "training": published}
@@ -314,7 +315,7 @@ def test_what_features_are_made_of_is_said_of_the_models_that_read_them(folder):
     assert "- `lr_tf`: fitted to the optimum by L-BFGS, with an L2 penalty chosen on the validation fold." in text
     given = settings()
     given["extractors"]["sei"] = {"groups": "legacy", "context": "genome", "length": 4096, "strands": "both"}
-    text = study.page(study.read(folder, folder / "published.tsv", given))
+    text = page.text(tables.read(folder, folder / "published.tsv", given))
     assert "the genome's own sequence around it, 4,096 bases in all, and the mean over both strands." in text
 
 
@@ -338,7 +339,7 @@ def test_every_split_is_in_the_table(folder):
     for model in ("lr_tf", "gc"):
         fitted(folder, model, "cluster")
     given = settings() | {"splits": [*SPLITS, "cluster"]}
-    text = section(study.page(study.read(folder, folder / "published.tsv", given)), "What changed, and why")
+    text = section(page.text(tables.read(folder, folder / "published.tsv", given)), "What changed, and why")
     assert "| `fsei` | `cluster` | 0.690 (0.678 to 0.703) | 0.786 to 0.795 |" in text
 
 

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from cisflow import files, study
+from cisflow import files
+from cisflow.study import page, tables
 
 
 def arguments(parser):
@@ -14,5 +15,5 @@ def arguments(parser):
 
 
 def run(args):
-    tables = study.read(args.folder, args.published, args.settings)
-    files.write_text(args.output, study.page(tables))
+    read = tables.read(args.folder, args.published, args.settings)
+    files.write_text(args.output, page.text(read))

@@ -1,0 +1,177 @@
+"""Attributions from files to files: rows, groups of targets, shards, and interruptions."""
+
+import re
+
+import numpy as np
+import pytest
+
+from calls import call
+from cisflow import dna, files
+from cisflow.attribution import methods
+from cisflow.commands import attribute as attribute_command
+from cisflow.resumable import Rows
+from tables import text
+
+
+def attribute(dataset, folder, method, output, **selection):
+    weights, predictions = folder / "model.safetensors", folder / "predictions.tsv"
+    method = method if isinstance(method, dict) else {"method": method}
+    options = {"method": method, "selection": selection, "seed": 1, "device": "cpu", "output": output}
+    work = output.with_suffix(".work")
+    return call("attribute", dataset=dataset, weights=weights, predictions=predictions, work=work, **options)
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "tism", "deep_lift_shap", "ism"])
+def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, method):
+    dataset, folder = trained
+    assert attribute(dataset, folder, method, tmp_path / "a.npz", folds=["valid", "test"], max_per_target=5) == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        ids, target, codes = arrays["ids"], arrays["target"], arrays["sequences"]
+        assert arrays["multipliers"].shape == (len(ids), 4, 60) and arrays["multipliers"].dtype == np.float32
+        assert np.isfinite(arrays["multipliers"]).all() and np.abs(arrays["multipliers"]).max() > 0
+        assert arrays["baseline"].shape == (4,) and arrays["baseline"].dtype == np.float32
+        assert str(arrays["method"]) == method
+        probability, fold = arrays["probability"], arrays["fold"]
+    assert codes.dtype == np.uint8 and probability.dtype == np.float32
+    assert {name: (target == name).sum() for name in set(target)} == {"ap1": 5, "creb": 5}
+    rows = [int(name.removeprefix("w")) for name in ids]
+    np.testing.assert_array_equal(codes, np.load(dataset / "sequences.npy")[rows])
+    predictions = text(folder / "predictions.tsv").set_index(["id", "target"]).loc[list(zip(ids, target, strict=True))]
+    np.testing.assert_allclose(predictions["probability"].astype(float), probability, atol=1e-6)
+    assert predictions["fold"].tolist() == fold.tolist() and set(fold) <= {"valid", "test"}
+    assert set(predictions["label"]) == {"1"} and (probability > 0.5).all()
+    assert not (tmp_path / "a.work").exists()
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift_shap"])
+def test_completeness_of_each_row_is_in_the_file_and_in_the_log(trained, tmp_path, method, capsys):
+    assert attribute(*trained, {"method": method, "n_baselines": 3}, tmp_path / "a.npz") == 0
+    assert f"{method}: contributions miss the difference of the outputs (median " in capsys.readouterr().err
+    with np.load(tmp_path / "a.npz") as arrays:
+        present = dna.one_hot(arrays["sequences"])
+        contributions = arrays["multipliers"] * (present - arrays["baseline"][:, None])
+        error = contributions.sum(axis=(1, 2)) - arrays["output_difference"]
+        np.testing.assert_allclose(error, arrays["completeness_error"], atol=1e-4)
+        assert np.abs(arrays["output_difference"]).max() > 0.1
+
+
+def test_groups_of_targets_are_explained(trained, tmp_path):
+    entries = ["ap1", {"name": "both", "mean": ["ap1", "creb"]}, {"name": "either", "contrast": ["ap1", "creb"]}]
+    wanted = {"folds": ["test"], "max_per_target": 4}
+    assert attribute(*trained, "gradient", tmp_path / "a.npz", targets=entries, **wanted) == 0
+    assert attribute(*trained, "gradient", tmp_path / "b.npz", folds=["test"]) == 0
+    single, group = (
+        files.read_arrays(tmp_path / name, ("ids", "target", "multipliers")) for name in ("b.npz", "a.npz")
+    )
+    assert {name: (group["target"] == name).sum() for name in ("ap1", "both", "either")} == dict.fromkeys(
+        ("ap1", "both", "either"), 4
+    )
+    of = {
+        (row, target): number for number, (row, target) in enumerate(zip(single["ids"], single["target"], strict=True))
+    }
+    seen = set()
+    for number, (row, target) in enumerate(zip(group["ids"], group["target"], strict=True)):
+        parts = [single["multipliers"][of[row, name]] for name in ("ap1", "creb") if (row, name) in of]
+        if target == "ap1":
+            np.testing.assert_allclose(group["multipliers"][number], parts[0], atol=1e-6)
+        elif len(parts) == 2:
+            expected = (parts[0] + parts[1]) / 2 if target == "both" else parts[0] - parts[1]
+            np.testing.assert_allclose(group["multipliers"][number], expected, atol=1e-6)
+            seen.add(target)
+    assert seen == {"both", "either"}
+
+
+def test_targets_that_are_not_predicted_are_named(trained, tmp_path, capsys):
+    assert attribute(*trained, "tism", tmp_path / "a.npz", targets=["ap1", "gata"]) == 1
+    assert "predictions.tsv: no target 'gata', which 'gata' of targets asks for; expected one of ap1, creb" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_interrupted_attribution_goes_on_where_it_stopped(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    method = {"method": "deep_lift_shap", "n_baselines": 3, "batch_size": 6}
+    assert attribute(*trained, method, tmp_path / "whole.npz") == 0
+    explain, rows = methods.attribute, []
+
+    def watched(*args, after, **settings):
+        for part in explain(*args, **settings):
+            if len(rows) == after:
+                raise KeyboardInterrupt
+            rows.append(part[0])
+            yield part
+
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, after=2, **settings))
+    with pytest.raises(KeyboardInterrupt):
+        attribute(*trained, method, tmp_path / "a.npz")
+    assert not (tmp_path / "a.npz").exists()
+    monkeypatch.setattr(methods, "attribute", lambda *args, **settings: watched(*args, after=-1, **settings))
+    assert attribute(*trained, method, tmp_path / "a.npz") == 0
+    # Each row was computed once.
+    assert [part.start for part in rows] == list(range(0, rows[-1].stop, 2)) and len(rows) > 4
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+@pytest.mark.parametrize("shards", [2, 20])
+@pytest.mark.parametrize("method", ["deep_lift_shap", "ism"])
+def test_shards_of_an_attribution_put_together_are_the_bytes_of_one_job(trained, tmp_path, method, shards):
+    """With more shards than rows some are empty."""
+    dataset, folder = trained
+    settings = {"method": method, "n_baselines": 3, "batch_size": 6}
+    assert attribute(dataset, folder, settings, tmp_path / "whole.npz", max_per_target=9) == 0
+    parts = [tmp_path / f"{number}-of-{shards}.npz" for number in range(1, shards + 1)]
+    paths = {"dataset": dataset, "weights": folder / "model.safetensors", "predictions": folder / "predictions.tsv"}
+    for number, part in enumerate(parts, 1):
+        options = {"method": settings, "selection": {"max_per_target": 9}, "seed": 1, "device": "cpu", "output": part}
+        where = {"shard": number, "shards": shards, "work": tmp_path / "work"}
+        assert call("attribute", **paths, **options, **where) == 0
+    rows = [len(files.read_arrays(part, ["ids"])["ids"]) for part in parts]
+    assert sum(rows) == 18 and (min(rows) > 0) == (shards == 2) and max(rows) < 18
+    assert call("gather-attributions", shards=parts, output=tmp_path / "gathered.npz") == 0
+    assert (tmp_path / "gathered.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_where_no_prediction_is_sure_enough_nothing_is_explained(trained, tmp_path):
+    assert attribute(*trained, "integrated_gradients", tmp_path / "a.npz", min_probability=1) == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["multipliers"].shape[0] == len(arrays["ids"]) == len(arrays["completeness_error"]) == 0
+        assert arrays["multipliers"].shape[1:] == (4, arrays["sequences"].shape[1])
+
+
+def test_finished_rows_of_another_job_are_not_used(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
+    assert attribute(*trained, "ism", tmp_path / "a.npz") == 0
+    assert attribute(*trained, "gradient", tmp_path / "a.npz") == 0
+    assert attribute(*trained, "gradient", tmp_path / "b.npz") == 0
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_finished_rows_of_another_program_are_not_used(trained, tmp_path, monkeypatch):
+    """The digest of the code that makes Snakemake run a job again also makes the job begin again."""
+    monkeypatch.setattr(attribute_command, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(Rows, "finish", lambda self, folder, names: None)
+    explain, starts = methods.attribute, []
+
+    def watched(*args, start, **settings):
+        starts.append(start)
+        return explain(*args, start=start, **settings)
+
+    monkeypatch.setattr(methods, "attribute", watched)
+    dataset, folder = trained
+    paths = {"weights": folder / "model.safetensors", "predictions": folder / "predictions.tsv"}
+    paths |= {"work": tmp_path / "work", "output": tmp_path / "a.npz"}
+    for code in ({"code": "one"}, {"code": "one"}, {"code": "two"}, {}):
+        options = {"method": {"method": "gradient", "batch_size": 4}, "seed": 1, "device": "cpu"}
+        assert call("attribute", dataset=dataset, **paths, **options, **code) == 0
+    assert starts[0] == starts[2] == starts[3] == 0 < starts[1]
+
+
+def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsys):
+    dataset, folder = trained
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    told = (folder / "predictions.tsv").read_text()
+    (tmp_path / "predictions.tsv").write_text(re.sub(r"^w", "other", told, flags=re.MULTILINE))
+    assert attribute(dataset, tmp_path, "tism", tmp_path / "a.npz") == 1
+    assert re.search(r"predictions.tsv: window 'other\d+' is not in .*windows.tsv", capsys.readouterr().err)
+    assert not (tmp_path / "a.npz").exists()

@@ -1,0 +1,115 @@
+"""Networks from files to files: training, predictions, and features by shards."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors
+
+import planted
+from calls import MANIFEST, MODEL, call, predict, train
+from cisflow import files, models
+from tables import check_table, text
+
+
+def extract(dataset, weights, folder, shards):
+    """Feature arrays in `folder`, by so many shards; the exit status of the last command."""
+    common = {"extractor": {"strands": "both"}, "weights": weights, "dataset": dataset}
+    parts = [folder / "shards" / f"{number}.npz" for number in range(1, shards + 1)]
+    for number, part in enumerate(parts, 1):
+        where = {"shard": number, "shards": shards, "device": "cpu", "output": part}
+        assert call("features", **common, **where) == 0
+    return call("gather-features", shards=parts, **common, output=folder)
+
+
+def test_train_writes_weights_history_and_manifest(trained):
+    _, folder = trained
+    with safetensors.safe_open(folder / "model.safetensors", framework="np") as handle:
+        header = json.loads(handle.metadata()["cisflow"])
+        assert all(np.isfinite(handle.get_tensor(name)).all() for name in handle.keys())  # noqa: SIM118
+    assert header["architecture"] == "MotifCNN" and header["targets"] == ["ap1", "creb"]
+    history = check_table(folder / "history.tsv", "history")
+    assert history["epoch"].tolist() == [str(number) for number in range(1, 9)]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest) >= MANIFEST | {"epochs", "parameters"}
+    assert manifest["settings"] == MODEL and manifest["seed"] == 3 and manifest["device"] == "cpu"
+    assert not (folder / "work").exists()
+
+
+def test_the_same_seed_trains_the_same_bytes(trained, tmp_path):
+    dataset, folder = trained
+    assert train(dataset, tmp_path) == 0
+    for name in ("model.safetensors", "history.tsv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_predictions_are_those_of_both_strands(trained):
+    dataset, folder = trained
+    ids = text(dataset / "windows.tsv")["id"].to_numpy()
+    table = check_table(folder / "predictions.tsv", "predictions")
+    assert table["id"].tolist() == np.repeat(ids, 2).tolist()
+    assert table["target"].tolist() == ["ap1", "creb"] * len(ids)
+    assert table["label"].tolist()[-3:] == ["1", "", ""]
+    network, _ = models.load(folder / "model.safetensors")
+    codes = np.load(dataset / "sequences.npy")
+    forward, reverse = (
+        models.probabilities(network, network(models.one_hot(strand, "cpu"))).detach().numpy().ravel()
+        for strand in (codes, np.ascontiguousarray((3 - codes)[:, ::-1]))
+    )
+    np.testing.assert_allclose(table["forward"].astype(float), forward, atol=1e-6)
+    np.testing.assert_allclose(table["reverse"].astype(float), reverse, atol=1e-6)
+    np.testing.assert_allclose(table["probability"].astype(float), (forward + reverse) / 2, atol=1e-6)
+
+
+def test_a_network_of_the_forward_strand_is_judged_on_it(tmp_path):
+    dataset = tmp_path / "dataset"
+    planted.write(dataset)
+    for mode, strands in (("none", ["forward"]), ("random", ["forward", "reverse"])):
+        model = MODEL | {"training": {"max_epochs": 1, "reverse_complement": mode}}
+        assert train(dataset, tmp_path / mode, model) == 0
+        assert predict(dataset, tmp_path / mode) == 0
+        table = text(tmp_path / mode / "predictions.tsv")[["forward", "reverse", "probability"]].astype(float)
+        assert (table["forward"] - table["reverse"]).abs().max() > 1e-3
+        np.testing.assert_allclose(table["probability"], table[strands].mean(axis=1), atol=1e-6)
+
+
+def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):
+    dataset, folder = trained
+    for shards in (1, 3):
+        assert extract(dataset, folder / "model.safetensors", tmp_path / str(shards), shards) == 0
+    for name in ("features.npy", "ids.tsv", "targets.tsv"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+    values = np.load(tmp_path / "3" / "features.npy")
+    assert values.dtype == np.float16 and values.shape == (240, 2)
+    assert text(tmp_path / "3" / "ids.tsv")["id"].tolist() == text(dataset / "windows.tsv")["id"].tolist()
+    assert check_table(tmp_path / "3" / "targets.tsv", "features_targets")["name"].tolist() == ["ap1", "creb"]
+    assert set(json.loads((tmp_path / "3" / "manifest.json").read_text())) >= {"settings", "inputs", "versions"}
+    # The same numbers by another road: what `predict` writes.
+    probability = text(folder / "predictions.tsv")["probability"].to_numpy(dtype=float).reshape(240, 2)
+    np.testing.assert_allclose(values, probability, atol=2.0**-11)
+
+
+def test_shards_of_other_windows_are_refused(trained, tmp_path, capsys):
+    dataset, folder = trained
+    assert extract(dataset, folder / "model.safetensors", tmp_path, 2) == 0
+    parts = [tmp_path / "shards" / f"{number}.npz" for number in (2, 1)]
+    common = {"extractor": {}, "weights": folder / "model.safetensors", "dataset": dataset}
+    assert call("gather-features", shards=parts, **common, output=tmp_path / "out") == 1
+    assert "2.npz: its windows are not those at rows 0 to 120 of the dataset" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "features.npy").exists()
+    assert call("gather-features", shards=parts[1:], **common, output=tmp_path / "out") == 1
+    assert "120 windows in all, expected 240" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [train, predict])
+def test_a_split_of_other_windows_is_refused(trained, tmp_path, capsys, command):
+    dataset, folder = trained
+    for path in dataset.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    split = text(dataset / "splits" / "random.tsv").assign(id=lambda frame: frame["id"].replace("w7", "other"))
+    files.write_table(tmp_path / "splits" / "random.tsv", split)
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    assert command(tmp_path, tmp_path) == 1
+    assert "random.tsv: window 'w7' has no fold (1 of 240 have none)" in capsys.readouterr().err
+    assert not (tmp_path / "predictions.tsv").exists()

@@ -1,0 +1,267 @@
+"""Attribution logos and the agreement of methods: letters, places and correlations of the multipliers."""
+
+import itertools
+import re
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from cisflow import dna, files
+from cisflow.attribution import scores
+from cisflow.context import Sequences
+from cisflow.errors import InputError
+from cisflow.figures import attribution_logos, method_agreement, reading, style
+from cisflow.genome import Genome
+from drawing import CTCF, METHODS, RUN, check_layout, check_reproducible, check_says_why, drawn, empty_cases, svg_text
+
+
+def attribution_files(folder, methods, n=24, length=200):
+    """npz files of methods that see a planted CTCF site, with method-wise noise; returns (sources, truth path)."""
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    starts = rng.integers(40, length - 60, n)
+    signal = 0.02 * rng.normal(size=(n, 4, length))
+    truth = []
+    for row, start in enumerate(starts):
+        codes[row, start : start + len(CTCF)] = dna.encode(CTCF)
+        weight = rng.uniform(0.3, 1, len(CTCF))
+        signal[row, codes[row, start : start + len(CTCF)], np.arange(start, start + len(CTCF))] += weight
+        truth.append((f"s{row:03d}", "ir", "MA0139.2", start, start + len(CTCF), "+"))
+    ids = np.array([row[0] for row in truth])
+    sources = []
+    for i, method in enumerate(methods):
+        noise = (0.02 + 0.04 * i) * rng.normal(size=signal.shape)
+        multipliers = (10.0 ** (1 - i) * (signal + noise)).astype(np.float32)
+        order = rng.permutation(n)[: n - i]
+        path = folder / f"{method}.npz"
+        files.write_arrays(
+            path,
+            multipliers=multipliers[order],
+            ids=ids[order],
+            target=np.full(len(order), "ir"),
+            fold=np.full(len(order), "test"),
+            probability=np.linspace(0.99, 0.5, n, dtype=np.float32)[order],
+            sequences=codes[order],
+            baseline=np.full(4, 0.25, dtype=np.float32),
+            method=np.array(method),
+        )
+        sources.append({"method": method, "path": str(path)})
+    path = folder / "truth.tsv"
+    files.write_table(path, pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"]))
+    return sources, str(path)
+
+
+def logo_inputs(folder, n_methods, truth=True):
+    sources, path = attribution_files(folder, METHODS[:n_methods])
+    return {"attributions": sources} | ({"truth": path} if truth else {})
+
+
+def awkward_logos(folder):
+    """Crowded planted motifs, unknown bases, hot spots, the minus strand of a genome, a long id, zero attributions."""
+    rng = np.random.default_rng(5)
+    name = "ENST00000641515.2_intron_retention_candidate_chr1:65419-65433(-)_of_a_long_name"
+    codes = rng.integers(0, 5, (1, 60)).astype(np.uint8)
+    sources = []
+    for i, method in enumerate(("integrated_gradients", "ism")):
+        path = folder / f"{method}.npz"
+        multipliers = np.zeros((1, 4, 60), np.float32) if i else rng.normal(size=(1, 4, 60)).astype(np.float32)
+        row = {"ids": np.array([name]), "target": np.array(["ir"]), "fold": np.array(["test"])}
+        row |= {"probability": np.array([0.7], np.float32), "sequences": codes, "multipliers": multipliers}
+        files.write_arrays(path, **row, baseline=np.full(4, 0.25, np.float32), method=np.array(method))
+        sources.append({"method": method, "path": str(path)})
+    spans = pd.DataFrame({"id": name, "target": "ir", "start": [0, 8, 16, 24, 52], "end": [8, 16, 24, 32, 60]})
+    files.write_table(folder / "truth.tsv", spans.assign(matrix_id="MA0139.2", strand="-"))
+    files.write_table(folder / "hotspots.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
+    window = {"id": name, "chrom": "chr1", "start": 65400, "end": 65460, "strand": "-", "ir": 1}
+    files.write_table(folder / "windows.tsv", pd.DataFrame([window]))
+    hotspots = [{"method": "ism", "path": str(folder / "hotspots.tsv")}]
+    paths = {key: str(folder / f"{key}.tsv") for key in ("truth", "windows")}
+    return {"attributions": sources, "hotspots": hotspots} | paths
+
+
+# Name of the case: (figure, function of a folder -> inputs, settings).
+CASES = {
+    "logos of one method": ("attribution_logos", lambda f: logo_inputs(f, 1, truth=False), RUN),
+    "logos of five methods": ("attribution_logos", lambda f: logo_inputs(f, 5), RUN),
+    "awkward logos": ("attribution_logos", awkward_logos, RUN),
+    "no logos": ("attribution_logos", lambda f: {"attributions": []}, RUN),
+    "agreement of one method": ("method_agreement", lambda f: logo_inputs(f, 1), RUN),
+    "agreement of two": ("method_agreement", lambda f: logo_inputs(f, 2), RUN),
+    "agreement of five": ("method_agreement", lambda f: logo_inputs(f, 5), RUN),
+}
+
+
+@pytest.mark.parametrize("case", CASES, indirect=True)
+def test_fits_a_page_and_no_text_collides(case):
+    check_layout(drawn(*case))
+
+
+@pytest.mark.parametrize("case", empty_cases(CASES), indirect=True)
+def test_empty_results_say_why(case):
+    check_says_why(drawn(*case))
+
+
+@pytest.mark.parametrize("case", ["logos of one method", "agreement of two"], indirect=True)
+def test_two_runs_give_the_same_bytes(case, tmp_path):
+    check_reproducible(case, tmp_path)
+
+
+def letters_of(axes):
+    """{(position, base)} of a logo, read from the colours of its glyphs."""
+    bases = {style.matplotlib.colors.to_rgba(colour): base for base, colour in style.BASE_COLOURS.items()}
+    glyphs = next(item for item in axes.collections if len(item.get_paths()))
+    places = [int(np.median(path.vertices[:, 0])) for path in glyphs.get_paths()]
+    return {(place, bases[tuple(colour)]) for place, colour in zip(places, glyphs.get_facecolors(), strict=True)}
+
+
+def test_logos_show_the_same_bases_under_every_method(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:4])
+    figure = drawn("attribution_logos", {"attributions": sources}, RUN | {"n_sequences": 2})
+    with np.load(sources[0]["path"]) as archive:
+        codes = dict(zip(archive["ids"], archive["sequences"], strict=True))
+    logo_axes = [axes for axes in figure.axes if axes.get_xlim() == (0, 72) and axes.collections and axes.axison]
+    assert len(logo_axes) == 2 * 4
+    for i, name in enumerate(("s000", "s001")):
+        of_sequence = logo_axes[4 * i : 4 * i + 4]
+        assert len({axes.get_ylim() for axes in of_sequence}) == 1
+        tick, label = of_sequence[-1].get_xticks()[0], of_sequence[-1].get_xticklabels()[0].get_text()
+        start = int(label) - round(tick - 0.475)
+        for axes in of_sequence:
+            shown = letters_of(axes)
+            assert len(shown) > 15
+            assert all(base == dna.BASES[codes[name][start + place]] for place, base in shown)
+
+
+def test_logos_choose_the_most_probable_planted_sequences_and_mark_them(tmp_path):
+    sources, truth = attribution_files(tmp_path, METHODS[:2])
+    table = files.read_table(truth)
+    files.write_table(truth, table[table["id"].isin(["s010", "s020"])])
+    figure = drawn("attribution_logos", {"attributions": sources, "truth": truth}, RUN)
+    text = svg_text(figure)
+    assert re.findall(r"s0\d\d", text) == ["s010", "s020", "s000"]
+    assert text.count("MA0139.2 +") == 2
+
+
+def test_logos_zoom_on_the_planted_site(tmp_path):
+    sources, truth = attribution_files(tmp_path, METHODS[:3])
+    module = import_module("cisflow.figures.attribution_logos")
+    table = files.read_table(truth).set_index("id")
+    for item in module.gather(reading.attributions(sources), {}, 9):
+        site = table.loc[item.key[0]]
+        assert item.start <= site["start"] and site["end"] <= item.end == item.start + 72
+
+
+def test_logos_use_the_hypothetical_score_of_the_base_present(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:1])
+    module = import_module("cisflow.figures.attribution_logos")
+    part = reading.attributions(sources)[0]
+    item = module.gather([part], {}, 1)[0]
+    row = part.ids.tolist().index(item.key[0])
+    centred = part.multipliers[row] - part.multipliers[row].mean(axis=0)
+    np.testing.assert_allclose(item.scores[0], centred[part.codes[row], np.arange(200)], rtol=1e-5)
+
+
+def test_logos_count_the_minus_strand_down(tmp_path):
+    figure = drawn("attribution_logos", awkward_logos(tmp_path), RUN)
+    axes = figure.axes[-1]
+    labels = {
+        round(tick - 0.475): label.get_text()
+        for tick, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    }
+    # Base 0 of the window is the last base of 65400-65460, number 65460 when counted from 1.
+    assert labels == {10 * i: f"{65460 - 10 * i:,}" for i in range(6)}
+    assert "Position on chr1, minus strand (bp, 1-based)" in svg_text(figure)
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_context_around_a_window_has_its_own_coordinates(tmp_path, strand):
+    """A window of 7 bases in the middle of 12: where `context.Sequences` puts it."""
+    chromosome = np.random.default_rng(0).integers(0, 4, 40).astype(np.uint8)
+    (tmp_path / "genome.fa").write_text(f">chr1\n{''.join('ACGT'[base] for base in chromosome)}\n")
+    frame = pd.DataFrame({"id": ["w"], "chrom": ["chr1"], "start": [14], "end": [21], "strand": [strand]})
+    seen = Sequences(frame, None, 12, "genome", Genome(tmp_path / "genome.fa"))[:][0]
+    places, label = attribution_logos.coordinates(frame, "windows.tsv", "w", 12)
+    there = chromosome[places - 1]
+    np.testing.assert_array_equal(seen, there if strand == "+" else 3 - there)
+    assert label == (
+        "Position on chr1, minus strand (bp, 1-based)" if strand == "-" else "Position on chr1 (bp, 1-based)"
+    )
+
+
+def test_attributions_of_other_sequences_are_refused(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:2])
+    arrays = dict(np.load(sources[1]["path"]))
+    arrays["sequences"][3, 5] = (arrays["sequences"][3, 5] + 1) % 4
+    np.savez(sources[1]["path"], **arrays)
+    with pytest.raises(InputError, match=rf"tism.npz: id '{arrays['ids'][3]}' has another sequence than in .*npz"):
+        drawn("attribution_logos", {"attributions": sources}, RUN)
+
+
+def test_attributions_twice_or_not_finite_are_refused(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:1])
+    arrays = dict(np.load(sources[0]["path"]))
+    np.savez(sources[0]["path"], **arrays | {"ids": np.where(arrays["ids"] == "s001", "s002", arrays["ids"])})
+    with pytest.raises(InputError, match="id 's002', target 'ir' occurs more than once"):
+        reading.attributions(sources)
+    arrays["multipliers"][4, 0, 0] = np.nan
+    np.savez(sources[0]["path"], **arrays)
+    with pytest.raises(InputError, match=f"id '{arrays['ids'][4]}': multipliers are not finite in 1 of 24 rows"):
+        reading.attributions(sources)
+
+
+def test_attributions_and_truth_without_a_row(tmp_path):
+    sources, truth = attribution_files(tmp_path, METHODS[:2])
+    files.write_table(truth, files.read_table(truth).head(0))
+    assert "s000" in svg_text(drawn("attribution_logos", {"attributions": sources, "truth": truth}, RUN))
+    arrays = dict(np.load(sources[0]["path"]))
+    np.savez(sources[0]["path"], **{name: array[:0] if array.ndim else array for name, array in arrays.items()})
+    for figure in ("attribution_logos", "method_agreement"):
+        assert "share no sequence" in svg_text(drawn(figure, {"attributions": sources}, RUN))
+
+
+def test_a_window_of_another_length_is_refused(tmp_path):
+    inputs = awkward_logos(tmp_path)
+    windows = files.read_table(inputs["windows"])
+    files.write_table(inputs["windows"], windows.assign(end=65461))
+    with pytest.raises(InputError, match="windows.tsv: id 'ENST.*spans 61 bases, its sequence 60; expected no more"):
+        drawn("attribution_logos", inputs, RUN)
+
+
+def test_correlations_equal_those_of_scipy(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:3], n=6, length=150)
+    parts = reading.attributions(sources)
+    values = method_agreement.correlations(parts)
+    assert values.shape == (2, 2, 3, len(parts[0].ids))
+    for pair, (a, b) in enumerate(itertools.combinations(parts, 2)):
+        for row in range(3):
+            full = [scores.transform(part.multipliers[row], part.codes[row], "corrected") for part in (a, b)]
+            at_base = [score[part.codes[row], np.arange(150)] for score, part in zip(full, (a, b), strict=True)]
+            for which, vectors in enumerate(([score.ravel() for score in full], at_base)):
+                expected = pearsonr(*vectors)[0], spearmanr(*vectors)[0]
+                np.testing.assert_allclose(values[which, :, pair, row], expected, atol=1e-5)
+
+
+def test_agreement_says_medians_and_n_and_bears_constant_scores(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:3])
+    arrays = dict(np.load(sources[1]["path"]))
+    arrays["multipliers"][:] = 0
+    np.savez(sources[1]["path"], **arrays)
+    parts = reading.attributions(sources)
+    values = method_agreement.correlations(parts)
+    assert np.isnan(values[:, :, [0, 2]]).all() and np.isfinite(values[:, :, 1]).all()
+    text = svg_text(drawn("method_agreement", {"attributions": sources}, RUN))
+    assert f"n = {len(parts[0].ids)} sequence\u2013target pairs" in text
+    assert text.count("undefined: constant scores") == 8
+    for median in np.median(values[:, :, 1], axis=-1).ravel():
+        assert f"{median:.2f}\n" in text
+
+
+def test_methods_without_a_common_row_are_explained(tmp_path):
+    sources, _ = attribution_files(tmp_path, METHODS[:2])
+    arrays = dict(np.load(sources[1]["path"]))
+    np.savez(sources[1]["path"], **arrays | {"target": np.full(len(arrays["target"]), "other")})
+    for figure in ("method_agreement", "attribution_logos"):
+        assert "share no sequence" in svg_text(drawn(figure, {"attributions": sources}, RUN))
