@@ -15,7 +15,7 @@ import pipeline
 import planted
 from cisflow import classifiers, dna, evaluation, files, models, tuning
 from cisflow.__main__ import command_names, main
-from cisflow.attribution import methods
+from cisflow.attribution import methods, targets
 from cisflow.commands import attribute as attribute_command
 from cisflow.commands import tune as tune_command
 from cisflow.resumable import Rows
@@ -189,16 +189,47 @@ def test_predictions_are_those_of_both_strands(trained):
     np.testing.assert_allclose(table["probability"].astype(float), (forward + reverse) / 2, atol=1e-6)
 
 
-def test_a_network_of_the_forward_strand_is_judged_on_it(tmp_path):
-    dataset = tmp_path / "dataset"
+@pytest.fixture(scope="module")
+def one_sided(tmp_path_factory):
+    """(dataset, folder of a network of the forward strand alone, with its predictions)."""
+    dataset, folder = tmp_path_factory.mktemp("dataset"), tmp_path_factory.mktemp("forward")
     planted.write(dataset)
-    for mode, strands in (("none", ["forward"]), ("random", ["forward", "reverse"])):
-        model = MODEL | {"training": {"max_epochs": 1, "reverse_complement": mode}}
-        assert train(dataset, tmp_path / mode, model) == 0
-        assert predict(dataset, tmp_path / mode) == 0
-        table = text(tmp_path / mode / "predictions.tsv")[["forward", "reverse", "probability"]].astype(float)
-        assert (table["forward"] - table["reverse"]).abs().max() > 1e-3
-        np.testing.assert_allclose(table["probability"], table[strands].mean(axis=1), atol=1e-6)
+    model = MODEL | {"training": MODEL["training"] | {"max_epochs": 3, "reverse_complement": "none"}}
+    assert train(dataset, folder, model) == 0 and predict(dataset, folder) == 0
+    return dataset, folder
+
+
+def test_a_network_of_the_forward_strand_is_judged_on_it(one_sided):
+    dataset, folder = one_sided
+    table = check_table(folder / "predictions.tsv", "predictions")
+    assert set(table["reverse"]) == {""} and (table["probability"] == table["forward"]).all()
+    network, _ = models.load(folder / "model.safetensors")
+    forward = network(models.one_hot(np.load(dataset / "sequences.npy"), "cpu")).sigmoid().detach().numpy()
+    np.testing.assert_allclose(table["probability"].astype(float), forward.ravel(), atol=1e-6)
+    run = evaluation.Run("random", "m", 3, str(folder / "predictions.tsv"))
+    assert set(evaluation.evaluate("d", [run], 1, 5)["metrics"]["strands"]) == {"averaged"}
+
+
+@pytest.mark.parametrize("asked", [{}, {"strands": "forward"}, {"strands": "both"}])
+@pytest.mark.parametrize("method", ["gradient", "ism"])
+def test_what_a_network_predicts_is_explained_unless_told_otherwise(trained, one_sided, tmp_path, method, asked):
+    for number, (dataset, folder) in enumerate((trained, one_sided)):
+        output = tmp_path / f"{number}.npz"
+        wanted = {"folds": ["test"], "max_per_target": 2}
+        assert attribute(dataset, folder, {"method": method, **asked}, output, **wanted) == 0
+        network, header = models.load(folder / "model.safetensors")
+        assert header["strands"] == ("both", "forward")[number]
+        found = files.read_arrays(output, ("multipliers", "sequences", "target"))
+        which = np.array([header["targets"].index(target) for target in found["target"]])[:, None]
+        own = targets.Targets(range(network.n_outputs), network.n_outputs, which)
+        forward, reverse = (
+            methods.multipliers(network, np.ascontiguousarray(codes), own, method, strands="forward")[:, 0]
+            for codes in (found["sequences"], dna.reverse_complement(found["sequences"]))
+        )
+        both = (forward + reverse[:, ::-1, ::-1]) / 2
+        assert len(which) and np.abs(forward - both).max() > 0.01 * np.abs(both).max()
+        expected = {"forward": forward, "both": both}[asked.get("strands", header["strands"])]
+        np.testing.assert_allclose(found["multipliers"], expected, atol=1e-5)
 
 
 def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):

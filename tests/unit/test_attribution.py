@@ -206,6 +206,17 @@ def test_contributions_add_up(linear, trained, codes, method, baseline):
         np.testing.assert_allclose(found.error, contributions - found.difference, atol=1e-5 * scale)
 
 
+@pytest.mark.parametrize("settings", [{}, {"plan": False}])
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_the_strands_of_the_network_are_explained_unless_told_otherwise(network, codes, method, settings):
+    both, forward = (multipliers(network, codes, None, method, strands=one, **settings) for one in ("both", "forward"))
+    assert np.abs(both - forward).max() > 0.01 * np.abs(both).max()
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, **settings), both)
+    network.strands = "forward"
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, **settings), forward)
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, strands="both", **settings), both)
+
+
 def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
     codes = np.tile(codes, 4)
     codes[2, 10:13] = dna.UNKNOWN

@@ -163,6 +163,23 @@ def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
             assert outputs["deletion"] == pytest.approx(base + gain.sum() - gain[first].sum(), abs=1e-4)
 
 
+@pytest.mark.parametrize("asked", [None, "forward", "both"])
+@pytest.mark.parametrize("own", ["forward", "both"])
+def test_curves_are_of_the_strands_that_are_explained(codes, own, asked):
+    torch.manual_seed(0)
+    model = models.build("MotifCNN", n_outputs=1, channels=8, width=5, pool=2, hidden=6).eval()
+    model.strands = own
+    wanted = targets.Targets([0], 1, np.zeros((30, 1)))
+    parts = {"tism": part(codes, methods.multipliers(model, codes, wanted, "tism")[:, 0], "tism")}
+    frame = perturbation.curves(model, parts, wanted, 0, strands=asked)
+    x = models.one_hot(codes, "cpu")
+    forward, reverse = (model(each).detach().numpy()[:, 0] for each in (x, x.flip(1, 2)))
+    expected = forward if (asked or own) == "forward" else (forward + reverse) / 2
+    whole = frame[(frame["method"] == "tism") & (frame["curve"] == "deletion") & (frame["share"] == 0)]
+    np.testing.assert_allclose(whole["output"], expected, atol=1e-6)
+    assert np.abs(forward - reverse).max() > 1e-3
+
+
 def test_areas_are_shares_of_the_whole():
     rows = [
         (1, "a", "x", "m", curve, share, 2 + 4 * (1 - share if curve == "deletion" else share))

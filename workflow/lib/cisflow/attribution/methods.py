@@ -21,7 +21,7 @@ from cisflow.errors import InputError, listing
 
 # What the methods take unless told otherwise.
 DEFAULTS = {
-    "strands": "both",
+    "strands": None,
     "batch_size": 256,
     "target_chunk": 32,
     "steps": 20,
@@ -80,7 +80,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     targets : (t,) outputs by index; (t, n_outputs) float weights, for means and contrasts; None for every output; or
         Targets, for targets of each sequence's own.
     seed : of the shuffled baselines.
-    strands : "both" attributes the mean of the network over both strands, as predictions do; "forward" the bare one.
+    strands : "both" attributes the mean of the network over both strands, "forward" the bare one; None what the network
+        predicts, see `models.strands`.
     batch_size : sequences × targets × path points (or pairs with a baseline, or mutants that go through the whole
         network) that a pass holds at most, where one of each is more than that.
     target_chunk : targets that go through one backward pass together.
@@ -152,7 +153,8 @@ def _complete(model, codes, method, settings):
         raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
     settings = DEFAULTS | {"seed": 0} | settings
     baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
-    return settings | {"baseline": baseline, "length": codes.shape[1]}
+    strands = settings["strands"] or models.strands(model)
+    return settings | {"baseline": baseline, "strands": strands, "length": codes.shape[1]}
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ def run(args):
     with Rows(args.work, json.dumps(key), part.stop - part.start, layout) as rows:
         with device.acquire(args.device, args.gpus, args.threads) as where:
             if "probability" not in chosen:
-                strands = settings.get("strands", methods.DEFAULTS["strands"])
+                strands = settings.get("strands") or models.strands(explained.model)
                 chosen = chosen.assign(probability=probability(explained, where, strands))
             settings |= {"seed": args.seed, "start": part.start + rows.done, "stop": part.stop}
             blocks = methods.attribute(explained.model, codes, wanted, method, where, **settings)

@@ -57,7 +57,10 @@ def run(args):
             found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
-            found["perturbation"].append(perturbation.curves(model, parts, wanted, seed, where).assign(seed=seed))
+            # One output judges all methods: the one that the reference explains.
+            strands = args.methods[args.reference].get("strands")
+            curves = perturbation.curves(model, parts, wanted, seed, where, strands=strands)
+            found["perturbation"].append(curves.assign(seed=seed))
             few = slice(0, args.n_timed)
             for name, settings in args.methods.items():
                 codes = some.codes[few]
