@@ -475,6 +475,13 @@ def test_completeness_of_each_row_is_in_the_file_and_in_the_log(trained, tmp_pat
         assert np.abs(arrays["output_difference"]).max() > 0.1
 
 
+@pytest.mark.parametrize("name", ["seed", "stop"])
+def test_what_is_no_setting_of_a_method_is_refused(trained, tmp_path, name, capsys):
+    assert attribute(*trained, {"method": "tism", name: 1}, tmp_path / "a.npz") == 1
+    assert f"unknown setting '{name}' of attribution; expected one of strands, " in capsys.readouterr().err
+    assert not (tmp_path / "a.npz").exists()
+
+
 def test_groups_of_targets_are_explained(trained, tmp_path):
     entries = ["ap1", {"name": "both", "mean": ["ap1", "creb"]}, {"name": "either", "contrast": ["ap1", "creb"]}]
     wanted = {"folds": ["test"], "max_per_target": 4}

@@ -400,6 +400,9 @@ def test_what_is_not_known_is_named(network, codes):
         multipliers(network, codes, None, "shap")
     with pytest.raises(InputError, match="unknown setting 'stepps' of attribution; expected one of strands, "):
         multipliers(network, codes, None, "tism", stepps=3)
+    # A parameter of the functions is no setting of a method.
+    with pytest.raises(InputError, match="unknown setting 'seed' of attribution; expected one of strands, .*, layer$"):
+        methods.block_rows(network, codes, targets.Targets(None, 3), "tism", seed=3)
     with pytest.raises(InputError, match="unknown baseline 'random'; expected one of uniform, zeros, dinucleotide"):
         multipliers(network, codes, None, "integrated_gradients", baseline="random")
     with pytest.raises(InputError, match=r"targets: \[0, 3\]; expected outputs from 0 to 2"):

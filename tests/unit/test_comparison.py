@@ -325,6 +325,12 @@ def test_every_repeat_has_a_peak_that_no_freed_memory_lowers():
     assert [float(line) for line in found.stdout.split()] == pytest.approx([80, 128, 128], abs=6)
 
 
+@pytest.mark.parametrize("name", ["seed", "start", "progress"])
+def test_what_is_no_setting_of_a_method_is_not_timed(codes, name):
+    with pytest.raises(InputError, match=f"unknown setting '{name}' of attribution"):
+        timing.costs(Linear().eval(), codes, targets.Targets(None, 1), {"method": "tism", name: 1}, "cpu", 1)
+
+
 def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "PEAK_RESET", tmp_path / "absent")
     model = timing.build({"architecture": "BassetLike", "settings": {}}, 60, 2).eval()

@@ -118,7 +118,7 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, stop
     Parameters are those of `multipliers`; `targets` is Targets, and `start` and `stop` bound the rows, at the starts of
     blocks (`block_rows`) or the end: what the blocks are does not depend on them.
     """
-    settings = _complete(model, codes, method, settings | {"seed": seed})
+    settings = _complete(model, codes, method, settings) | {"seed": seed}
     stop = len(codes) if stop is None else stop
     with frozen(model):
         model.to(device)
@@ -143,15 +143,20 @@ def block_rows(model, codes, targets, method, **settings):
         return METHODS[method](model, len(targets), _complete(model, codes, method, settings))[0]
 
 
+def refuse_unknown(settings):
+    """Refuse what is no setting of a method, as a parameter of `attribute` is none (InputError)."""
+    if unknown := [name for name in settings if name not in DEFAULTS]:
+        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 12)}")
+
+
 def _complete(model, codes, method, settings):
     """The settings of a method with those that nobody asked for; refuses what the method or the network is not for."""
     if models.reads_tokens(model):
         raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
     if method not in METHODS:
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
-    if unknown := [name for name in settings if name not in (*DEFAULTS, "seed")]:
-        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | {"seed": 0} | settings
+    refuse_unknown(settings)
+    settings = DEFAULTS | settings
     baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
     strands = settings["strands"] or models.strands(model)
     return settings | {"baseline": baseline, "strands": strands, "length": codes.shape[1]}

@@ -118,6 +118,7 @@ def run(args):
     wanted = targets.from_members(explained.groups, explained.outputs, chosen["target"])
     settings = dict(args.method)
     method = settings.pop("method")
+    methods.refuse_unknown(settings)
     key = {
         "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
         "inputs": [files.digest(path) for path in explained.files],
