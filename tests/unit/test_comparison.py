@@ -395,18 +395,57 @@ def compared(tmp_path_factory):
         {"id": ["w0", "w1"], "target": ["x", "y"], "matrix_id": "M", "start": 3, "end": 9, "strand": "+"}
     )
     files.write_table(folder / "truth.tsv", truth)
-    run(
-        *("compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(METHODS), "--reference", "ism"),
-        *("--truth", folder / "truth.tsv", "--repeats", 2, "--n-timed", 2, "--device", "cpu"),
-        *("--output", folder / "tables"),
-    )
+    assert compare(runs, folder / "truth.tsv", folder / "tables") == 0
     return folder / "tables", runs
+
+
+def compare(runs, truth, output):
+    """Exit status of the comparison of METHODS."""
+    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(METHODS), "--reference", "ism"]
+    words += ["--truth", truth, "--repeats", 2, "--n-timed", 2, "--device", "cpu", "--output", output]
+    return cli.main([str(word) for word in words])
 
 
 @pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
 def test_the_tables_have_their_schema_and_rows(compared, name):
     rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 75}
     assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
+
+
+def without_rows(run, seed, folder):
+    """A run whose network explains nothing."""
+    paths = {}
+    for name, path in run["attributions"].items():
+        paths[name] = str(folder / f"{name}{seed}.npz")
+        with np.load(path) as arrays:
+            files.write_arrays(paths[name], **{key: values[:0] for key, values in arrays.items()})
+    return run | {"seed": seed, "attributions": paths}
+
+
+def test_a_seed_that_explains_nothing_is_left_out_and_named(compared, tmp_path, capsys):
+    folder, runs = compared
+    some = [without_rows(runs[0], 7, tmp_path), *runs]
+    assert compare(some, folder.parent / "truth.tsv", tmp_path / "tables") == 0
+    path = some[0]["attributions"]["ism"]
+    assert f"seed 7 is left out: {path}: no sequence that every method explains" in capsys.readouterr().err
+    for name in ("agreement", "planted", "perturbation", "seeds"):
+        assert (tmp_path / "tables" / f"{name}.tsv").read_bytes() == (folder / f"{name}.tsv").read_bytes()
+    inputs = {name: str(tmp_path / "tables" / f"{name}.tsv") for name in ("agreement", "cost")}
+    inputs["attributions"] = [{"method": name, "path": path} for name, path in some[0]["attributions"].items()]
+    with style.applied():
+        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
+    (told,) = {text.get_text().replace("\n", " ") for axes in figure.subfigs[1].axes for text in axes.texts}
+    assert told == "No effect to show: of the first seed the methods share no sequence."
+
+
+def test_seeds_that_explain_nothing_are_one_error(compared, tmp_path, capsys):
+    folder, runs = compared
+    none = [without_rows(run, run["seed"], tmp_path) for run in runs]
+    assert compare(none, folder.parent / "truth.tsv", tmp_path / "tables") == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    words = "--runs: no sequence that every method explains in any seed (1, 2); expected some"
+    assert len(told) == 1 and told[0].endswith(words)
+    assert not (tmp_path / "tables").exists()
 
 
 def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
