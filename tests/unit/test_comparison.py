@@ -252,6 +252,47 @@ def test_the_summary_has_bootstrap_and_student_intervals():
     assert np.isnan(alone.loc["all", "lower"])
 
 
+def over(values, measure):
+    """Lower bound, value and upper bound over seeds that have one row each."""
+    frame = pd.DataFrame({"seed": range(len(values)), "method": "m", "value": values})
+    found = comparison.summary({measure: frame}).set_index("seed").loc["all"]
+    return found[["lower", "value", "upper"]].tolist()
+
+
+@pytest.mark.parametrize("values", [[0.99, 0.2, 0.9], [-0.9, 0.3], [0.999, 0.99, 0.95, 0.9, -0.2]])
+def test_the_interval_of_correlations_over_seeds_is_that_of_fishers_z(values):
+    # Fisher's own form of z, and scipy's interval.
+    z = [np.log((1 + r) / (1 - r)) / 2 for r in values]
+    low, high = stats.t.interval(0.95, len(z) - 1, np.mean(z), stats.sem(z))
+    back = [(np.exp(2 * bound) - 1) / (np.exp(2 * bound) + 1) for bound in (low, high)]
+    for measure in ("correlation_all", "correlation_present", "seed_correlation"):
+        lower, value, upper = over(values, measure)
+        assert [lower, upper] == pytest.approx(back)
+        assert value == pytest.approx(np.mean(values)) and -1 < lower < value < upper < 1
+    assert over(values, "deletion_area")[2] > 1 or over(values, "deletion_area")[0] < -1
+
+
+def test_the_interval_of_average_precision_over_seeds_is_that_of_the_logit():
+    values = [0.98, 0.7, 0.9]
+    logit = np.log(np.array(values) / (1 - np.array(values)))
+    expected = 1 / (1 + np.exp(-np.array(stats.t.interval(0.95, 2, logit.mean(), stats.sem(logit)))))
+    for measure in ("planted_average_precision", "planted_average_precision_fixed_gc"):
+        lower, _, upper = over(values, measure)
+        assert [lower, upper] == pytest.approx(expected) and 0 < lower < upper < 1
+
+
+def test_correlations_of_one_have_an_interval():
+    assert over([1, 1, 1], "seed_correlation") == [1, 1, 1]
+    # By rounding past the end, as a mean of many rows may be.
+    assert over([1 + 1e-9, 1], "seed_correlation")[::2] == [1, 1]
+    lower, _, upper = over([1, 1 - 1e-12, 1], "seed_correlation")
+    assert 1 - 1e-8 < lower < 1 - 1e-13 and lower < upper <= 1
+    for values in ([1, 0.9, 1], [-1, 1], [1, 0, -1]):
+        lower, _, upper = over(values, "seed_correlation")
+        assert -1 <= lower < min(values) + 1e-9 and max(values) - 1e-9 < upper <= 1
+    assert np.isnan(over([1], "seed_correlation")[::2]).all()
+
+
 def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
     values = np.random.default_rng(6).normal(2, 1, 150)
     frame = pd.DataFrame({"seed": 1, "method": "m", "id": [f"w{row}" for row in range(150)], "value": values})
