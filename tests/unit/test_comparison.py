@@ -440,9 +440,9 @@ def compared(tmp_path_factory):
     return folder / "tables", runs
 
 
-def compare(runs, truth, output):
-    """Exit status of the comparison of METHODS."""
-    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(METHODS), "--reference", "ism"]
+def compare(runs, truth, output, chosen=METHODS):
+    """Exit status of the comparison of methods."""
+    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(chosen), "--reference", "ism"]
     words += ["--truth", truth, "--repeats", 2, "--n-timed", 2, "--device", "cpu", "--output", output]
     return cli.main([str(word) for word in words])
 
@@ -499,6 +499,23 @@ def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
     for curve, share in (("deletion", 0), ("insertion", 1)):
         rows = of_method[(of_method["curve"] == curve) & (of_method["share"] == share)]
         np.testing.assert_allclose(rows["output"], outputs, atol=1e-5)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, "forward"), ({"strands": "both"}, "both")])
+def test_the_curves_of_a_network_of_the_forward_strand(compared, tmp_path, asked, expected):
+    folder, runs = compared
+    model, header = models.load(runs[0]["weights"])
+    models.save(tmp_path / "w.safetensors", model, header | {"strands": "forward"})
+    run = runs[0] | {"weights": str(tmp_path / "w.safetensors")}
+    # What the other methods explain does not matter.
+    chosen = {name: method | (asked if name == "ism" else {}) for name, method in METHODS.items()}
+    assert compare([run], folder.parent / "truth.tsv", tmp_path, chosen) == 0
+    table = files.read_table(tmp_path / "perturbation.tsv", text=("id", "target"))
+    with np.load(run["attributions"]["ism"]) as arrays:
+        x = models.one_hot(arrays["sequences"], "cpu")
+    outputs = model(x) if expected == "forward" else (model(x) + model(x.flip(1, 2))) / 2
+    whole = table[(table["method"] == "tism") & (table["curve"] == "deletion") & (table["share"] == 0)]
+    np.testing.assert_allclose(whole["output"], outputs.detach().numpy()[np.arange(6), [0, 1] * 3], atol=1e-5)
 
 
 def test_the_figures_of_a_comparison_show_every_method(compared):
