@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calls import call
-from cisflow import dna, files
-from cisflow.attribution import methods
+from cisflow import dna, files, models
+from cisflow.attribution import methods, targets
 from cisflow.commands import attribute as attribute_command
 from cisflow.resumable import Rows
 from tables import text
@@ -43,6 +43,28 @@ def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, met
     assert not (tmp_path / "a.work").exists()
 
 
+@pytest.mark.parametrize("asked", [{}, {"strands": "forward"}, {"strands": "both"}])
+@pytest.mark.parametrize("method", ["gradient", "ism"])
+def test_what_a_network_predicts_is_explained_unless_told_otherwise(trained, one_sided, tmp_path, method, asked):
+    for number, (dataset, folder) in enumerate((trained, one_sided)):
+        output = tmp_path / f"{number}.npz"
+        wanted = {"folds": ["test"], "max_per_target": 2}
+        assert attribute(dataset, folder, {"method": method, **asked}, output, **wanted) == 0
+        network, header = models.load(folder / "model.safetensors")
+        assert header["strands"] == ("both", "forward")[number]
+        found = files.read_arrays(output, ("multipliers", "sequences", "target"))
+        which = np.array([header["targets"].index(target) for target in found["target"]])[:, None]
+        own = targets.Targets(range(network.n_outputs), network.n_outputs, which)
+        forward, reverse = (
+            methods.multipliers(network, np.ascontiguousarray(codes), own, method, strands="forward")[:, 0]
+            for codes in (found["sequences"], dna.reverse_complement(found["sequences"]))
+        )
+        both = (forward + reverse[:, ::-1, ::-1]) / 2
+        assert len(which) and np.abs(forward - both).max() > 0.01 * np.abs(both).max()
+        expected = {"forward": forward, "both": both}[asked.get("strands", header["strands"])]
+        np.testing.assert_allclose(found["multipliers"], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift_shap"])
 def test_completeness_of_each_row_is_in_the_file_and_in_the_log(trained, tmp_path, method, capsys):
     assert attribute(*trained, {"method": method, "n_baselines": 3}, tmp_path / "a.npz") == 0
@@ -53,6 +75,13 @@ def test_completeness_of_each_row_is_in_the_file_and_in_the_log(trained, tmp_pat
         error = contributions.sum(axis=(1, 2)) - arrays["output_difference"]
         np.testing.assert_allclose(error, arrays["completeness_error"], atol=1e-4)
         assert np.abs(arrays["output_difference"]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["seed", "stop"])
+def test_what_is_no_setting_of_a_method_is_refused(trained, tmp_path, name, capsys):
+    assert attribute(*trained, {"method": "tism", name: 1}, tmp_path / "a.npz") == 1
+    assert f"unknown setting '{name}' of attribution; expected one of strands, " in capsys.readouterr().err
+    assert not (tmp_path / "a.npz").exists()
 
 
 def test_groups_of_targets_are_explained(trained, tmp_path):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import safetensors
 
-import planted
 from calls import MANIFEST, MODEL, call, predict, train
-from cisflow import files, models
+from cisflow import evaluation, files, models
 from tables import check_table, text
 
 
@@ -61,16 +60,15 @@ def test_predictions_are_those_of_both_strands(trained):
     np.testing.assert_allclose(table["probability"].astype(float), (forward + reverse) / 2, atol=1e-6)
 
 
-def test_a_network_of_the_forward_strand_is_judged_on_it(tmp_path):
-    dataset = tmp_path / "dataset"
-    planted.write(dataset)
-    for mode, strands in (("none", ["forward"]), ("random", ["forward", "reverse"])):
-        model = MODEL | {"training": {"max_epochs": 1, "reverse_complement": mode}}
-        assert train(dataset, tmp_path / mode, model) == 0
-        assert predict(dataset, tmp_path / mode) == 0
-        table = text(tmp_path / mode / "predictions.tsv")[["forward", "reverse", "probability"]].astype(float)
-        assert (table["forward"] - table["reverse"]).abs().max() > 1e-3
-        np.testing.assert_allclose(table["probability"], table[strands].mean(axis=1), atol=1e-6)
+def test_a_network_of_the_forward_strand_is_judged_on_it(one_sided):
+    dataset, folder = one_sided
+    table = check_table(folder / "predictions.tsv", "predictions")
+    assert set(table["reverse"]) == {""} and (table["probability"] == table["forward"]).all()
+    network, _ = models.load(folder / "model.safetensors")
+    forward = network(models.one_hot(np.load(dataset / "sequences.npy"), "cpu")).sigmoid().detach().numpy()
+    np.testing.assert_allclose(table["probability"].astype(float), forward.ravel(), atol=1e-6)
+    run = evaluation.Run("random", "m", 3, str(folder / "predictions.tsv"))
+    assert set(evaluation.evaluate("d", [run], 1, 5)["metrics"]["strands"]) == {"averaged"}
 
 
 def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):

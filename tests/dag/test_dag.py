@@ -122,6 +122,9 @@ def folder(tmp_path_factory):
     started["datasets"]["factors"]["models"].append("trunk")
     started["datasets"]["ctcf"]["models"] = ["fsei", "fsei_published", "dnabert2"]
     started["datasets"]["ctcf"]["explain"] = []
+    started["models"]["one_sided"] = {"architecture": "BassetLike", "training": {"reverse_complement": "none"}}
+    started["attribution"]["tism_both"] = {"method": "tism", "strands": "both"}
+    started["timing"] = {"model": "one_sided", "methods": ["tism", "tism_both"]}
     (folder / "started.yaml").write_text(yaml.safe_dump(started))
     for number, text in examples().items():
         (folder / f"example{number}.yaml").write_text(text)
@@ -420,6 +423,12 @@ def test_a_network_is_given_what_it_starts_from(planned):
         "fsei_published": ["--pretrained resources/sei.pth"],
         "dnabert2": ["--tokenizer resources/tokenizer.json"],
     }
+
+
+def test_methods_are_timed_on_the_strands_that_the_model_predicts(planned):
+    (text,) = (text for rule, text in jobs(planned["started"].out) if rule == "time_attributions")
+    methods = json.loads(re.search(r"--methods '(.*?)'", text)[1])
+    assert {name: settings["strands"] for name, settings in methods.items()} == {"tism": "forward", "tism_both": "both"}
 
 
 def test_published_weights_are_explained_without_a_training(planned, folder):

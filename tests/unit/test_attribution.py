@@ -242,6 +242,17 @@ def test_contributions_add_up_on_a_path_with_corners(build, planted):
     assert largest[1000] < 1e-3 < largest[20]
 
 
+@pytest.mark.parametrize("settings", [{}, {"plan": False}])
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_the_strands_of_the_network_are_explained_unless_told_otherwise(network, codes, method, settings):
+    both, forward = (multipliers(network, codes, None, method, strands=one, **settings) for one in ("both", "forward"))
+    assert np.abs(both - forward).max() > 0.01 * np.abs(both).max()
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, **settings), both)
+    network.strands = "forward"
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, **settings), forward)
+    np.testing.assert_array_equal(multipliers(network, codes, None, method, strands="both", **settings), both)
+
+
 def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
     codes = np.tile(codes, 4)
     codes[2, 10:13] = dna.UNKNOWN
@@ -425,6 +436,9 @@ def test_what_is_not_known_is_named(network, codes):
         multipliers(network, codes, None, "shap")
     with pytest.raises(InputError, match="unknown setting 'stepps' of attribution; expected one of strands, "):
         multipliers(network, codes, None, "tism", stepps=3)
+    # A parameter of the functions is no setting of a method.
+    with pytest.raises(InputError, match="unknown setting 'seed' of attribution; expected one of strands, .*, layer$"):
+        methods.block_rows(network, codes, targets.Targets(None, 3), "tism", seed=3)
     with pytest.raises(InputError, match="unknown baseline 'random'; expected one of uniform, zeros, dinucleotide"):
         multipliers(network, codes, None, "integrated_gradients", baseline="random")
     with pytest.raises(InputError, match=r"targets: \[0, 3\]; expected outputs from 0 to 2"):

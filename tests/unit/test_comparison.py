@@ -163,6 +163,23 @@ def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
             assert outputs["deletion"] == pytest.approx(base + gain.sum() - gain[first].sum(), abs=1e-4)
 
 
+@pytest.mark.parametrize("asked", [None, "forward", "both"])
+@pytest.mark.parametrize("own", ["forward", "both"])
+def test_curves_are_of_the_strands_that_are_explained(codes, own, asked):
+    torch.manual_seed(0)
+    model = models.build("MotifCNN", n_outputs=1, channels=8, width=5, pool=2, hidden=6).eval()
+    model.strands = own
+    wanted = targets.Targets([0], 1, np.zeros((30, 1)))
+    parts = {"tism": part(codes, methods.multipliers(model, codes, wanted, "tism")[:, 0], "tism")}
+    frame = perturbation.curves(model, parts, wanted, 0, strands=asked)
+    x = models.one_hot(codes, "cpu")
+    forward, reverse = (model(each).detach().numpy()[:, 0] for each in (x, x.flip(1, 2)))
+    expected = forward if (asked or own) == "forward" else (forward + reverse) / 2
+    whole = frame[(frame["method"] == "tism") & (frame["curve"] == "deletion") & (frame["share"] == 0)]
+    np.testing.assert_allclose(whole["output"], expected, atol=1e-6)
+    assert np.abs(forward - reverse).max() > 1e-3
+
+
 def test_areas_are_shares_of_the_whole():
     rows = [
         (1, "a", "x", "m", curve, share, 2 + 4 * (1 - share if curve == "deletion" else share))
@@ -233,6 +250,47 @@ def test_the_summary_has_bootstrap_and_student_intervals():
     assert found.loc["all", ["value", "lower", "upper", "n"]].tolist() == pytest.approx(expected)
     alone = comparison.summary({"cost": frame[frame["seed"] == 1]}).set_index("seed")
     assert np.isnan(alone.loc["all", "lower"])
+
+
+def over(values, measure):
+    """Lower bound, value and upper bound over seeds that have one row each."""
+    frame = pd.DataFrame({"seed": range(len(values)), "method": "m", "value": values})
+    found = comparison.summary({measure: frame}).set_index("seed").loc["all"]
+    return found[["lower", "value", "upper"]].tolist()
+
+
+@pytest.mark.parametrize("values", [[0.99, 0.2, 0.9], [-0.9, 0.3], [0.999, 0.99, 0.95, 0.9, -0.2]])
+def test_the_interval_of_correlations_over_seeds_is_that_of_fishers_z(values):
+    # Fisher's own form of z, and scipy's interval.
+    z = [np.log((1 + r) / (1 - r)) / 2 for r in values]
+    low, high = stats.t.interval(0.95, len(z) - 1, np.mean(z), stats.sem(z))
+    back = [(np.exp(2 * bound) - 1) / (np.exp(2 * bound) + 1) for bound in (low, high)]
+    for measure in ("correlation_all", "correlation_present", "seed_correlation"):
+        lower, value, upper = over(values, measure)
+        assert [lower, upper] == pytest.approx(back)
+        assert value == pytest.approx(np.mean(values)) and -1 < lower < value < upper < 1
+    assert over(values, "deletion_area")[2] > 1 or over(values, "deletion_area")[0] < -1
+
+
+def test_the_interval_of_average_precision_over_seeds_is_that_of_the_logit():
+    values = [0.98, 0.7, 0.9]
+    logit = np.log(np.array(values) / (1 - np.array(values)))
+    expected = 1 / (1 + np.exp(-np.array(stats.t.interval(0.95, 2, logit.mean(), stats.sem(logit)))))
+    for measure in ("planted_average_precision", "planted_average_precision_fixed_gc"):
+        lower, _, upper = over(values, measure)
+        assert [lower, upper] == pytest.approx(expected) and 0 < lower < upper < 1
+
+
+def test_correlations_of_one_have_an_interval():
+    assert over([1, 1, 1], "seed_correlation") == [1, 1, 1]
+    # By rounding past the end, as a mean of many rows may be.
+    assert over([1 + 1e-9, 1], "seed_correlation")[::2] == [1, 1]
+    lower, _, upper = over([1, 1 - 1e-12, 1], "seed_correlation")
+    assert 1 - 1e-8 < lower < 1 - 1e-13 and lower < upper <= 1
+    for values in ([1, 0.9, 1], [-1, 1], [1, 0, -1]):
+        lower, _, upper = over(values, "seed_correlation")
+        assert -1 <= lower < min(values) + 1e-9 and max(values) - 1e-9 < upper <= 1
+    assert np.isnan(over([1], "seed_correlation")[::2]).all()
 
 
 def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
@@ -308,6 +366,12 @@ def test_every_repeat_has_a_peak_that_no_freed_memory_lowers():
     assert [float(line) for line in found.stdout.split()] == pytest.approx([80, 128, 128], abs=6)
 
 
+@pytest.mark.parametrize("name", ["seed", "start", "progress"])
+def test_what_is_no_setting_of_a_method_is_not_timed(codes, name):
+    with pytest.raises(InputError, match=f"unknown setting '{name}' of attribution"):
+        timing.costs(Linear().eval(), codes, targets.Targets(None, 1), {"method": "tism", name: 1}, "cpu", 1)
+
+
 def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "PEAK_RESET", tmp_path / "absent")
     model = timing.build({"architecture": "BassetLike", "settings": {}}, 60, 2).eval()
@@ -372,18 +436,57 @@ def compared(tmp_path_factory):
         {"id": ["w0", "w1"], "target": ["x", "y"], "matrix_id": "M", "start": 3, "end": 9, "strand": "+"}
     )
     files.write_table(folder / "truth.tsv", truth)
-    run(
-        *("compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(METHODS), "--reference", "ism"),
-        *("--truth", folder / "truth.tsv", "--repeats", 2, "--n-timed", 2, "--device", "cpu"),
-        *("--output", folder / "tables"),
-    )
+    assert compare(runs, folder / "truth.tsv", folder / "tables") == 0
     return folder / "tables", runs
+
+
+def compare(runs, truth, output, chosen=METHODS):
+    """Exit status of the comparison of methods."""
+    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(chosen), "--reference", "ism"]
+    words += ["--truth", truth, "--repeats", 2, "--n-timed", 2, "--device", "cpu", "--output", output]
+    return cli.main([str(word) for word in words])
 
 
 @pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
 def test_the_tables_have_their_schema_and_rows(compared, name):
     rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 75}
     assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
+
+
+def without_rows(run, seed, folder):
+    """A run whose network explains nothing."""
+    paths = {}
+    for name, path in run["attributions"].items():
+        paths[name] = str(folder / f"{name}{seed}.npz")
+        with np.load(path) as arrays:
+            files.write_arrays(paths[name], **{key: values[:0] for key, values in arrays.items()})
+    return run | {"seed": seed, "attributions": paths}
+
+
+def test_a_seed_that_explains_nothing_is_left_out_and_named(compared, tmp_path, capsys):
+    folder, runs = compared
+    some = [without_rows(runs[0], 7, tmp_path), *runs]
+    assert compare(some, folder.parent / "truth.tsv", tmp_path / "tables") == 0
+    path = some[0]["attributions"]["ism"]
+    assert f"seed 7 is left out: {path}: no sequence that every method explains" in capsys.readouterr().err
+    for name in ("agreement", "planted", "perturbation", "seeds"):
+        assert (tmp_path / "tables" / f"{name}.tsv").read_bytes() == (folder / f"{name}.tsv").read_bytes()
+    inputs = {name: str(tmp_path / "tables" / f"{name}.tsv") for name in ("agreement", "cost")}
+    inputs["attributions"] = [{"method": name, "path": path} for name, path in some[0]["attributions"].items()]
+    with style.applied():
+        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
+    (told,) = {text.get_text().replace("\n", " ") for axes in figure.subfigs[1].axes for text in axes.texts}
+    assert told == "No effect to show: of the first seed the methods share no sequence."
+
+
+def test_seeds_that_explain_nothing_are_one_error(compared, tmp_path, capsys):
+    folder, runs = compared
+    none = [without_rows(run, run["seed"], tmp_path) for run in runs]
+    assert compare(none, folder.parent / "truth.tsv", tmp_path / "tables") == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    words = "--runs: no sequence that every method explains in any seed (1, 2); expected some"
+    assert len(told) == 1 and told[0].endswith(words)
+    assert not (tmp_path / "tables").exists()
 
 
 def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
@@ -396,6 +499,23 @@ def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
     for curve, share in (("deletion", 0), ("insertion", 1)):
         rows = of_method[(of_method["curve"] == curve) & (of_method["share"] == share)]
         np.testing.assert_allclose(rows["output"], outputs, atol=1e-5)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, "forward"), ({"strands": "both"}, "both")])
+def test_the_curves_of_a_network_of_the_forward_strand(compared, tmp_path, asked, expected):
+    folder, runs = compared
+    model, header = models.load(runs[0]["weights"])
+    models.save(tmp_path / "w.safetensors", model, header | {"strands": "forward"})
+    run = runs[0] | {"weights": str(tmp_path / "w.safetensors")}
+    # What the other methods explain does not matter.
+    chosen = {name: method | (asked if name == "ism" else {}) for name, method in METHODS.items()}
+    assert compare([run], folder.parent / "truth.tsv", tmp_path, chosen) == 0
+    table = files.read_table(tmp_path / "perturbation.tsv", text=("id", "target"))
+    with np.load(run["attributions"]["ism"]) as arrays:
+        x = models.one_hot(arrays["sequences"], "cpu")
+    outputs = model(x) if expected == "forward" else (model(x) + model(x.flip(1, 2))) / 2
+    whole = table[(table["method"] == "tism") & (table["curve"] == "deletion") & (table["share"] == 0)]
+    np.testing.assert_allclose(whole["output"], outputs.detach().numpy()[np.arange(6), [0, 1] * 3], atol=1e-5)
 
 
 def test_the_figures_of_a_comparison_show_every_method(compared):

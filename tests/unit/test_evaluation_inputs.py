@@ -24,6 +24,8 @@ from predictions import pick, write
             ["row 3", "reverse is empty", "from 0 to 1"],
         ),
         (lambda f: f.assign(forward=[0.1, 0, 0, 0, 0, 2], reverse=0.1), ["row 7", "forward is '2.0'"]),
+        (lambda f: f.assign(forward=[0.1, None, 0, 0, 0, 0]), ["row 3", "forward is empty", "from 0 to 1"]),
+        (lambda f: f.assign(reverse=0.1), ["row 2", "forward is empty", "from 0 to 1"]),
         (lambda f: f.assign(id=["a", "", "c", "d", "e", "f"]), ["row 3", "id is empty"]),
         (lambda f: f.assign(target=["A", "A", "A", "", "A", "A"]), ["row 5", "target is empty"]),
         (lambda f: f.assign(id=["a", "b", "c", "d", "e", "a"]), ["row 7", "repeat", "id is 'a'"]),

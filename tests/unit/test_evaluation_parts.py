@@ -46,6 +46,18 @@ def test_separate_strands_are_rows_of_their_own_drawn_together(stranded, monkeyp
     assert both > single + 0.02
 
 
+def test_the_forward_strand_alone_is_one_row_a_sequence(stranded):
+    runs, labels, scores, _ = stranded
+    for run in runs:
+        frame = pd.read_csv(run.predictions, sep="\t").assign(reverse=np.nan, probability=scores[run.seed][0])
+        frame.to_csv(run.predictions, sep="\t", index=False)
+    table = evaluation.evaluate("d", runs, 1, 5)["metrics"]
+    assert set(table["strands"]) == {"averaged"}
+    for seed in (1, 2):
+        found = pick(table, seed=str(seed), metric="auroc")["value"].item()
+        assert found == pytest.approx(sk.roc_auc_score(labels, scores[seed][0]), abs=1e-12)
+
+
 def test_spread_and_ensemble_of_seeds(stranded):
     runs, labels, scores, _ = stranded
     table = pick(evaluation.evaluate("d", runs, 1, 20)["metrics"], metric="auroc", strands="averaged").set_index("seed")

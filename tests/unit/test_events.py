@@ -104,6 +104,24 @@ def test_the_strand_of_the_gene(tmp_path):
     assert np.array_equal(found.codes[1], dna.reverse_complement(plus.codes[2]))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["c 540 560", "c  1500 1520", "trackless 5 25"],
+        ["#chrom\tstart\tend\tname", "c\t540\t560\ta", "c\t1500\t1520\ta", "trackless\t5\t25\ta"],
+        ["#name\tchrom\tstart\tend", "a\tc\t540\t560", "a\tc\t1500\t1520", "a\ttrackless\t5\t25"],
+        ["c\t540\t560\ta\t0\tplus", "c\t1500\t1520\ta\t0\tplus", "trackless\t5\t25\ta\t0\tplus"],
+    ],
+    ids=["spaces", "a header", "a header in another order", "other columns of any kind"],
+)
+def test_sites_are_read_as_any_other_bed(tmp_path, lines):
+    paths = write(tmp_path, SITE)
+    paths["bed"].write_text("\n".join(["browser position c", *lines]) + "\n")
+    found = events.collect(SOURCE | {"negatives_per_positive": None}, 20, paths, 1)
+    assert labelled(found) == labelled(collect(tmp_path, SITE))
+    assert found.dropped["chromosome not in the genome"] == 1
+
+
 def test_first_introns_can_be_left_out(tmp_path):
     sites = [("c", 540, 560), ("c", 840, 860), ("c", 1500, 1520)]
     assert list(labelled(collect(tmp_path, sites)).values()) == [1, 1, 0]
@@ -159,9 +177,9 @@ SITE = [("c", 540, 560), ("c", 1500, 1520)]
         (SITE[1:], EVENTS, {}, "x.tsv: no window overlaps the intron of an event"),
         ([("z", 1, 9)], EVENTS, {}, r"x.bed: none of its chromosomes \(z\) is in .*g.fa \(c, d\)"),
         ([("d", 5, 40)], EVENTS, {}, r"x.tsv: none of its chromosomes \(c\) is one of the windows' \(d\)"),
-        ([("c", 9, 9)], EVENTS, {}, "x.bed: line 2: start is 9 and end is 9, expected start < end"),
-        ([("c", "x", 9)], EVENTS, {}, "x.bed: line 2: found 'c\tx\t9', expected chrom, start and end"),
-        ([], EVENTS, {}, "x.bed: holds no site"),
+        ([("c", 9, 9)], EVENTS, {}, "x.bed: row 2: start is 9 and end is 9, expected start < end"),
+        ([("c", "x", 9)], EVENTS, {}, "x.bed: row 2: start is 'x', expected an integer of 0 or more"),
+        ([], EVENTS, {}, "x.bed: holds no interval"),
         (
             SITE,
             [("G", "(401,500)", "501-600", *EVENTS[0][3:])],

@@ -9,6 +9,7 @@ from cisflow import dna, models
 from cisflow.attribution import changes, exact, methods, plan, taylor
 from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
+from cisflow.models import layers
 from cisflow.models.beluga import Beluga
 from weights import randomise
 
@@ -189,6 +190,37 @@ def test_chosen_targets_of_trained_networks_equal_brute_force(name, two_logits, 
     found = exact.exact_ism(model, sequences(length), targets)
     assert (found.route, found.effects.shape) == ("planned", expected.shape)
     assert np.abs(found.effects - expected).max() < 1e-6 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_difference_of_two_logits_is_one_dense_layer(bias):
+    torch.manual_seed(6)
+    model = unlike_each_other(models.build("BassetLike", length=101, n_outputs=3, two_logits=True)).double()
+    if not bias:
+        model.dense[-2].bias = None
+    drawn = torch.get_rng_state()
+    planned = plan.Plan(model, 101)
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert planned.dense and planned.neck is None
+    kinds = [type(operation) for operation in planned.operations]
+    assert kinds == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
+    hidden = torch.randn(4, 300, dtype=torch.double)
+    torch.testing.assert_close(planned.operations[-1](hidden), model.dense[-2:](hidden))
+    expected = brute_force(model, sequences(101))
+    found = exact.exact_ism(model, sequences(101))
+    assert np.abs(found.effects - expected).max() < 1e-7 * np.ptp(expected)
+
+
+def test_two_logits_behind_another_layer_than_a_dense_one_are_followed_by_the_neck():
+    torch.manual_seed(6)
+    model = nn.Sequential(
+        nn.Conv1d(4, 6, 5), nn.MaxPool1d(4), nn.Flatten(), nn.Linear(54, 8), nn.ReLU(), layers.LogitDifference()
+    )
+    model.double().eval()
+    codes = sequences(40)
+    assert not plan.Plan(model, 40).operations
+    expected = brute_force(model, codes)
+    assert np.abs(exact.exact_ism(model, codes).effects - expected).max() < 1e-7 * np.ptp(expected)
 
 
 def test_memory_and_the_batch_of_sequences_do_not_change_the_answer(network):

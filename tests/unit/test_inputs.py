@@ -41,7 +41,7 @@ def test_beds_as_they_are_written(tmp_path, lines, expected):
 @pytest.mark.parametrize(
     "lines, words",
     [
-        (["# nothing"], "holds no window"),
+        (["# nothing"], "holds no interval"),
         (["chr1\t5"], "row 1: found 2 columns, expected chrom, start, end"),
         (["chr1\t5\t9", "chr1\t9\t5"], "row 2: start is 9 and end is 5"),
         (["chr1\t5\tx"], "row 1: end is 'x', expected an integer"),

@@ -163,6 +163,7 @@ def test_each_change_is_measured_by_itself(folder):
     text = section(written(folder), "What changed, and why")
     assert "trapezoids give +0.010 on average" in text
     assert "changes AUROC by +0.007 on average, from +0.005 (`attention`) to +0.010 (`fsei`)" in text
+    assert "`lr_tf` have no predictions of single strands: they read features of both merged, or" in text
     assert "AUROC changes by -0.017 on average, from -0.030 (`fsei`) to -0.005 (`lr_tf`)" in text
     assert "2 models were trained with several seeds" in text and "0.786 to 0.795 over 2 seeds" in text
     assert "`lr_tf` ran with one seed, so that its spread is not known." in text

@@ -128,7 +128,7 @@ rule time_attributions:
     params:
         code=timing_code,
         model=lambda wildcards: to_json(get_layout(config["timing"]["model"])),
-        methods=lambda wildcards: to_json({method: get_method(method) for method in config["timing"]["methods"]}),
+        methods=lambda wildcards: to_json(get_timed_methods()),
         sizes=lambda wildcards: to_json({key: config["timing"][key] for key in ("lengths", "sequences", "targets")}),
         repeats=lambda wildcards: config["timing"]["repeats"],
         device=config["device"],

@@ -846,6 +846,13 @@ def timing_code(wildcards):
     return code_digest("commands/time_attributions", architecture_module(config["timing"]["model"]))
 
 
+def get_timed_methods():
+    """Settings of the methods that are timed; what has none of its own explains the strands that the model predicts."""
+    training = config["models"][config["timing"]["model"]].get("training", {})
+    strands = "forward" if training.get("reverse_complement") == "none" else "both"
+    return {method: {"strands": strands} | get_method(method) for method in config["timing"]["methods"]}
+
+
 def get_layout(model):
     return {key: config["models"][model][key] for key in ("architecture", "settings")}
 

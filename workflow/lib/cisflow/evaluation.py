@@ -66,7 +66,7 @@ class Predictions(NamedTuple):
     """One predictions.tsv, ids sorted. folds (n,) str; labels (t, n) 0, 1 or NaN.
 
     probabilities : {"averaged": (1, t, n), "separate": (2, t, n)}: both strands as one, and forward and reverse;
-    a file without single strands has no `separate`.
+    a file without single strands, or with the forward one alone, has no `separate`.
     """
 
     path: str
@@ -160,7 +160,7 @@ def read_predictions(path):
     labels = np.empty(held.shape)
     labels[row, place] = frame["label"]
     columns = {AVERAGED: ["probability"], SEPARATE: ["forward", "reverse"]}
-    if frame["forward"].isna().all() and frame["reverse"].isna().all():
+    if frame["reverse"].isna().all():
         del columns[SEPARATE]
     probabilities = {strands: np.empty((len(names), *held.shape)) for strands, names in columns.items()}
     for strands, names in columns.items():
@@ -182,8 +182,10 @@ def _checked_rows(path):
         _refuse(path, frame[name] == "", frame[name], f"{name} is", "a name")
     _refuse(path, ~frame["fold"].isin(FOLDS), frame["fold"], "fold is", ", ".join(FOLDS))
     _refuse(path, frame["label"].notna() & ~frame["label"].isin([0, 1]), frame["label"], "label is", "0, 1 or nothing")
-    held = frame[["forward", "reverse"]].notna().any(axis=None)
-    for name in ("probability", *(("forward", "reverse") if held else ())):
+    # A network of the forward strand has that one alone; the reverse one never comes without it.
+    single = {"reverse": ("forward", "reverse"), "forward": ("forward",)}
+    held = next((single[name] for name in single if frame[name].notna().any()), ())
+    for name in ("probability", *held):
         _refuse(path, ~frame[name].between(0, 1), frame[name], f"{name} is", "a number from 0 to 1")
     return frame
 

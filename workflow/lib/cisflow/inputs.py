@@ -6,12 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow import files, variants
+from cisflow import files, variants, windows
 from cisflow.errors import InputError
 from cisflow.genome import Genome, Locus, Records
-from cisflow.windows import COLUMNS, interval, locate, name_of, refuse_duplicates, table
-
-BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+from cisflow.windows import COLUMNS, locate, table
 
 
 class Rows(NamedTuple):
@@ -64,32 +62,16 @@ def read_dataset(folder):
 
 
 def read_bed(path):
-    """The intervals of a BED, 0-based half-open, of three columns or more.
+    """The intervals of a BED, 0-based half-open, as `windows.read_bed` takes them.
 
-    Columns are those of the format, unless a header line (with or without `#`) names others. An interval's id is its
-    name, or its locus where it has none.
+    An interval's id is its name, or its locus where it has none.
     """
-    rows, loci, ids, columns = [], [], [], BED_COLUMNS
-    try:
-        with open(path, encoding="utf-8") as handle:
-            for row, line in enumerate(handle, 1):
-                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-                names = [fields[0].lstrip("# "), *fields[1:]] if fields else []
-                if not rows and set(BED_COLUMNS[:3]) <= set(names):
-                    columns = names
-                elif line.strip() and not line.startswith("#") and fields[0] not in ("track", "browser"):
-                    if len(fields) < 3:
-                        raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
-                    record = dict(zip(columns, fields, strict=False))
-                    loci.append(interval(f"{path}: row {row}", record))
-                    ids.append(name_of(record, loci[-1]))
-                    rows.append(row)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked BED: {error}") from error
-    refuse_none(path, len(rows))
-    refuse_duplicates(path, ids, rows)
+    rows, loci, ids = [], [], []
+    for row, record in windows.read_bed(path):
+        loci.append(windows.interval(f"{path}: row {row}", record))
+        ids.append(windows.name_of(record, loci[-1]))
+        rows.append(row)
+    windows.refuse_duplicates(path, ids, rows)
     return Rows(table(ids, loci), None, [Path(path)])
 
 

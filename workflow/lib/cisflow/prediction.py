@@ -1,4 +1,4 @@
-"""Probabilities of a network on windows, for each strand and averaged over both."""
+"""Probabilities of a network on windows, for each strand that it knows."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from cisflow import dna, models
 
 @torch.inference_mode()
 def predict(model, codes, device, batch_size=512, description="predict"):
-    """Probabilities (n, t) float32 on the forward and on the reverse strand.
+    """Probabilities (n, t) float32 on the forward and on the reverse strand; None of one that the network never saw.
 
     Parameters
     ----------
@@ -17,12 +17,13 @@ def predict(model, codes, device, batch_size=512, description="predict"):
     codes : (n, length) uint8.
     """
     model.to(device)
-    strands = np.empty((2, len(codes), model.n_outputs), dtype=np.float32)
-    with tqdm(total=2 * len(codes), desc=description, unit="window", unit_scale=True) as bar:
-        for strand, sequences in enumerate((codes, dna.reverse_complement(codes))):
+    given = (codes,) if models.strands(model) == "forward" else (codes, dna.reverse_complement(codes))
+    strands = np.empty((len(given), len(codes), model.n_outputs), dtype=np.float32)
+    with tqdm(total=len(given) * len(codes), desc=description, unit="window", unit_scale=True) as bar:
+        for strand, sequences in enumerate(given):
             for start in range(0, len(codes), batch_size):
                 batch = np.ascontiguousarray(sequences[start : start + batch_size])
                 outputs = models.probabilities(model, model(models.inputs(model, batch, device)).float())
                 strands[strand, start : start + len(batch)] = outputs.cpu().numpy()
                 bar.update(len(batch))
-    return strands[0], strands[1]
+    return strands[0], strands[1] if len(given) > 1 else None

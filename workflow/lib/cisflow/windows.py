@@ -21,6 +21,7 @@ from cisflow.errors import InputError, listing
 from cisflow.genome import Locus, parse_locus
 
 COLUMNS = ("id", "chrom", "start", "end", "strand")
+BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 CHUNK = 1 << 24
 
 
@@ -180,6 +181,37 @@ def read_rows(path, required):
         if len(fields) != len(header):
             raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected {len(header)} as in the header")
     return list(lines), dict(zip(header, map(list, zip(*lines.values(), strict=True)), strict=True))
+
+
+def read_bed(path):
+    """Yield (row number, {column: text}) of each interval of a BED, of three columns or more.
+
+    Columns are those of the format, unless a header line (with or without `#`) names others. They are separated by
+    tabs, or by spaces where a line has no tab. Blank lines, comments and lines of a browser are skipped.
+
+    Raises
+    ------
+    InputError : not a text file, a line of fewer than three columns, or no interval.
+    """
+    columns, found = BED_COLUMNS, False
+    try:
+        with open(path, encoding="utf-8") as handle:
+            for row, line in enumerate(handle, 1):
+                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+                names = [fields[0].lstrip("# "), *fields[1:]] if fields else []
+                if not found and set(BED_COLUMNS[:3]) <= set(names):
+                    columns = names
+                elif line.strip() and not line.startswith("#") and fields[0] not in ("track", "browser"):
+                    if len(fields) < 3:
+                        raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
+                    found = True
+                    yield row, dict(zip(columns, fields, strict=False))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file, expected an unpacked BED: {error}") from error
+    if not found:
+        raise InputError(f"{path}: holds no interval, expected at least one")
 
 
 def require_bedtools():

@@ -18,6 +18,15 @@ SUMMARY = ("measure", "method", "seed", "value", "lower", "upper", "n")
 # A control that ranks positions at random, where the truth or the network is the judge.
 RANDOM = "random"
 RESAMPLES = 1000
+# Ends of the measures that have two. The area under a curve has none: outputs on the way may leave what lies between
+# the replaced sequence and the whole one.
+ENDS = {
+    "correlation_all": (-1, 1),
+    "correlation_present": (-1, 1),
+    "seed_correlation": (-1, 1),
+    "planted_average_precision": (0, 1),
+    "planted_average_precision_fixed_gc": (0, 1),
+}
 # By code: A and T, C and G, unknown.
 BASE_CLASSES = np.array([0, 1, 1, 0, 2])
 
@@ -207,13 +216,13 @@ def summary(measures, seed=0):
     Parameters
     ----------
     measures : {name: frame with seed, method and a last column of values; where it has an id, rows of the same id are
-        not independent}.
+        not independent}. A name of ENDS says between which numbers its values lie.
 
     Returns
     -------
     frame with SUMMARY. A seed's interval is the percentile bootstrap over its ids at 95%, each with all of its rows,
-    or over its rows where there is no id. Seed `all` has the mean of the seeds' means and Student's interval at 95%
-    over them, empty for one seed; its n is the number of seeds.
+    or over its rows where there is no id. Seed `all` has the mean of the seeds' means and the interval of `over_seeds`;
+    its n is the number of seeds.
     """
     rng = np.random.default_rng(seed)
     records = []
@@ -233,12 +242,39 @@ def summary(measures, seed=0):
                     (measure, method, str(number), values.mean(), *np.percentile(drawn, [2.5, 97.5]), len(values))
                 )
                 means.append(values.mean())
-            reach = np.nan
-            if len(means) > 1:
-                reach = stats.t.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means))
             middle = np.mean(means) if means else np.nan
-            records.append((measure, method, "all", middle, middle - reach, middle + reach, len(means)))
+            records.append((measure, method, "all", middle, *over_seeds(means, ENDS.get(measure)), len(means)))
     return pd.DataFrame(records, columns=SUMMARY)
+
+
+def over_seeds(values, ends=None):
+    """Student's interval at 95% over the values of seeds: (lower, upper), NaN for fewer than two.
+
+    Values that lie between two ends are first drawn out to the whole line, and the interval is transformed back, so
+    that it ends between them too. With y the value's place from -1 at one end to 1 at the other, that is atanh(y): of a
+    correlation Fisher's z (Fisher 1921, Metron 1, 3-32), of a share p half the logit, on which Boyd et al. (2013, ECML
+    PKDD, 451-466) make intervals of the area under the precision-recall curve. The interval is then one of the mean on
+    that scale, which is near the mean of the values and not the same.
+
+    Parameters
+    ----------
+    values : (n,). One at an end, or by rounding past it, counts as the last number before it; where all are the same,
+        both bounds are that value.
+    ends : (least, largest) that a value can be; None for values without ends.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return np.nan, np.nan
+    least, largest = ends or (-np.inf, np.inf)
+    values = values.clip(least, largest)
+    if np.ptp(values) == 0:
+        return values[0], values[0]
+    if ends:
+        last = np.nextafter(1, 0)
+        values = np.arctanh((2 * (values - least) / (largest - least) - 1).clip(-last, last))
+    reach = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    bounds = np.array([values.mean() - reach, values.mean() + reach])
+    return tuple(least + (largest - least) * (np.tanh(bounds) + 1) / 2) if ends else tuple(bounds)
 
 
 def rows_of(part):

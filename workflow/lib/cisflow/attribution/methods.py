@@ -21,7 +21,7 @@ from cisflow.errors import InputError, listing
 
 # What the methods take unless told otherwise.
 DEFAULTS = {
-    "strands": "both",
+    "strands": None,
     "batch_size": 256,
     "target_chunk": 32,
     "steps": 20,
@@ -80,7 +80,8 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     targets : (t,) outputs by index; (t, n_outputs) float weights, for means and contrasts; None for every output; or
         Targets, for targets of each sequence's own.
     seed : of the shuffled baselines.
-    strands : "both" attributes the mean of the network over both strands, as predictions do; "forward" the bare one.
+    strands : "both" attributes the mean of the network over both strands, "forward" the bare one; None what the network
+        predicts, see `models.strands`.
     batch_size : sequences × targets × path points (or pairs with a baseline, or mutants that go through the whole
         network) that a pass holds at most, where one of each is more than that.
     target_chunk : targets that go through one backward pass together.
@@ -117,7 +118,7 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, stop
     Parameters are those of `multipliers`; `targets` is Targets, and `start` and `stop` bound the rows, at the starts of
     blocks (`block_rows`) or the end: what the blocks are does not depend on them.
     """
-    settings = _complete(model, codes, method, settings | {"seed": seed})
+    settings = _complete(model, codes, method, settings) | {"seed": seed}
     stop = len(codes) if stop is None else stop
     with frozen(model):
         model.to(device)
@@ -142,17 +143,23 @@ def block_rows(model, codes, targets, method, **settings):
         return METHODS[method](model, len(targets), _complete(model, codes, method, settings))[0]
 
 
+def refuse_unknown(settings):
+    """Refuse what is no setting of a method, as a parameter of `attribute` is none (InputError)."""
+    if unknown := [name for name in settings if name not in DEFAULTS]:
+        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 12)}")
+
+
 def _complete(model, codes, method, settings):
     """The settings of a method with those that nobody asked for; refuses what the method or the network is not for."""
     if models.reads_tokens(model):
         raise InputError(f"{type(model).__name__} reads tokens, so that its output cannot be attributed to bases")
     if method not in METHODS:
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
-    if unknown := [name for name in settings if name not in (*DEFAULTS, "seed")]:
-        raise InputError(f"unknown setting '{unknown[0]}' of attribution; expected one of {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | {"seed": 0} | settings
+    refuse_unknown(settings)
+    settings = DEFAULTS | settings
     baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
-    return settings | {"baseline": baseline, "length": codes.shape[1]}
+    strands = settings["strands"] or models.strands(model)
+    return settings | {"baseline": baseline, "strands": strands, "length": codes.shape[1]}
 
 
 @contextlib.contextmanager

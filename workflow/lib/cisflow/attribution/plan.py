@@ -8,6 +8,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from cisflow.errors import InputError, listing
+from cisflow.models.layers import LogitDifference
 from cisflow.models.sei import SplineProjection
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -92,7 +93,7 @@ class Plan:
     frontier : nodes of the front (or the sequence) that the rest reads.
     planar : nodes of the front with an axis of height 1, as Conv2d needs it.
     operations : the end of the network, where that is a chain: nn.Linear first, then more of them and pointwise
-        operations; else empty.
+        operations; else empty. One whose outputs are subtracted in pairs (LogitDifference) is one with the difference.
     dense : whether the first of the operations reads the flattened frontier.
     neck : fx.GraphModule from the frontier to the operations; None with `dense`.
     neck_is_linear : whether the neck of a difference is the difference of the necks.
@@ -172,10 +173,11 @@ def layers(model, length):
 
 
 class _Tracer(fx.Tracer):
-    """Keeps a module whole that cannot be traced, as one whose forward looks at the shape of its input."""
+    """Keeps a module whole that `_chain` knows, or that cannot be traced as its forward looks at its input's shape."""
 
     def is_leaf_module(self, module, name):
-        return super().is_leaf_module(module, name) or not _is_traceable(module)
+        known = super().is_leaf_module(module, name) or isinstance(module, LogitDifference)
+        return known or not _is_traceable(module)
 
 
 def _is_traceable(module):
@@ -387,6 +389,8 @@ def _chain(graph, node):
     while node.op != "output":
         if _is(graph, node, (nn.Linear, *_POINTWISE)):
             result.append(graph.get_submodule(node.target))
+        elif _is(graph, node, LogitDifference) and isinstance(result[-1], nn.Linear):
+            result[-1] = _differences(result[-1])
         elif node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS and len(node.args) == 1:
             result.append(_CallWith(node))
         else:
@@ -394,6 +398,18 @@ def _chain(graph, node):
         if len(node.users) != 1:
             return []
         node = next(iter(node.users))
+    return result
+
+
+@torch.no_grad()
+def _differences(layer):
+    """LogitDifference of a dense layer as a dense layer of its own: differences of its rows, which are as linear."""
+    pairs = LogitDifference()
+    # Drawing first weights would move the random numbers of all that follows.
+    result = nn.utils.skip_init(nn.Linear, layer.in_features, layer.out_features // 2, layer.bias is not None)
+    result.weight = nn.Parameter(pairs(layer.weight.T).T.contiguous(), requires_grad=False)
+    if layer.bias is not None:
+        result.bias = nn.Parameter(pairs(layer.bias[None])[0], requires_grad=False)
     return result
 
 

@@ -35,10 +35,14 @@ def costs(model, codes, targets, settings, device, repeats):
     Returns
     -------
     [(wall seconds of all sequences; MiB at the peak above what the process held before the first run, or NaN)]
+
+    Raises
+    ------
+    InputError : unknown method or setting, and whatever else `methods.multipliers` refuses.
     """
     settings = dict(settings)
     method = settings.pop("method")
-
+    methods.refuse_unknown(settings)
     cuda = torch.device(device).type == "cuda"
 
     def run(rows):

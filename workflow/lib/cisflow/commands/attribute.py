@@ -118,6 +118,7 @@ def run(args):
     wanted = targets.from_members(explained.groups, explained.outputs, chosen["target"])
     settings = dict(args.method)
     method = settings.pop("method")
+    methods.refuse_unknown(settings)
     key = {
         "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
         "inputs": [files.digest(path) for path in explained.files],
@@ -134,7 +135,7 @@ def run(args):
     with Rows(args.work, json.dumps(key), part.stop - part.start, layout) as rows:
         with device.acquire(args.device, args.gpus, args.threads) as where:
             if "probability" not in chosen:
-                strands = settings.get("strands", methods.DEFAULTS["strands"])
+                strands = settings.get("strands") or models.strands(explained.model)
                 chosen = chosen.assign(probability=probability(explained, where, strands))
             settings |= {"seed": args.seed, "start": part.start + rows.done, "stop": part.stop}
             blocks = methods.attribute(explained.model, codes, wanted, method, where, **settings)

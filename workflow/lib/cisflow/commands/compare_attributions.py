@@ -1,6 +1,7 @@
 """Compare attribution methods: with a reference, with planted motifs, by deletion and insertion, and between seeds."""
 
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from tqdm import tqdm
 
 from cisflow import device, files, shards
 from cisflow.attribution import comparison, perturbation, targets, timing
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 from cisflow.figures import reading
 
 
@@ -49,7 +50,9 @@ def run(args):
             }
             some = parts[args.reference]
             if not len(some.ids):
-                raise InputError(f"{paths[args.reference]}: no sequence that every method explains; expected some")
+                reason = f"{paths[args.reference]}: no sequence that every method explains"
+                tqdm.write(f"seed {seed} is left out: {reason}", file=sys.stderr)
+                continue
             runs[seed] = parts
             model = shards.load_model(args.extractor, entry["weights"]).to(where).eval()
             outputs, _ = shards.target_names(args.extractor, entry["weights"], model.n_outputs, args.names)
@@ -57,7 +60,10 @@ def run(args):
             found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
-            found["perturbation"].append(perturbation.curves(model, parts, wanted, seed, where).assign(seed=seed))
+            # One output judges all methods: the one that the reference explains.
+            strands = args.methods[args.reference].get("strands")
+            curves = perturbation.curves(model, parts, wanted, seed, where, strands=strands)
+            found["perturbation"].append(curves.assign(seed=seed))
             few = slice(0, args.n_timed)
             for name, settings in args.methods.items():
                 codes = some.codes[few]
@@ -66,6 +72,9 @@ def run(args):
                     (seed, name, repeat, len(codes), seconds / len(codes))
                     for repeat, (seconds, _) in enumerate(costs, start=1)
                 ]
+    if not runs:
+        seeds = listing(entry["seed"] for entry in args.runs)
+        raise InputError(f"--runs: no sequence that every method explains in any seed ({seeds}); expected some")
     columns = {
         "agreement": comparison.AGREEMENT,
         "planted": comparison.PLANTED,

@@ -18,9 +18,8 @@ def arguments(parser):
 def run(args):
     dataset = datasets.read(Path(args.dataset))
     folds = datasets.read_folds(args.split, dataset.ids)
-    model, header = models.load(args.weights)
+    model, _ = models.load(args.weights)
     with device.acquire(args.device, args.gpus, args.threads) as where:
         forward, reverse = prediction.predict(model, dataset.codes, where)
-    # Of the reverse strand, a network that never saw one knows nothing.
-    probability = forward if header.get("strands") == "forward" else (forward + reverse) / 2
+    probability = forward if reverse is None else (forward + reverse) / 2
     files.write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, probability))

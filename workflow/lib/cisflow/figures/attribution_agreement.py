@@ -91,6 +91,9 @@ def draw_distributions(axes, found, methods):
 
 def draw_scatter(axes, part, reference):
     """Effect of putting each other base at each position; a sample of all sequences."""
+    if not len(part.ids):
+        style.explain(axes, "No effect to show: of the first seed the methods share no sequence.", width=24)
+        return
     effects = [comparison.views(each.multipliers, each.codes)["all bases"].ravel() for each in (part, reference)]
     # At the base present both are 0.
     changed = np.flatnonzero((effects[0] != 0) | (effects[1] != 0))

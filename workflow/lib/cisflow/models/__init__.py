@@ -71,6 +71,14 @@ def probabilities(model, outputs):
     return torch.sigmoid(outputs) if model.output == "logit" else outputs
 
 
+def strands(model):
+    """What a network's prediction is of: "both" for the mean over strands, "forward" where `load` read that.
+
+    Of the reverse strand, a network that was trained without it knows nothing.
+    """
+    return getattr(model, "strands", "both")
+
+
 def save(path, model, header):
     """Write a network's weights as safetensors, with `header` (JSON-able: architecture, settings, targets, strands)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -96,9 +104,11 @@ def read_header(path):
 
 
 def load(path):
-    """A trained network in eval mode, and its header."""
+    """A trained network in eval mode, which knows its `strands`, and its header."""
     header = read_header(path)
-    return load_pretrained(header["architecture"], header["settings"], path), header
+    model = load_pretrained(header["architecture"], header["settings"], path)
+    model.strands = header.get("strands", "both")
+    return model, header
 
 
 def load_pretrained(architecture, settings, path):

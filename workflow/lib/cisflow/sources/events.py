@@ -9,7 +9,7 @@ from cisflow import intervals
 from cisflow.errors import InputError, listing
 from cisflow.genome import Genome, Locus
 from cisflow.sources.annotation import read_exons
-from cisflow.windows import Windows, centred, fetch, read_rows, resource, table
+from cisflow.windows import Windows, centred, fetch, interval, read_bed, read_rows, resource, table
 
 SPAN = re.compile(r"\(?\s*(\d+)\s*,\s*(\d+)\s*\)?")
 COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
@@ -82,7 +82,12 @@ def place(path, length, genome):
     ------
     InputError : not a BED of three columns or more, coordinates that are no interval, or no site on the genome.
     """
-    sites = read_sites(path)
+    # What else a BED says of its sites, and how often it names one, does not matter here.
+    sites = [
+        interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")})
+        for row, record in read_bed(path)
+    ]
+    sites = pd.DataFrame(sites, columns=Locus._fields)
     start = centred(sites["start"], sites["end"], length)
     frame = pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
     known = frame["chrom"].isin(genome.chromosomes)
@@ -98,34 +103,6 @@ def place(path, length, genome):
     distinct = frame[inside].drop_duplicates()
     dropped["listed more than once"] = int(inside.sum()) - len(distinct)
     return distinct.sort_values(["chrom", "start"], ignore_index=True), dropped
-
-
-def read_sites(path):
-    """Sites (chrom, start, end) of a BED file (0-based half-open); lines of comments and of browsers are skipped."""
-    rows = []
-    try:
-        with open(path, encoding="utf-8") as handle:
-            for number, line in enumerate(handle, 1):
-                if not line.strip() or line.startswith(("#", "track", "browser")):
-                    continue
-                fields = line.rstrip("\r\n").split("\t")
-                if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-                    raise InputError(
-                        f"{path}: line {number}: found '{line.strip()[:60]}', expected chrom, start and end "
-                        "(integers of 0 or more), tab-separated"
-                    )
-                rows.append((fields[0], int(fields[1]), int(fields[2])))
-                if rows[-1][1] >= rows[-1][2]:
-                    raise InputError(
-                        f"{path}: line {number}: start is {fields[1]} and end is {fields[2]}, expected start < end"
-                    )
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked BED: {error}") from error
-    if not rows:
-        raise InputError(f"{path}: holds no site, expected lines of chrom, start and end")
-    return pd.DataFrame(rows, columns=["chrom", "start", "end"])
 
 
 def read_events(path, flagged):

@@ -99,7 +99,10 @@ def by_strands(tables, models):
         )
     single = [model for model in models if model not in separate]
     if single:
-        lines.append(f"- {code(single)} read features of both strands merged and have no predictions of single ones.")
+        lines.append(
+            f"- {code(single)} have no predictions of single strands: they read features of both merged, or were "
+            "trained on the forward strand alone and predict from it."
+        )
     return lines
 
 
