@@ -48,6 +48,19 @@ def test_same_seed_gives_the_same_weights(tmp_path):
     assert torch.equal(weights(first), weights(second))
 
 
+def test_training_is_deterministic_and_leaves_torch_as_it_was(tmp_path, monkeypatch):
+    asked, real = [], training.Classification.training_step
+
+    def spy(*args):
+        asked.append(torch.are_deterministic_algorithms_enabled())
+        return real(*args)
+
+    monkeypatch.setattr(training.Classification, "training_step", spy)
+    assert not torch.are_deterministic_algorithms_enabled()
+    run(tmp_path / "work", *planted(), max_epochs=1)
+    assert set(asked) == {True} and not torch.are_deterministic_algorithms_enabled()
+
+
 RECIPES = [
     {"schedule": "modern", "warmup_epochs": 2, "accumulate": 2, "shift": 3},
     {"schedule": "published", "warmup_epochs": 2, "optimizer": "sgd", "reverse_complement": "append"},

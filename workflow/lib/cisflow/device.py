@@ -62,3 +62,14 @@ def slot(count, folder=None, wait_s=1.0):
                     yield number
                     return
             time.sleep(wait_s)
+
+
+@contextlib.contextmanager
+def deterministic(wanted):
+    """Whether torch refuses algorithms that may differ from run to run, for as long as the block runs."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

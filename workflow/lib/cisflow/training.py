@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from cisflow import dna, files, models
+from cisflow.device import deterministic
 from cisflow.errors import InputError
 
 DEFAULTS = {
@@ -310,9 +311,11 @@ def train(
         # The folder of the checkpoints holds the note that says whose they are.
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         if not _stopped(last, stopping):
-            trainer = _trainer(training, device, work, [stopping, *keeping, _Bar(refresh_rate=20)])
             try:
-                trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
+                # Lightning asks torch for deterministic algorithms, and does not take that back.
+                with deterministic(device.type == "cpu"):
+                    trainer = _trainer(training, device, work, [stopping, *keeping, _Bar(refresh_rate=20)])
+                    trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
             except SIGTERMException:
                 # Lightning's own exit has status 0, as if all were done.
                 print(f"stopped by SIGTERM: the same call goes on from the last epoch in {work}", file=sys.stderr)

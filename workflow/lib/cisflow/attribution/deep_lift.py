@@ -7,6 +7,7 @@ import torch
 from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
 from torch import nn
 
+from cisflow.device import deterministic
 from cisflow.errors import InputError
 from cisflow.models.layers import Product
 
@@ -43,7 +44,9 @@ def deep_lift(network, x, references, weights, batch_size):
     explained = _Explained(network, weights.repeat_interleave(k, dim=0).split(batch_size))
     # tangermeme checks references that it is given, and refuses what is not one-hot; of a function it takes any.
     batches = iter(references.flatten(0, 1).split(batch_size))
-    with warnings.catch_warnings(), _any_algorithm(), _hookable_products(network):
+    # The rule of a pooling layer undoes it with `max_unpool`, which torch does not call deterministic; where windows do
+    # not overlap, its result is the same every time.
+    with warnings.catch_warnings(), deterministic(False), _hookable_products(network):
         # Unknown bases are 0.25 in each channel; and convergence is an error here, not a warning.
         warnings.simplefilter("ignore")
         found = deep_lift_shap(
@@ -59,18 +62,6 @@ def deep_lift(network, x, references, weights, batch_size):
         )
     differences = torch.cat([torch.sub(*outputs.chunk(2)) for outputs in explained.seen])
     return found.to(x.device), differences.view(n, k)
-
-
-@contextlib.contextmanager
-def _any_algorithm():
-    """Lets torch use what it does not call deterministic: the rule of a pooling layer undoes it with `max_unpool`,
-    whose result is the same every time where windows do not overlap."""
-    asked = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(False)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(asked)
 
 
 @contextlib.contextmanager
