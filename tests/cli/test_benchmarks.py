@@ -56,12 +56,17 @@ def test_bench_attribution_prints_a_ratio_for_every_way_and_layer(tmp_path):
     assert_ratio(re.search(rf"brute force / exact: {RATIO}; at least 15 asked", text))
     assert len(re.findall(r"GiB at the peak", text)) == 4
     assert "taylor: planted/models/motif_cnn/random/seed1/model.safetensors, 3 x 40 bp" in text
+    text, summary = text.split("taylor: mean of 1 networks")
     rows = dict(re.findall(r"^ +(input|\w+\d|output) +(\d.*)$", text, re.M))
     first, last = (rows[layer].split() for layer in ("input", "output"))
     assert first[1] == "+0.000" and float(last[0]) == 1
     # Of its own time exact ISM takes all.
     assert last[3:7] == ["1.0000", "(1.0000", "-", "1.0000)"]
     assert len(rows) > 2 and all(float(row.split()[3]) > 0 for row in rows.values())
+    means = dict(re.findall(r"^ +(input|\w+\d|output) +(\d.*)$", summary, re.M))
+    assert {layer: row.split()[:3] for layer, row in means.items()} == {
+        layer: [*row.split()[:2], row.split()[3]] for layer, row in rows.items()
+    }
 
 
 def test_bench_sei_prints_a_ratio_and_an_error_for_every_path():

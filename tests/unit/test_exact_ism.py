@@ -484,7 +484,7 @@ def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
     model = unlike_each_other(model).double()
     layer = plan.layers(model, length)[-2]
     linear = {nn.ReLU: nn.Identity, nn.Sigmoid: nn.Identity, nn.AdaptiveMaxPool1d: lambda: nn.AdaptiveAvgPool1d(1)}
-    for node in plan.Plan(model, length, until=layer).gradient_graph(layer).graph.nodes:
+    for node in plan.Plan(model, length, until=layer).rest.graph.nodes:
         if node.op == "call_module" and type(model.get_submodule(node.target)) in linear:
             parent, _, child = node.target.rpartition(".")
             setattr(model.get_submodule(parent), child, linear[type(model.get_submodule(node.target))]())
@@ -492,7 +492,7 @@ def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
     changed = plan.Plan(model, length, until=layer)
     nodes = {node.name: node for node in changed.graph.graph.nodes}
     front = plan.extract(changed.graph, [nodes[changed.entry]], nodes[changed.layers[layer]])
-    rest = changed.gradient_graph(layer)
+    rest = changed.rest
     # Its output at a mean of points is the mean of its outputs: nothing that is not linear is left.
     points = 3 * torch.randn(8, *front(models.one_hot(codes[:1], "cpu").double()).shape[1:], dtype=torch.float64)
     torch.testing.assert_close(rest(points.mean(dim=0, keepdim=True)), rest(points).mean(dim=0, keepdim=True))

@@ -71,7 +71,7 @@ def by_forward_passes(model, codes, layer):
     graph = plan.Plan(model, codes.shape[1], until=layer)
     nodes = {node.name: node for node in graph.graph.graph.nodes}
     front = plan.extract(graph.graph, [nodes[graph.entry]], nodes[graph.layers[layer]])
-    rest = graph.gradient_graph(layer)
+    rest = graph.rest
     effects = []
     for sequence in codes:
         value = front(models.one_hot(sequence[None], "cpu").double()).detach().requires_grad_(True)

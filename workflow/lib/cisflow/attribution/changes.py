@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import fx
 from torch.nn import functional
 
 from cisflow.attribution.plan import is_relu, is_sigmoid
@@ -55,17 +54,9 @@ class Front:
                 self.readers[name] = self.readers.get(name, 0) + 1
         for name in plan.frontier:
             self.readers[name] = self.readers.get(name, 0) + 1
-        wanted = set(plan.frontier)
-        for step in plan.steps:
-            if step.kind in ("pointwise", "max_pool"):
-                wanted.update(step.inputs)
-            if step.kind == "max_pool":
-                wanted.add(step.name)
-        recorder = _Recorder(plan.graph, wanted)
-        recorder.run(x)
-        self.values = recorder.values
+        self.values = plan.recorder(x)
         # (sequences, positions, channels), so that a window is a run of whole rows.
-        self.tables = {name: self._rows_of(value) for name, value in recorder.values.items()}
+        self.tables = {name: self._rows_of(value) for name, value in self.values.items()}
         self.below_maximum = {
             step.name: self._distance_to_maximum(step) for step in plan.steps if step.kind == "max_pool"
         }
@@ -344,21 +335,6 @@ def change_of(operation, delta, reference, owned):
         small = torch.expm1(delta) * torch.sigmoid(reference) * torch.sigmoid(-reference - delta)
         return torch.where(delta.abs() < 1, small, plain)
     return plain
-
-
-class _Recorder(fx.Interpreter):
-    """Runs a traced network and keeps the values of some of its nodes."""
-
-    def __init__(self, graph, wanted):
-        super().__init__(graph)
-        self.wanted = wanted
-        self.values = {}
-
-    def run_node(self, node):
-        value = super().run_node(node)
-        if node.name in self.wanted:
-            self.values[node.name] = value
-        return value
 
 
 def _scale(normalisation):

@@ -63,6 +63,7 @@ def exact_ism(
     batch_size=64,
     seed=0,
     progress=True,
+    plan=None,
 ):
     """Exact in silico mutagenesis: output of every single-base mutant minus output of the sequence.
 
@@ -83,6 +84,7 @@ def exact_ism(
         Where they differ by more than rounding, everything is computed again the plain way.
     batch_size : mutants in a forward pass of the plain way.
     progress : show a bar that counts mutants.
+    plan : Plan of the model at this length, where one has been made; None makes it.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def exact_ism(
         n_targets = model(x.new_zeros(1, 4, length)).shape[1] if index is None else len(index)
         out = np.zeros((len(x), n_targets, 4, length), dtype=np.float32)
     try:
-        plan = Plan(model, length)
+        plan = plan or Plan(model, length)
     except Unplannable as error:
         return _plain(model, x, index, span, out, batch_size, str(error), progress)
     if not len(x) or not len(span):

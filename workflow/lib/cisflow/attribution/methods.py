@@ -342,7 +342,7 @@ def _ism(network, n_targets, settings):
     if not settings["plan"]:
         return 1, plain
     try:
-        Plan(network, settings["length"])
+        plan = Plan(network, settings["length"])
     except Unplannable as error:
         tqdm.write(f"ism: plain forward passes, because {error}", file=sys.stderr)
         return 1, plain
@@ -365,6 +365,7 @@ def _ism(network, n_targets, settings):
             # Other mutants of each block are checked, the same ones where a run resumes.
             seed=[settings["seed"], zlib.crc32(codes.tobytes())],
             progress=False,
+            plan=plan,
         )
         refuted = found.route == "plain"
         return Attribution(targets.combine(found.effects, used))
@@ -398,17 +399,19 @@ def _taylor_ism(network, n_targets, settings):
         raise InputError("taylor_ism: no layer; expected the one up to which the network is followed exactly")
     if layer == "output":
         return _ism(network, n_targets, settings)
+    try:
+        plan = Plan(network, settings["length"], until=layer)
+    except Unplannable as error:
+        raise InputError(
+            f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
+        ) from error
     parts = _parts(n_targets, settings)
 
     def explain(x, codes, targets):
         result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
-        try:
-            for part in parts:
-                result[:, part] = taylor_ism(network, codes, targets.part(part), layer, x.device, settings["memory_mb"])
-        except Unplannable as error:
-            raise InputError(
-                f"taylor_ism: {type(network).__name__} has no layers to start from, because {error}"
-            ) from error
+        for part in parts:
+            chosen = targets.part(part)
+            result[:, part] = taylor_ism(network, codes, chosen, layer, x.device, settings["memory_mb"], plan)
         return Attribution(result)
 
     return _rows_at_once(n_targets, settings), explain

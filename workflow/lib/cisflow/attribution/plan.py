@@ -1,5 +1,6 @@
 """What a network does with one changed base: its local front, as a list of steps, and the rest that sees everything."""
 
+import functools
 import operator
 from dataclasses import dataclass, replace
 
@@ -156,9 +157,26 @@ class Plan:
                 result[step.name] = max(result.get(step.name, 1), high - low + 1)
         return result or {self.entry: 1}
 
-    def gradient_graph(self, until):
-        """fx.GraphModule from layer `until` to the network's output."""
-        node = next(node for node in self.graph.graph.nodes if node.name == self.layers[until])
+    @functools.cached_property
+    def recorder(self):
+        """fx.GraphModule from the sequence to {node: value}: the frontier, and what steps that are not linear need.
+
+        A non-linearity needs its input; pooling by maximum, its input and its output.
+        """
+        wanted = set(self.frontier)
+        for step in self.steps:
+            if step.kind in ("pointwise", "max_pool"):
+                wanted.update(step.inputs)
+            if step.kind == "max_pool":
+                wanted.add(step.name)
+        nodes = [node for node in self.graph.graph.nodes if node.name in wanted]
+        entry = next(node for node in self.graph.graph.nodes if node.name == self.entry)
+        return extract(self.graph, [entry], {node.name: node for node in nodes})
+
+    @functools.cached_property
+    def rest(self):
+        """fx.GraphModule from the layer `until` to the network's output."""
+        node = next(node for node in self.graph.graph.nodes if node.name == self.frontier[0])
         return extract(self.graph, [node], _output(self.graph))
 
 
@@ -177,7 +195,8 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, module, name):
         known = super().is_leaf_module(module, name) or isinstance(module, LogitDifference)
-        return known or not _is_traceable(module)
+        # The layers of a chain answer for themselves.
+        return known or type(module) is not nn.Sequential and not _is_traceable(module)
 
 
 def _is_traceable(module):
@@ -367,10 +386,10 @@ def _first_dense(graph, front):
 
 
 def extract(graph, starts, end):
-    """The part of a graph from the nodes `starts`, which become its inputs, to the node `end`."""
+    """The part of a graph from the nodes `starts`, which become its inputs, to a node or {name: node}."""
     part = fx.Graph()
     copies = {node: part.placeholder(node.name) for node in starts}
-    needed, stack = set(), [end]
+    needed, stack = set(), list(end.values()) if isinstance(end, dict) else [end]
     while stack:
         node = stack.pop()
         if node not in copies and node not in needed:
@@ -379,7 +398,7 @@ def extract(graph, starts, end):
     for node in graph.graph.nodes:
         if node in needed:
             copies[node] = part.node_copy(node, lambda source: copies[source])
-    part.output(copies[end])
+    part.output({name: copies[node] for name, node in end.items()} if isinstance(end, dict) else copies[end])
     return fx.GraphModule(graph, part)
 
 
