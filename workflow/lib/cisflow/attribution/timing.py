@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import inspect
 import multiprocessing
@@ -26,7 +27,9 @@ PEAK_RESET = Path("/proc/self/clear_refs")
 
 
 def costs(model, codes, targets, settings, device, repeats):
-    """What each of `repeats` runs of a method takes, after one on the first sequence to warm up.
+    """What each of `repeats` runs of a method takes, after one of the same size.
+
+    What a first run sets up (kernels for a shape, functions that are compiled, pages of code) is in neither.
 
     Parameters
     ----------
@@ -34,27 +37,28 @@ def costs(model, codes, targets, settings, device, repeats):
 
     Returns
     -------
-    [(wall seconds of all sequences; MiB at the peak above what the process held before the first run, or NaN)]
+    [(wall seconds of all sequences; MiB at the peak above what the process held between runs, or NaN)]
     """
     settings = dict(settings)
     method = settings.pop("method")
 
     cuda = torch.device(device).type == "cuda"
 
-    def run(rows):
-        chosen = targets.take(rows, "cpu")
-        for _ in methods.attribute(model, codes[rows], chosen, method, device, progress=False, **settings):
+    def run():
+        for _ in methods.attribute(model, codes, targets, method, device, progress=False, **settings):
             pass
         if cuda:
             torch.cuda.synchronize()
 
+    run()
+    # What is left in reference cycles is no longer held.
+    gc.collect()
     before = torch.cuda.memory_allocated() if cuda else held()
-    run(slice(0, 1))
     found = []
     for _ in range(repeats):
         restart_peak(cuda)
         begin = time.perf_counter()
-        run(slice(0, len(codes)))
+        run()
         spent = time.perf_counter() - begin
         peak = torch.cuda.max_memory_allocated() if cuda else _status("VmHWM")
         found.append((spent, np.maximum(0, peak - before) / MIB))
@@ -103,9 +107,6 @@ def _measure(model, settings, length, n_sequences, n_targets, device, threads, r
     torch.manual_seed(0)
     network = build(model, length, n_targets).eval().to(device)
     codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
-    # What a first forward pass sets up is no part of the method.
-    with torch.inference_mode():
-        network(models.one_hot(codes[:1], device))
     return costs(network, codes, Targets(None, n_targets), settings, device, repeats)
 
 
