@@ -57,7 +57,7 @@ def draw(inputs, settings):
 
 def draw_cost(axes, found, cost, methods, reference):
     """Median and middle half of the correlations, at the median and the range of the milliseconds."""
-    looks = style.looks([*methods, reference])
+    looks = style.method_looks([*methods, reference])
     milliseconds = 1000 * cost.groupby("method")["seconds_per_sequence"].agg(["min", "median", "max"])
     for method in [reference, *methods]:
         low, middle, high = milliseconds.loc[method]

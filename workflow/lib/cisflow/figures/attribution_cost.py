@@ -21,7 +21,7 @@ def draw(inputs, settings):
     if not len(table):
         return style.explained("No method was timed.")
     methods = list(dict.fromkeys(table["method"]))
-    looks = style.looks(methods)
+    looks = style.method_looks(methods)
     figure = style.figure(style.DOUBLE, 122)
     panels = figure.subplots(2, 3, sharex="col", sharey="row")
     letters = style.letters()

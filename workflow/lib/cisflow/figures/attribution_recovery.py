@@ -54,7 +54,7 @@ def draw_intervals(axes, rows, methods, chance=False):
     if not len(rows):
         style.explain(axes, "Nothing to show: no planted truth, or a single seed.", width=30)
         return
-    looks = style.looks(methods)
+    looks = style.method_looks(methods)
     shown = [method for method in methods if method in set(rows["method"])]
     for place, method in enumerate(shown):
         colour = look_of(method, looks).colour
@@ -88,7 +88,7 @@ def draw_curves(axes, means, methods, areas):
     ----------
     means : frame with method and seed as its index and a column for each share: mean over sequences.
     """
-    looks = style.looks(methods)
+    looks = style.method_looks(methods)
     for method in methods:
         look = look_of(method, looks)
         seeds = means.loc[method]
