@@ -1,6 +1,42 @@
 """Figures of the comparison of attribution methods, against the tables that they are drawn from."""
 
-from cisflow.figures import style
+import numpy as np
+import pandas as pd
+import pytest
+
+from cisflow import files
+from cisflow.attribution import comparison, perturbation
+from cisflow.figures import attribution_recovery, style
+
+# What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
+RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
+
+
+def recovery_tables(folder, seeds=(1, 2, 3), planted=True):
+    """Tables of a comparison whose curves fall and rise in steps; inputs of the figure."""
+    columns = ["seed", "id", "target", "method"]
+    rows = [(seed, f"w{row}", "x", method) for seed in seeds for row in range(4) for method in RECOVERED]
+    frame = pd.DataFrame(rows, columns=columns)
+    value = [RECOVERED[method][seed - 1] for seed, _, _, method in rows]
+    truth = frame.assign(n_planted=1, base_rate=0.05, average_precision=value)
+    truth = truth.assign(base_rate_fixed_gc=0.05, average_precision_fixed_gc=value)[list(comparison.PLANTED)]
+    truth = truth if planted else truth.iloc[:0]
+    curves = [
+        frame.assign(curve=curve, share=share, output=(1 - share if curve == "deletion" else share) * frame["seed"])
+        for curve in ("deletion", "insertion")
+        for share in perturbation.SHARES
+    ]
+    curves = pd.concat(curves, ignore_index=True)[list(perturbation.COLUMNS)]
+    measures = {f"{curve}_area": rows for curve, rows in comparison.areas(curves).groupby("curve")}
+    if planted:
+        measures["planted_average_precision_fixed_gc"] = truth[["seed", "id", "method", "average_precision_fixed_gc"]]
+    if len(seeds) > 1:
+        pairs = frame[frame["seed"] > 1].assign(value=0.8)
+        measures["seed_correlation"] = pairs[pairs["method"] != "random"]
+    tables = {"summary": comparison.summary(measures), "planted": truth, "perturbation": curves}
+    for name, table in tables.items():
+        files.write_table(folder / f"{name}.tsv", table)
+    return {name: str(folder / f"{name}.tsv") for name in tables}
 
 
 def test_a_method_looks_the_same_whatever_else_a_figure_shows():
@@ -11,3 +47,40 @@ def test_a_method_looks_the_same_whatever_else_a_figure_shows():
     # Methods of the user's own take what those of the figure leave.
     own = style.method_looks(["ism", "tism", "b", "a"])
     assert len(set(own.values())) == len({look.marker for look in own.values()}) == 4
+
+
+def test_recovery_is_written_with_its_interval_over_seeds(tmp_path):
+    with style.applied():
+        inputs = recovery_tables(tmp_path)
+        figure = attribution_recovery.draw(inputs, {})
+    a, b, c, d = figure.axes
+    summary = files.read_table(inputs["summary"], text=("measure", "seed"))
+    rows = summary[summary["measure"].str.startswith("planted") & (summary["seed"] == "all")].set_index("method")
+    written = {text.get_text() for text in a.texts}
+    for method, values in RECOVERED.items():
+        row = rows.loc[method]
+        assert row["value"] == pytest.approx(np.mean(values))
+        assert f"{row['value']:.3f} ({row['lower']:.3f}\u2013{row['upper']:.3f})" in written
+    assert len(b.texts) == 2
+    # A straight line from 1 to 0 has half of the area of a step; the seeds agree.
+    for axes in (c, d):
+        labels = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert labels == ["ISM: 0.50 (0.50\u20130.50)", "TISM: 0.50 (0.50\u20130.50)", "Random: 0.50 (0.50\u20130.50)"]
+
+
+@pytest.mark.parametrize(
+    ("given", "panel", "words"),
+    [({"planted": False}, 0, "No motif was planted"), ({"seeds": (1,)}, 1, "a single seed")],
+)
+def test_an_empty_panel_says_why(tmp_path, given, panel, words):
+    with style.applied():
+        figure = attribution_recovery.draw(recovery_tables(tmp_path, **given), {})
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes[:2]]
+    assert words in texts[panel][0].replace("\n", " ")
+    assert len(texts[1 - panel]) >= 2
+
+
+def test_an_interval_below_zero_has_no_dash_for_a_minus():
+    assert style.number(-0.214, -0.292, 0.135, digits=2) == "\u22120.21 (\u22120.29 to 0.14)"
+    assert style.number(0.5, 0.4, 0.6) == "0.500 (0.400\u20130.600)"
+    assert style.number(-1.0) == "\u22121.000"

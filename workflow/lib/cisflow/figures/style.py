@@ -197,11 +197,15 @@ def wrap(text, width):
 
 
 def number(value, lower=float("nan"), upper=float("nan"), digits=3):
-    """`0.812 (0.795-0.828)`, without the interval where it is not known; `n/a` for a missing value."""
+    """`0.812 (0.795-0.828)`, without the interval where it is not known; `n/a` for a missing value.
+
+    A dash between numbers would be taken for a minus where one of them is negative: `-0.21 (-0.29 to -0.14)`.
+    """
     if value != value:
         return "n/a"
-    text = f"{value:.{digits}f}"
-    return text if lower != lower or upper != upper else f"{text} ({lower:.{digits}f}\u2013{upper:.{digits}f})"
+    value, lower, upper = (f"{number:.{digits}f}".replace("-", "\u2212") for number in (value, lower, upper))
+    between = " to " if "\u2212" in lower + upper else "\u2013"
+    return value if "nan" in (lower, upper) else f"{value} ({lower}{between}{upper})"
 
 
 def small(value):
