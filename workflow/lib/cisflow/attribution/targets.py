@@ -152,7 +152,7 @@ def from_members(groups, outputs, chosen):
 
     Raises
     ------
-    InputError : a target that the network does not predict.
+    InputError : a target that the network does not predict, or a row whose target is none of the groups.
     """
     position = {output: number for number, output in enumerate(outputs)}
     for target, weights in groups.items():
@@ -162,6 +162,8 @@ def from_members(groups, outputs, chosen):
                 f"targets: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
             )
     row_of = {target: row for row, target in enumerate(groups)}
+    if other := [target for target in chosen if target not in row_of]:
+        raise InputError(f"targets: rows of '{other[0]}'; expected those of {listing(groups, 12)} alone")
     which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
     if all(list(weights.values()) == [1.0] for weights in groups.values()):
         return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)

@@ -17,7 +17,7 @@ import torch
 from cisflow import models
 from cisflow.attribution import methods
 from cisflow.attribution.targets import Targets
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
 COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
@@ -85,7 +85,8 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
 
     Raises
     ------
-    InputError : the process was killed, as one is that takes more memory than there is.
+    InputError : as `build` and `methods.attribute`; or the process was killed, as one is that takes more memory
+        than there is.
     """
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
@@ -111,13 +112,22 @@ def _measure(model, settings, length, n_sequences, n_targets, device, threads, r
 
 
 def build(model, length, n_targets):
-    """A network of the registry for a length and a number of outputs, where its architecture has settings for them."""
-    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[model['architecture']]}")
-    known = inspect.signature(getattr(module, model["architecture"])).parameters
+    """A network of the registry for a length and a number of outputs, where its architecture has settings for them.
+
+    Raises
+    ------
+    InputError : unknown architecture, or one that reads sequences of another length alone.
+    """
+    name = model["architecture"]
+    if name not in models.ARCHITECTURES:
+        raise InputError(f"unknown architecture '{name}'; expected one of {listing(models.ARCHITECTURES, 20)}")
+    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[name]}")
+    known = inspect.signature(getattr(module, name)).parameters
     sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
-    return models.build(
-        model["architecture"], **model["settings"] | {name: value for name, value in sizes.items() if name in known}
-    )
+    network = models.build(name, **model["settings"] | {size: value for size, value in sizes.items() if size in known})
+    if network.length not in (None, length):
+        raise InputError(f"timing: lengths: found {length}; expected {network.length} alone, which {name} reads")
+    return network
 
 
 def held():

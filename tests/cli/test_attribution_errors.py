@@ -1,0 +1,117 @@
+"""What a user asks wrongly of the commands on attributions is told in one line, before anything is computed."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cisflow import files, models
+from cisflow.__main__ import main
+
+LENGTH = 40
+SETTINGS = {"n_outputs": 2, "channels": 4, "width": 5, "pool": 2, "hidden": 3}
+METHODS = {"ism": {"method": "ism"}, "tism": {"method": "tism"}}
+TRUTH = {"id": ["w0", "w1"], "target": ["x", "y"], "start": [3, 5], "end": [9, 12]}
+
+
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory):
+    """One seed of an untrained network with its attributions, as --runs lists it."""
+    folder = tmp_path_factory.mktemp("seed")
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    weights = folder / "model.safetensors"
+    header = {"architecture": "MotifCNN", "settings": SETTINGS, "targets": ["x", "y"]}
+    models.save(weights, models.build("MotifCNN", **SETTINGS), header)
+    codes = rng.integers(0, 4, (2, LENGTH)).astype(np.uint8)
+    paths = {name: str(folder / f"{name}.npz") for name in METHODS}
+    for path in paths.values():
+        files.write_arrays(
+            path,
+            multipliers=rng.normal(size=(2, 4, LENGTH)).astype(np.float32),
+            ids=np.array(["w0", "w1"]),
+            target=np.array(["x", "y"]),
+            probability=np.full(2, 0.9, dtype=np.float32),
+            sequences=codes,
+        )
+    return {"seed": 1, "weights": str(weights), "attributions": paths}
+
+
+def compare(folder, runs, methods=METHODS, truth=None, reference="ism", targets=None):
+    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(methods), "--device", "cpu"]
+    words += ["--reference", reference, "--repeats", "1", "--n-timed", "1", "--output", str(folder / "out")]
+    if targets:
+        words += ["--targets", json.dumps(targets)]
+    if truth:
+        files.write_table(folder / "truth.tsv", pd.DataFrame(TRUTH | truth))
+        words += ["--truth", str(folder / "truth.tsv")]
+    return main(words)
+
+
+def told(capsys):
+    """The last line on standard error, of a command that failed."""
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"start": [3, -5]}, "truth.tsv: row 2: start is -5 and end 12; expected whole numbers, 0 <= start < end"),
+        ({"start": [9, 5]}, "truth.tsv: row 1: start is 9 and end 9; expected whole numbers, 0 <= start < end"),
+        ({"start": [None, 5]}, "truth.tsv: row 1: start is nan and end 9; expected whole numbers"),
+        ({"start": [3, 5.5]}, "truth.tsv: row 2: start is 5.5 and end 12; expected whole numbers"),
+        ({"end": [9, 41]}, "truth.tsv: row 2: id 'w1': end is 41; expected 40 at most, the length of the sequences"),
+    ],
+)
+def test_a_truth_that_lies_in_no_window_is_refused(seed, tmp_path, capsys, change, words):
+    assert compare(tmp_path, [seed], truth=change) == 1
+    assert words in told(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truth_within_the_windows_is_taken(seed, tmp_path):
+    assert compare(tmp_path, [seed], truth={"end": [9, LENGTH]}) == 0
+    found = files.read_table(tmp_path / "out" / "planted.tsv", text=("id",)).set_index(["id", "method"])
+    assert found.loc[("w1", "ism"), "base_rate"] == pytest.approx((LENGTH - 5) / LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"methods": {"ism": METHODS["ism"]}}, "--methods: found 'ism' alone; expected another to compare with it"),
+        ({"reference": "isms"}, "--reference: found 'isms'; expected one of ism, tism"),
+        ({"runs": []}, "--runs: found no seed; expected at least one"),
+        ({"runs": [{"seed": 1}]}, '--runs: {"seed": 1}: no weights; expected seed, weights and attributions'),
+        (
+            {"methods": METHODS | {"ig": {"method": "integrated_gradients"}}},
+            "--runs: seed 1: found attributions by ism, tism; expected those by ism, tism, ig, as in --methods "
+            "('ig' is in one of them)",
+        ),
+        ({"targets": ["x"]}, "targets: rows of 'y'; expected those of x alone"),
+        ({"targets": ["x", "y", "z"]}, "targets: 'z': 'z' is not predicted; expected one of x, y"),
+    ],
+)
+def test_a_comparison_of_what_is_not_there_is_refused(seed, tmp_path, capsys, given, words):
+    assert compare(tmp_path, **{"runs": [seed]} | given) == 1
+    assert words in told(capsys)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes", "words"),
+    [
+        ("Beluga", {"lengths": [200, 400]}, "timing: lengths: found 200; expected 2000 alone, which Beluga reads"),
+        ("Basset", {}, "unknown architecture 'Basset'; expected one of AttentionConv, BassetLike, "),
+        ("MotifCNN", {"lengths": []}, "--sizes: no lengths; expected lengths, sequences and targets, at least one"),
+    ],
+)
+def test_what_cannot_be_timed_is_refused(tmp_path, capsys, architecture, sizes, words):
+    sizes = {"lengths": [60], "sequences": [1], "targets": [1]} | sizes
+    settings = {"hidden": 2} if architecture == "Beluga" else {}
+    model = json.dumps({"architecture": architecture, "settings": settings})
+    given = ["--model", model, "--methods", json.dumps({"tism": METHODS["tism"]}), "--sizes", json.dumps(sizes)]
+    assert main(["time-attributions", *given, "--device", "cpu", "--output", str(tmp_path / "timing.tsv")]) == 1
+    assert words in told(capsys)
