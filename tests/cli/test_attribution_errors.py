@@ -115,3 +115,51 @@ def test_what_cannot_be_timed_is_refused(tmp_path, capsys, architecture, sizes, 
     given = ["--model", model, "--methods", json.dumps({"tism": METHODS["tism"]}), "--sizes", json.dumps(sizes)]
     assert main(["time-attributions", *given, "--device", "cpu", "--output", str(tmp_path / "timing.tsv")]) == 1
     assert words in told(capsys)
+
+
+@pytest.fixture(scope="module")
+def explained(seed, tmp_path_factory):
+    """A dataset of ten windows and the predictions of the network, right for target x and wrong for y."""
+    folder = tmp_path_factory.mktemp("dataset")
+    names = [f"w{row}" for row in range(10)]
+    frame = pd.DataFrame({"id": names, "chrom": "chr1", "start": 0, "end": LENGTH, "strand": "+", "x": 1, "y": 1})
+    files.write_table(folder / "windows.tsv", frame)
+    codes = np.random.default_rng(1).integers(0, 4, (10, LENGTH)).astype(np.uint8)
+    files.write_array(folder / "sequences.npy", codes)
+    files.write_array(folder / "targets.npy", np.ones((10, 2), dtype=np.float32))
+    files.write_table(folder / "targets.tsv", pd.DataFrame({"target": ["x", "y"]}))
+    rows = [(name, "test", target, 1, 0.9 if target == "x" else 0.2) for name in names for target in "xy"]
+    table = pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"])
+    files.write_table(folder / "predictions.tsv", table)
+    return folder, seed["weights"]
+
+
+def attribute(folder, weights, output, method, selection):
+    words = ["attribute", "--dataset", folder, "--weights", weights, "--predictions", folder / "predictions.tsv"]
+    words += ["--method", json.dumps(method), "--selection", json.dumps(selection), "--seed", 1, "--device", "cpu"]
+    return main([str(word) for word in (*words, "--work", output.with_suffix(".work"), "--output", output)])
+
+
+@pytest.mark.parametrize(
+    ("method", "selection", "words"),
+    [
+        ({"layer": "pool1"}, {}, '--method: found {"layer": "pool1"}; expected the key method and its settings'),
+        ({"method": "taylor_ism", "layer": "pool9"}, {}, "unknown layer 'pool9'; expected one of input, conv1, pool1"),
+        ({"method": "tism"}, {"target": ["x"]}, "unknown setting 'target' of what is explained; expected one of folds"),
+        ({"method": "tism"}, {"targets": ["z"]}, "no target 'z', which 'z' of targets asks for; expected one of x, y"),
+        ({"method": "tism"}, {"targets": [{"name": "g", "mean": []}]}, "targets: found {'name': 'g', 'mean': []}; "),
+        ({"method": "tism"}, {"targets": [{"mean": ["x"]}]}, "targets: found {'mean': ['x']}; expected an output's"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(explained, tmp_path, capsys, method, selection, words):
+    assert attribute(*explained, tmp_path / "a.npz", method, selection) == 1
+    assert words in told(capsys)
+    assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize(("targets", "rows", "without"), [(["x", "y"], 10, "y"), (["y"], 0, "y"), (["x"], 10, None)])
+def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsys, targets, rows, without):
+    assert attribute(*explained, tmp_path / "a.npz", {"method": "tism"}, {"targets": targets}) == 0
+    assert len(files.read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
+    line = f"no window of the folds and labels asked for that is predicted correctly: {without}"
+    assert (line in capsys.readouterr().err.splitlines()) == (without is not None)

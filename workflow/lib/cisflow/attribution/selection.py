@@ -29,9 +29,9 @@ def select(predictions, settings, groups=None):
 
     Raises
     ------
-    InputError : a group has an output that the predictions lack.
+    InputError : a setting that is none of DEFAULTS; a group has an output that the predictions lack.
     """
-    settings = DEFAULTS | settings
+    settings = _complete(settings)
     table = files.read_table(
         predictions, ["id", "fold", "target", "label", "probability"], text=("id", "fold", "target")
     )
@@ -63,8 +63,12 @@ def of_windows(dataset, folds, settings, groups):
     Returns
     -------
     frame with id, target, fold, in the order of the windows, group by group.
+
+    Raises
+    ------
+    InputError : a setting that is none of DEFAULTS.
     """
-    settings = DEFAULTS | settings
+    settings = _complete(settings)
     asked = np.isin(dataset.labels, settings["labels"])
     in_fold = np.isin(folds, settings["folds"])
     parts = []
@@ -73,6 +77,13 @@ def of_windows(dataset, folds, settings, groups):
         rows = np.flatnonzero(of_group & in_fold)
         parts.append(pd.DataFrame({"id": dataset.ids[rows], "target": name, "fold": folds[rows]}))
     return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings["max_per_target"])
+
+
+def _complete(settings):
+    if unknown := [name for name in settings if name not in DEFAULTS]:
+        known = listing([*DEFAULTS, "targets"], 9)
+        raise InputError(f"unknown setting '{unknown[0]}' of what is explained; expected one of {known}")
+    return DEFAULTS | settings
 
 
 def _draw(chosen, windows, most):

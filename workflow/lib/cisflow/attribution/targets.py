@@ -106,10 +106,12 @@ def members(entries):
 
     Raises
     ------
-    InputError : two entries of one name.
+    InputError : two entries of one name; an entry without a name, or without outputs.
     """
     found = {}
     for entry in entries:
+        if not isinstance(entry, str) and not ("name" in entry and (entry.get("mean") or entry.get("contrast"))):
+            raise InputError(f"targets: found {entry}; expected an output's name, or name and mean or contrast")
         name = entry if isinstance(entry, str) else entry["name"]
         if name in found:
             raise InputError(f"targets: two entries named '{name}'; expected names that differ")
