@@ -6,7 +6,7 @@ import pytest
 
 from cisflow import files
 from cisflow.attribution import comparison, perturbation
-from cisflow.figures import attribution_recovery, style
+from cisflow.figures import attribution_agreement, attribution_recovery, reading, style
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -84,3 +84,41 @@ def test_an_interval_below_zero_has_no_dash_for_a_minus():
     assert style.number(-0.214, -0.292, 0.135, digits=2) == "\u22120.21 (\u22120.29 to 0.14)"
     assert style.number(0.5, 0.4, 0.6) == "0.500 (0.400\u20130.600)"
     assert style.number(-1.0) == "\u22121.000"
+
+
+def agreement_inputs(folder, multipliers):
+    """Inputs of the figure of agreement with `ism`, from {method: multipliers (m, 4, length)}."""
+    codes = np.random.default_rng(0).integers(0, 4, next(iter(multipliers.values())).shape[::2]).astype(np.uint8)
+    ids = np.array([f"w{row}" for row in range(len(codes))])
+    given = {"ids": ids, "target": np.full(len(codes), "x"), "sequences": codes}
+    given["probability"] = np.ones(len(codes), dtype=np.float32)
+    sources = [{"method": method, "path": str(folder / f"{method}.npz")} for method in multipliers]
+    for source in sources:
+        files.write_arrays(source["path"], multipliers=multipliers[source["method"]], **given)
+    found = comparison.agreement({part.method: part for part in reading.attributions(sources)}, "ism").assign(seed=1)
+    cost = pd.DataFrame({"seed": 1, "method": list(multipliers), "repeat": 1, "n_sequences": 1})
+    files.write_table(folder / "agreement.tsv", found[list(comparison.AGREEMENT)])
+    files.write_table(folder / "cost.tsv", cost.assign(seconds_per_sequence=0.5))
+    return {name: str(folder / f"{name}.tsv") for name in ("agreement", "cost")} | {"attributions": sources}
+
+
+def test_a_method_without_a_correlation_is_shown_as_such(tmp_path):
+    noise = np.random.default_rng(1).normal(size=(3, 4, 30)).astype(np.float32)
+    inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": 2 * noise, "gradient": 0 * noise})
+    with style.applied():
+        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
+    cost, distributions = figure.subfigs[0].axes
+    labels = [text.get_text() for text in cost.get_legend().get_texts()]
+    assert labels == ["ISM: 1.000, 500 ms", "TISM: 1.000, 500 ms", "Gradient: undefined, 500 ms"]
+    assert [text.get_text() for text in distributions.texts].count("undefined: constant scores") == 2
+    assert [label.get_text() for label in distributions.get_yticklabels()] == ["TISM", "Gradient"]
+    assert [axes.texts[0].get_text() for axes in figure.subfigs[1].axes[:2]] == ["r = 1.00", "r = n/a"]
+
+
+def test_a_first_seed_without_an_effect_says_so(tmp_path):
+    noise = np.random.default_rng(2).normal(size=(3, 4, 30)).astype(np.float32)
+    inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})
+    dead = agreement_inputs(tmp_path / "dead", {"ism": 0 * noise, "tism": 0 * noise})
+    with style.applied():
+        figure = attribution_agreement.draw(inputs | {"attributions": dead["attributions"]}, {"reference": "ism"})
+    assert "No effect to show" in figure.subfigs[1].axes[0].texts[0].get_text()

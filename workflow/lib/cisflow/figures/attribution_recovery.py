@@ -47,7 +47,7 @@ def draw(inputs, settings):
         style.panel(axes, letter, curve.capitalize())
     c.set_xlabel("Positions replaced, most supporting first (%)")
     d.set_xlabel("Positions given back, most supporting first (%)")
-    c.set_ylabel("Output towards the whole (logit)")
+    c.set_ylabel("Output, towards that of the whole")
     return figure
 
 
