@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from cisflow import files
-from cisflow.attribution import comparison, perturbation
-from cisflow.figures import attribution_agreement, attribution_recovery, reading, style
+from cisflow.attribution import comparison, perturbation, timing
+from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -122,3 +122,14 @@ def test_a_first_seed_without_an_effect_says_so(tmp_path):
     with style.applied():
         figure = attribution_agreement.draw(inputs | {"attributions": dead["attributions"]}, {"reference": "ism"})
     assert "No effect to show" in figure.subfigs[1].axes[0].texts[0].get_text()
+
+
+def test_the_guide_is_three_lengths_of_tism_for_one_target(tmp_path):
+    sizes = timing.grid([100, 400], [1, 8], [1, 16])
+    # A second for every 100 bp, sequence and target.
+    rows = [("tism", varied, *size, repeat, np.prod(size) / 100, 5) for varied, *size in sizes for repeat in (1, 2)]
+    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    with style.applied():
+        figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
+    guides = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes[:3]]
+    assert guides == [[300 * 1, 1200 * 4], [300, 300 * 8], [300, 300]]

@@ -80,9 +80,14 @@ def draw_panel(axes, rows, varied, name, methods, looks):
 
 
 def draw_guide(axes, rows, varied):
-    """What one pass for each mutant would take, were TISM one pass: its time times 3 lengths."""
+    """What one pass for each mutant would take, were TISM one pass: its time times 3 lengths.
+
+    TISM makes a backward pass for each target; one pass of a mutant serves them all, so that of targets the time for
+    the fewest counts.
+    """
     guide = rows[rows["method"] == GUIDE].groupby(varied)[["seconds", "length"]].median()
     if len(guide):
-        values = guide["seconds"] * 3 * guide["length"]
+        seconds = guide["seconds"].iloc[0] if varied == "n_targets" else guide["seconds"]
+        values = 3 * guide["length"] * seconds
         label = f"3 \u00b7 length \u00b7 {style.method_label(GUIDE)}"
         axes.plot(guide.index, values, color=style.GREY, linewidth=0.8, linestyle="--", label=label)
