@@ -6,6 +6,7 @@ import pytest
 
 from cisflow import files
 from cisflow.attribution import comparison, perturbation, timing
+from cisflow.errors import InputError
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
@@ -133,3 +134,27 @@ def test_the_guide_is_three_lengths_of_tism_for_one_target(tmp_path):
         figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
     guides = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes[:3]]
     assert guides == [[300 * 1, 1200 * 4], [300, 300 * 8], [300, 300]]
+
+
+def test_without_sequences_the_judgement_says_so(tmp_path):
+    inputs = recovery_tables(tmp_path, planted=False)
+    for path in inputs.values():
+        files.write_table(path, files.read_table(path).iloc[:0])
+    with style.applied():
+        figure = attribution_recovery.draw(inputs, {})
+    assert "No sequence is explained" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("reference", "methods", "words"),
+    [
+        ("isms", ["ism", "tism"], "cost: no method 'isms'; expected the reference and those of the agreement: isms, "),
+        ("ism", ["ism"], "attributions: no method 'tism'; expected the reference and those of the agreement: ism, "),
+    ],
+)
+def test_agreement_refuses_a_method_that_is_not_there(tmp_path, reference, methods, words):
+    noise = np.random.default_rng(3).normal(size=(3, 4, 30)).astype(np.float32)
+    inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})
+    inputs["attributions"] = [source for source in inputs["attributions"] if source["method"] in methods]
+    with pytest.raises(InputError, match=words):
+        attribution_agreement.draw(inputs, {"reference": reference})

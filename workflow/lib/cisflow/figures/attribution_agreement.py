@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from cisflow.attribution import comparison
+from cisflow.errors import InputError, listing
 from cisflow.figures import reading, style
 from cisflow.figures.method_agreement import draw_distribution
 
@@ -23,6 +24,10 @@ def draw(inputs, settings):
     ----------
     inputs : agreement, cost: paths of tables; attributions: [{method, path}, ...] of one seed.
     settings : reference.
+
+    Raises
+    ------
+    InputError : the reference or a method of the agreement has no cost or no attributions.
     """
     reading.demand("attribution_agreement", "inputs", inputs, ("agreement", "cost", "attributions"))
     reading.demand("attribution_agreement", "settings", settings, ("reference",))
@@ -34,6 +39,12 @@ def draw(inputs, settings):
     if not len(found):
         return style.explained("No sequence has a correlation with the reference.")
     parts = {part.method: part for part in reading.attributions(inputs["attributions"])}
+    for where, there in (("cost", set(cost["method"])), ("attributions", set(parts))):
+        if absent := [method for method in [reference, *methods] if method not in there]:
+            raise InputError(
+                f"figure attribution_agreement: {where}: no method '{absent[0]}'; expected the reference and those of "
+                f"the agreement: {listing([reference, *methods], 9)}"
+            )
     rows = -(-len(methods) // COLUMNS)
 
     top = 68 + ENTRY * (len(methods) + 2)

@@ -20,6 +20,8 @@ def draw(inputs, settings):
     summary = reading.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
     planted = reading.table(inputs["planted"], ("method",), ("base_rate_fixed_gc",))
     table = reading.table(inputs["perturbation"], ("id", "target", "method", "curve"), ("seed", "share", "output"))
+    if not len(table):
+        return style.explained("No sequence is explained by every method, so that there is nothing to judge.")
     methods = list(dict.fromkeys(table["method"]))
     curves = comparison.oriented(table).groupby(["curve", "method", "seed"]).mean()
     upper, lower = 7 * len(methods) + 10, 68 + ENTRY * (len(methods) + 1)
