@@ -1,9 +1,12 @@
 """Figures of the comparison of attribution methods, against the tables that they are drawn from."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import pipeline
 from cisflow import files
 from cisflow.attribution import comparison, perturbation, timing
 from cisflow.errors import InputError
@@ -158,3 +161,23 @@ def test_agreement_refuses_a_method_that_is_not_there(tmp_path, reference, metho
     inputs["attributions"] = [source for source in inputs["attributions"] if source["method"] in methods]
     with pytest.raises(InputError, match=words):
         attribution_agreement.draw(inputs, {"reference": reference})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("attribution_agreement", ("demo_data", "FSei", "random", "middle half")),
+        ("attribution_recovery", ("demo_data", "FSei", "random", "by chance")),
+        ("attribution_cost", ("my_model", "a run of the same size goes before")),
+    ],
+)
+def test_captions_name_what_they_show(name, says):
+    jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
+    template = (pipeline.ROOT / "workflow" / "report" / f"{name}.rst").read_text()
+    wildcards = SimpleNamespace(dataset="demo_data", model="FSei", split="random")
+    snakemake = SimpleNamespace(wildcards=wildcards, config={"timing": {"model": "my_model"}})
+    text = jinja2.Template(template, trim_blocks=True, lstrip_blocks=True).render(snakemake=snakemake)
+    words = " ".join(text.split()).lower()
+    assert [part for part in says if part.lower() not in words] == []
+    strict = {"halt_level": 2, "report_level": 2}
+    assert docutils.publish_parts(text, writer="html", settings_overrides=strict)["body"]
