@@ -163,21 +163,34 @@ def test_agreement_refuses_a_method_that_is_not_there(tmp_path, reference, metho
         attribution_agreement.draw(inputs, {"reference": reference})
 
 
+CONFIG = {
+    "timing": {"model": "my_model"},
+    "attribution": {
+        "ig": {"method": "integrated_gradients", "steps": 7, "n_baselines": 20},
+        "shap": {"method": "deep_lift_shap", "steps": 20, "n_baselines": 9},
+        "zeros": {"method": "deep_lift_shap", "baseline": "zeros", "n_baselines": 9},
+        "inner": {"method": "taylor_ism", "layer": "pool1"},
+    },
+}
+SETTINGS = ("``ig``: 7 points", "``shap``: 9 shuffles", "``inner``: exact up to ``pool1``")
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("attribution_agreement", ("demo_data", "FSei", "random", "middle half")),
+        ("attribution_agreement", ("demo_data", "FSei", "random", "middle half", *SETTINGS)),
         ("attribution_recovery", ("demo_data", "FSei", "random", "by chance")),
-        ("attribution_cost", ("my_model", "a run of the same size goes before")),
+        ("attribution_cost", ("my_model", "a run of the same size goes before", *SETTINGS)),
     ],
 )
 def test_captions_name_what_they_show(name, says):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     template = (pipeline.ROOT / "workflow" / "report" / f"{name}.rst").read_text()
     wildcards = SimpleNamespace(dataset="demo_data", model="FSei", split="random")
-    snakemake = SimpleNamespace(wildcards=wildcards, config={"timing": {"model": "my_model"}})
+    snakemake = SimpleNamespace(wildcards=wildcards, config=CONFIG)
     text = jinja2.Template(template, trim_blocks=True, lstrip_blocks=True).render(snakemake=snakemake)
     words = " ".join(text.split()).lower()
     assert [part for part in says if part.lower() not in words] == []
+    assert "``zeros``" not in words
     strict = {"halt_level": 2, "report_level": 2}
     assert docutils.publish_parts(text, writer="html", settings_overrides=strict)["body"]
