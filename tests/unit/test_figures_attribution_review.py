@@ -10,7 +10,14 @@ import pipeline
 from cisflow import files
 from cisflow.attribution import comparison, perturbation, timing
 from cisflow.errors import InputError
-from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
+from cisflow.figures import (
+    attribution_agreement,
+    attribution_cost,
+    attribution_logos,
+    attribution_recovery,
+    reading,
+    style,
+)
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -194,3 +201,15 @@ def test_captions_name_what_they_show(name, says):
     assert "``zeros``" not in words
     strict = {"halt_level": 2, "report_level": 2}
     assert docutils.publish_parts(text, writer="html", settings_overrides=strict)["body"]
+
+
+def test_a_planted_motif_has_its_name_over_the_logos(tmp_path):
+    noise = np.random.default_rng(4).normal(size=(2, 4, 60)).astype(np.float32)
+    sources = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})["attributions"]
+    truth = {"id": ["w0", "w1"], "target": "x", "matrix_id": "MA0001.1", "start": 20, "end": 38, "strand": ["+", "-"]}
+    files.write_table(tmp_path / "truth.tsv", pd.DataFrame(truth))
+    with style.applied():
+        inputs = {"attributions": sources, "truth": str(tmp_path / "truth.tsv")}
+        figure = attribution_logos.draw(inputs, {"n_sequences": 2})
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts.count("x MA0001.1 +") == texts.count("x MA0001.1 \u2212") == 1

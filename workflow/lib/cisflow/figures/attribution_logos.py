@@ -96,7 +96,7 @@ def draw_sequence(figure, top, item, letter, methods, marks, height):
 
 def gather(parts, inputs, n_sequences):
     """What is shown of the chosen rows."""
-    truth = read_spans(inputs["truth"], ("matrix_id", "strand")) if "truth" in inputs else None
+    truth = read_spans(inputs["truth"], ("target", "matrix_id", "strand")) if "truth" in inputs else None
     hotspots = {source["method"]: read_spans(source["path"]) for source in inputs.get("hotspots", ())}
     windows = None
     if "windows" in inputs:
