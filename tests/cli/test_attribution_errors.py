@@ -1,12 +1,14 @@
-"""What a user asks wrongly of the commands on attributions is told in one line, before anything is computed."""
+"""Commands on attributions: what is asked wrongly is told in one line, and files hold what their page says."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import pipeline
 from cisflow import files, models
 from cisflow.__main__ import main
 
@@ -163,3 +165,14 @@ def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsy
     assert len(files.read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
     line = f"no window of the folds and labels asked for that is predicted correctly: {without}"
     assert (line in capsys.readouterr().err.splitlines()) == (without is not None)
+
+
+def test_a_file_holds_what_its_page_says(explained, tmp_path):
+    page = (pipeline.ROOT / "docs" / "attributions.md").read_text().split("\n## ")[0]
+    named = {name for row in re.findall(r"^\|(.*?)\|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    selection = {"targets": ["x"], "max_per_target": 2}
+    for method, without in (("integrated_gradients", set()), ("tism", {"output_difference", "completeness_error"})):
+        assert attribute(*explained, tmp_path / f"{method}.npz", {"method": method}, selection) == 0
+        with np.load(tmp_path / f"{method}.npz") as arrays:
+            assert set(arrays) == named - without
+            assert arrays["multipliers"].shape == (2, 4, LENGTH) and arrays["sequences"].dtype == np.uint8
