@@ -58,6 +58,8 @@ def test_a_method_looks_the_same_whatever_else_a_figure_shows():
     # Methods of the user's own take what those of the figure leave.
     own = style.method_looks(["ism", "tism", "b", "a"])
     assert len(set(own.values())) == len({look.marker for look in own.values()}) == 4
+    # Without lines a colour and a marker tell them apart.
+    assert len({(look.colour, look.marker) for look in many.values()}) == len(many)
 
 
 def test_recovery_is_written_with_its_interval_over_seeds(tmp_path):
@@ -213,3 +215,17 @@ def test_a_planted_motif_has_its_name_over_the_logos(tmp_path):
         figure = attribution_logos.draw(inputs, {"n_sequences": 2})
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("x MA0001.1 +") == texts.count("x MA0001.1 \u2212") == 1
+
+
+def test_a_single_length_is_within_its_panels(tmp_path):
+    rows = [("tism", varied, *size, 1, 0.5, 5) for varied, *size in timing.grid([2000], [1, 2], [1])]
+    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    with style.applied():
+        figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
+        figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        drawn = [x for line in axes.lines for x in line.get_xdata()]
+        assert drawn and low < min(drawn) <= max(drawn) < high
+    assert [tick.get_text() for tick in figure.axes[3].get_xticklabels()] == ["2,000"]
+    assert figure.axes[0].lines[-1].get_marker() == "_"

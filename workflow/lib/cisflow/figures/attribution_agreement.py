@@ -59,7 +59,7 @@ def draw(inputs, settings):
     grid = lower.subplots(rows, COLUMNS, squeeze=False)
     for axes, method in zip(grid.flat, methods, strict=False):
         draw_scatter(axes, parts[method], parts[reference])
-        style.panel(axes, next(letters), style.method_label(method))
+        style.panel(axes, next(letters), style.wrap(style.method_label(method), 24))
     for axes in grid.flat[len(methods) :]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
@@ -94,7 +94,7 @@ def draw_distributions(axes, found, methods):
         for place, method in enumerate(methods):
             values = found.loc[(found["method"] == method) & (found["scores"] == kind), "pearson"].to_numpy()
             draw_distribution(axes, values, place + (i - 0.5) * 0.46, colour, marker, digits=3)
-    axes.set_yticks(range(len(methods)), [style.wrap(style.method_label(method), 14) for method in methods])
+    axes.set_yticks(range(len(methods)), [style.wrap(style.method_label(method), 18) for method in methods])
     axes.set(ylim=(len(methods) - 0.5, -0.5), xlabel="Correlation per sequence, target and seed")
     axes.tick_params(axis="y", length=0)
     handles = [

@@ -176,7 +176,9 @@ def method_looks(names):
 
 def look(i):
     """The Look number `i`."""
-    return Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
+    # Where colours begin again, markers are those of the next colour.
+    marker = MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
+    return Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], marker)
 
 
 def method_label(method):
