@@ -229,3 +229,19 @@ def test_a_single_length_is_within_its_panels(tmp_path):
         assert drawn and low < min(drawn) <= max(drawn) < high
     assert [tick.get_text() for tick in figure.axes[3].get_xticklabels()] == ["2,000"]
     assert figure.axes[0].lines[-1].get_marker() == "_"
+
+
+def test_numbers_of_neighbouring_logos_do_not_meet(tmp_path):
+    # Scores of either sign, as high as each other.
+    noise = np.sign(np.random.default_rng(5).normal(size=(1, 4, 60))).astype(np.float32)
+    sources = agreement_inputs(tmp_path, {name: noise for name in ("ism", "tism", "gradient", "deep_lift_shap", "x")})
+    with style.applied():
+        figure = attribution_logos.draw({"attributions": sources["attributions"]}, {"n_sequences": 1})
+        figure.canvas.draw()
+        logos = [axes for axes in figure.axes if axes.axison and len(axes.get_yticks())]
+        labels = [label for axes in logos for label in (*axes.get_yticklabels(), *axes.texts)]
+        boxes = [label.get_window_extent() for label in labels]
+    # Of each method -1, 0 and 1, and its name.
+    assert len(boxes) == 5 * 4
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
