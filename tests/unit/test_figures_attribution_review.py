@@ -15,6 +15,7 @@ from cisflow.figures import (
     attribution_cost,
     attribution_logos,
     attribution_recovery,
+    method_agreement,
     reading,
     style,
 )
@@ -245,3 +246,16 @@ def test_numbers_of_neighbouring_logos_do_not_meet(tmp_path):
     assert len(boxes) == 5 * 4
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_every_pair_of_many_methods_fits_a_page(tmp_path):
+    rng = np.random.default_rng(6)
+    methods = [*list(style.METHODS)[:7], "taylor_ism_pool2"]
+    noise = {name: rng.normal(size=(4, 4, 30)).astype(np.float32) for name in methods}
+    with style.applied():
+        figure = method_agreement.draw({"attributions": agreement_inputs(tmp_path, noise)["attributions"]}, {})
+        figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert figure.get_size_inches()[1] / style.MM == pytest.approx(style.PAGE)
+    assert len(boxes) == 28
+    assert not any(box.overlaps(other) for i, box in enumerate(boxes) for other in boxes[:i])

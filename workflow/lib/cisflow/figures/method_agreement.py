@@ -35,7 +35,7 @@ def draw(inputs, settings):
     values = correlations(parts)
     pairs = list(combinations([style.method_label(part.method) for part in parts], 2))
 
-    figure = style.figure(style.DOUBLE, 26 + 9.5 * len(pairs))
+    figure = style.figure(style.DOUBLE, min(26 + 9.5 * len(pairs), style.PAGE))
     panels = figure.subplots(1, 2, sharey=True)
     for which, (axes, letter, title) in enumerate(zip(panels, "ab", PANELS, strict=True)):
         draw_panel(axes, values[which])
