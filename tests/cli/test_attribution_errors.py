@@ -148,6 +148,7 @@ def attribute(folder, weights, output, method, selection):
         ({"layer": "pool1"}, {}, '--method: found {"layer": "pool1"}; expected the key method and its settings'),
         ({"method": "taylor_ism", "layer": "pool9"}, {}, "unknown layer 'pool9'; expected one of input, conv1, pool1"),
         ({"method": "tism"}, {"target": ["x"]}, "unknown setting 'target' of what is explained; expected one of folds"),
+        ({"method": "tism"}, {"folds": "test"}, "folds of what is explained: found 'test'; expected a list"),
         ({"method": "tism"}, {"targets": ["z"]}, "no target 'z', which 'z' of targets asks for; expected one of x, y"),
         ({"method": "tism"}, {"targets": [{"name": "g", "mean": []}]}, "targets: found {'name': 'g', 'mean': []}; "),
         ({"method": "tism"}, {"targets": [{"mean": ["x"]}]}, "targets: found {'mean': ['x']}; expected an output's"),

@@ -29,7 +29,8 @@ def select(predictions, settings, groups=None):
 
     Raises
     ------
-    InputError : a setting that is none of DEFAULTS; a group has an output that the predictions lack.
+    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list; a group has an output that the
+        predictions lack.
     """
     settings = _complete(settings)
     table = files.read_table(
@@ -66,7 +67,7 @@ def of_windows(dataset, folds, settings, groups):
 
     Raises
     ------
-    InputError : a setting that is none of DEFAULTS.
+    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list.
     """
     settings = _complete(settings)
     asked = np.isin(dataset.labels, settings["labels"])
@@ -83,7 +84,11 @@ def _complete(settings):
     if unknown := [name for name in settings if name not in DEFAULTS]:
         known = listing([*DEFAULTS, "targets"], 9)
         raise InputError(f"unknown setting '{unknown[0]}' of what is explained; expected one of {known}")
-    return DEFAULTS | settings
+    settings = DEFAULTS | settings
+    for name in ("folds", "labels"):
+        if not isinstance(settings[name], list):
+            raise InputError(f"{name} of what is explained: found {settings[name]!r}; expected a list")
+    return settings
 
 
 def _draw(chosen, windows, most):
