@@ -29,9 +29,10 @@ def select(predictions, settings, groups=None):
 
     Raises
     ------
-    InputError : a group has an output that the predictions lack.
+    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list; a group has an output that the
+        predictions lack.
     """
-    settings = DEFAULTS | settings
+    settings = _complete(settings)
     table = files.read_table(
         predictions, ["id", "fold", "target", "label", "probability"], text=("id", "fold", "target")
     )
@@ -63,8 +64,12 @@ def of_windows(dataset, folds, settings, groups):
     Returns
     -------
     frame with id, target, fold, in the order of the windows, group by group.
+
+    Raises
+    ------
+    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list.
     """
-    settings = DEFAULTS | settings
+    settings = _complete(settings)
     asked = np.isin(dataset.labels, settings["labels"])
     in_fold = np.isin(folds, settings["folds"])
     parts = []
@@ -73,6 +78,17 @@ def of_windows(dataset, folds, settings, groups):
         rows = np.flatnonzero(of_group & in_fold)
         parts.append(pd.DataFrame({"id": dataset.ids[rows], "target": name, "fold": folds[rows]}))
     return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings["max_per_target"])
+
+
+def _complete(settings):
+    if unknown := [name for name in settings if name not in DEFAULTS]:
+        known = listing([*DEFAULTS, "targets"], 9)
+        raise InputError(f"unknown setting '{unknown[0]}' of what is explained; expected one of {known}")
+    settings = DEFAULTS | settings
+    for name in ("folds", "labels"):
+        if not isinstance(settings[name], list):
+            raise InputError(f"{name} of what is explained: found {settings[name]!r}; expected a list")
+    return settings
 
 
 def _draw(chosen, windows, most):

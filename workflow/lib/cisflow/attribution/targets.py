@@ -106,10 +106,12 @@ def members(entries):
 
     Raises
     ------
-    InputError : two entries of one name.
+    InputError : two entries of one name; an entry without a name, or without outputs.
     """
     found = {}
     for entry in entries:
+        if not isinstance(entry, str) and not ("name" in entry and (entry.get("mean") or entry.get("contrast"))):
+            raise InputError(f"targets: found {entry}; expected an output's name, or name and mean or contrast")
         name = entry if isinstance(entry, str) else entry["name"]
         if name in found:
             raise InputError(f"targets: two entries named '{name}'; expected names that differ")
@@ -152,7 +154,7 @@ def from_members(groups, outputs, chosen):
 
     Raises
     ------
-    InputError : a target that the network does not predict.
+    InputError : a target that the network does not predict, or a row whose target is none of the groups.
     """
     position = {output: number for number, output in enumerate(outputs)}
     for target, weights in groups.items():
@@ -162,6 +164,8 @@ def from_members(groups, outputs, chosen):
                 f"targets: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
             )
     row_of = {target: row for row, target in enumerate(groups)}
+    if other := [target for target in chosen if target not in row_of]:
+        raise InputError(f"targets: rows of '{other[0]}'; expected those of {listing(groups, 12)} alone")
     which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
     if all(list(weights.values()) == [1.0] for weights in groups.values()):
         return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)

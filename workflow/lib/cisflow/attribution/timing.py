@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import inspect
 import multiprocessing
@@ -16,7 +17,7 @@ import torch
 from cisflow import models
 from cisflow.attribution import methods
 from cisflow.attribution.targets import Targets
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
 COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
@@ -26,7 +27,9 @@ PEAK_RESET = Path("/proc/self/clear_refs")
 
 
 def costs(model, codes, targets, settings, device, repeats):
-    """What each of `repeats` runs of a method takes, after one on the first sequence to warm up.
+    """What each of `repeats` runs of a method takes, after one of the same size.
+
+    What a first run sets up (kernels for a shape, functions that are compiled, pages of code) is in neither.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ def costs(model, codes, targets, settings, device, repeats):
 
     Returns
     -------
-    [(wall seconds of all sequences; MiB at the peak above what the process held before the first run, or NaN)]
+    [(wall seconds of all sequences; MiB at the peak above what the process held between runs, or NaN)]
 
     Raises
     ------
@@ -45,20 +48,21 @@ def costs(model, codes, targets, settings, device, repeats):
     methods.refuse_unknown(settings)
     cuda = torch.device(device).type == "cuda"
 
-    def run(rows):
-        chosen = targets.take(rows, "cpu")
-        for _ in methods.attribute(model, codes[rows], chosen, method, device, progress=False, **settings):
+    def run():
+        for _ in methods.attribute(model, codes, targets, method, device, progress=False, **settings):
             pass
         if cuda:
             torch.cuda.synchronize()
 
+    run()
+    # What is left in reference cycles is no longer held.
+    gc.collect()
     before = torch.cuda.memory_allocated() if cuda else held()
-    run(slice(0, 1))
     found = []
     for _ in range(repeats):
         restart_peak(cuda)
         begin = time.perf_counter()
-        run(slice(0, len(codes)))
+        run()
         spent = time.perf_counter() - begin
         peak = torch.cuda.max_memory_allocated() if cuda else _status("VmHWM")
         found.append((spent, np.maximum(0, peak - before) / MIB))
@@ -85,7 +89,8 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
 
     Raises
     ------
-    InputError : the process was killed, as one is that takes more memory than there is.
+    InputError : as `build` and `methods.attribute`; or the process was killed, as one is that takes more memory
+        than there is.
     """
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
@@ -107,20 +112,26 @@ def _measure(model, settings, length, n_sequences, n_targets, device, threads, r
     torch.manual_seed(0)
     network = build(model, length, n_targets).eval().to(device)
     codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
-    # What a first forward pass sets up is no part of the method.
-    with torch.inference_mode():
-        network(models.one_hot(codes[:1], device))
     return costs(network, codes, Targets(None, n_targets), settings, device, repeats)
 
 
 def build(model, length, n_targets):
-    """A network of the registry for a length and a number of outputs, where its architecture has settings for them."""
-    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[model['architecture']]}")
-    known = inspect.signature(getattr(module, model["architecture"])).parameters
+    """A network of the registry for a length and a number of outputs, where its architecture has settings for them.
+
+    Raises
+    ------
+    InputError : unknown architecture, or one that reads sequences of another length alone.
+    """
+    name = model["architecture"]
+    if name not in models.ARCHITECTURES:
+        raise InputError(f"unknown architecture '{name}'; expected one of {listing(models.ARCHITECTURES, 20)}")
+    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[name]}")
+    known = inspect.signature(getattr(module, name)).parameters
     sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
-    return models.build(
-        model["architecture"], **model["settings"] | {name: value for name, value in sizes.items() if name in known}
-    )
+    network = models.build(name, **model["settings"] | {size: value for size, value in sizes.items() if size in known})
+    if network.length not in (None, length):
+        raise InputError(f"timing: lengths: found {length}; expected {network.length} alone, which {name} reads")
+    return network
 
 
 def held():

@@ -15,7 +15,7 @@ import torch
 
 from cisflow import datasets, device, extraction, features, files, inputs, models, shards
 from cisflow.attribution import baselines, methods, selection, targets
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 from cisflow.resumable import Rows
 
 # Rows explained since the last commit are lost to an interruption.
@@ -110,11 +110,16 @@ def probability(explained, where, strands):
 
 
 def run(args):
+    if "method" not in args.method:
+        raise InputError(f"--method: found {json.dumps(args.method)}; expected the key method and its settings")
     asked = dict(args.selection)
     entries = asked.pop("targets", None)
     groups = None if entries is None else targets.members(entries)
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
     chosen, codes = explained.chosen, explained.codes
+    if none := [name for name in explained.groups if name not in set(chosen["target"])]:
+        right = "" if args.split else " that is predicted correctly"
+        print(f"no window of the folds and labels asked for{right}: {listing(none, 12)}", file=sys.stderr)
     wanted = targets.from_members(explained.groups, explained.outputs, chosen["target"])
     settings = dict(args.method)
     method = settings.pop("method")

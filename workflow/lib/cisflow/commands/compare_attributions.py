@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -36,9 +37,13 @@ def arguments(parser):
 def run(args):
     if args.reference not in args.methods:
         raise InputError(f"--reference: found '{args.reference}'; expected one of {', '.join(args.methods)}")
-    truth = None
-    if args.truth:
-        truth = reading.table(args.truth, ("id", "target"), ("start", "end")).astype({"start": int, "end": int})
+    if len(args.methods) < 2:
+        raise InputError(f"--methods: found '{args.reference}' alone; expected another to compare with it")
+    if not args.runs:
+        raise InputError("--runs: found no seed; expected at least one")
+    for entry in args.runs:
+        check_run(entry, args.methods)
+    truth = read_truth(args.truth) if args.truth else None
     found = {name: [] for name in ("agreement", "planted", "perturbation", "cost")}
     runs = {}
     with device.acquire(args.device, args.gpus, args.threads) as where:
@@ -59,6 +64,7 @@ def run(args):
             wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
             found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
+                check_within(truth, some.codes.shape[1], args.truth)
                 found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
             # One output judges all methods: the one that the reference explains.
             strands = args.methods[args.reference].get("strands")
@@ -86,6 +92,41 @@ def run(args):
     tables["summary"] = comparison.summary(measures(tables))
     for name, frame in tables.items():
         files.write_table(args.output / f"{name}.tsv", frame)
+
+
+def check_run(entry, methods):
+    """Refuse a seed without one of its keys, or without the attributions of a method."""
+    if missing := [key for key in ("seed", "weights", "attributions") if key not in entry]:
+        raise InputError(f"--runs: {json.dumps(entry)[:80]}: no {missing[0]}; expected seed, weights and attributions")
+    if lacking := set(methods) ^ set(entry["attributions"]):
+        raise InputError(
+            f"--runs: seed {entry['seed']}: found attributions by {listing(entry['attributions'], 9)}; expected "
+            f"those by {listing(methods, 9)}, as in --methods ('{min(lacking)}' is in one of them)"
+        )
+
+
+def read_truth(path):
+    """Planted instances: frame with id, target, and start and end as whole numbers."""
+    truth = reading.table(path, ("id", "target"), ("start", "end"))
+    whole = (truth[["start", "end"]] % 1 == 0).all(axis=1)
+    bad = np.flatnonzero(~(whole & (truth["start"] >= 0) & (truth["start"] < truth["end"])))
+    if len(bad):
+        row = truth.iloc[bad[0]]
+        raise InputError(
+            f"{path}: row {bad[0] + 1}: start is {row['start']:g} and end {row['end']:g}; expected whole numbers, "
+            "0 <= start < end"
+        )
+    return truth.astype({"start": int, "end": int})
+
+
+def check_within(truth, length, path):
+    """Refuse instances that end beyond the windows."""
+    bad = np.flatnonzero(truth["end"] > length)
+    if len(bad):
+        raise InputError(
+            f"{path}: row {bad[0] + 1}: id '{truth['id'].iloc[bad[0]]}': end is {truth['end'].iloc[bad[0]]}; "
+            f"expected {length} at most, the length of the sequences"
+        )
 
 
 def stacked(frames, columns):

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from cisflow import device, files
 from cisflow.attribution import timing
+from cisflow.errors import InputError
 
 
 def arguments(parser):
@@ -21,6 +22,9 @@ def arguments(parser):
 
 
 def run(args):
+    for name in ("lengths", "sequences", "targets"):
+        if not args.sizes.get(name):
+            raise InputError(f"--sizes: no {name}; expected lengths, sequences and targets, at least one of each")
     sizes = timing.grid(args.sizes["lengths"], args.sizes["sequences"], args.sizes["targets"])
     records, known = [], {}
     with device.acquire(args.device, args.gpus, args.threads) as where:

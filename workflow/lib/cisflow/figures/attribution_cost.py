@@ -21,7 +21,7 @@ def draw(inputs, settings):
     if not len(table):
         return style.explained("No method was timed.")
     methods = list(dict.fromkeys(table["method"]))
-    looks = style.looks(methods)
+    looks = style.method_looks(methods)
     figure = style.figure(style.DOUBLE, 122)
     panels = figure.subplots(2, 3, sharex="col", sharey="row")
     letters = style.letters()
@@ -35,6 +35,9 @@ def draw(inputs, settings):
         ticks = sorted(set(rows[varied]))
         panels[1, column].set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks], minor=False)
         panels[1, column].minorticks_off()
+        if len(ticks) == 1:
+            # A log axis of a single number has no limits that hold it.
+            panels[1, column].set_xlim(ticks[0] / 2, ticks[0] * 2)
     panels[0, 0].set_ylabel("Seconds, all sequences")
     panels[1, 0].set_ylabel("Peak memory (MiB)")
     for axes in panels[:, 0]:
@@ -80,9 +83,16 @@ def draw_panel(axes, rows, varied, name, methods, looks):
 
 
 def draw_guide(axes, rows, varied):
-    """What one pass for each mutant would take, were TISM one pass: its time times 3 lengths."""
+    """What one pass for each mutant would take, were TISM one pass: its time times 3 lengths.
+
+    TISM makes a backward pass for each target; one pass of a mutant serves them all, so that of targets the time for
+    the fewest counts.
+    """
     guide = rows[rows["method"] == GUIDE].groupby(varied)[["seconds", "length"]].median()
     if len(guide):
-        values = guide["seconds"] * 3 * guide["length"]
+        seconds = guide["seconds"].iloc[0] if varied == "n_targets" else guide["seconds"]
+        values = 3 * guide["length"] * seconds
         label = f"3 \u00b7 length \u00b7 {style.method_label(GUIDE)}"
-        axes.plot(guide.index, values, color=style.GREY, linewidth=0.8, linestyle="--", label=label)
+        # A single number has no line.
+        look = {"marker": "_", "markersize": 14} if len(guide) == 1 else {}
+        axes.plot(guide.index, values, color=style.GREY, linewidth=0.8, linestyle="--", label=label, **look)

@@ -90,13 +90,13 @@ def draw_sequence(figure, top, item, letter, methods, marks, height):
         draw_logo(axes, item, j, limits, scale)
         unit = f"(1 = {scale:.2g})" if np.any(item.scores[j, item.start : item.end]) else "(all 0)"
         label = f"{style.wrap(style.method_label(method), METHOD_WIDTH)}\n{unit}"
-        axes.text(-0.028, 0.5, label, transform=axes.transAxes, ha="right", va="center", linespacing=1.1)
+        axes.text(-0.037, 0.5, label, transform=axes.transAxes, ha="right", va="center", linespacing=1.1)
     draw_positions(axes, item)
 
 
 def gather(parts, inputs, n_sequences):
     """What is shown of the chosen rows."""
-    truth = read_spans(inputs["truth"], ("matrix_id", "strand")) if "truth" in inputs else None
+    truth = read_spans(inputs["truth"], ("target", "matrix_id", "strand")) if "truth" in inputs else None
     hotspots = {source["method"]: read_spans(source["path"]) for source in inputs.get("hotspots", ())}
     windows = None
     if "windows" in inputs:
@@ -266,7 +266,11 @@ def draw_logo(axes, item, j, limits, scale):
         left, right = max(span.start, item.start) - item.start, min(span.end, item.end) - item.start
         if left < right:
             axes.plot([left, right], [limits[0]] * 2, color="black", linewidth=2, solid_capstyle="butt", clip_on=False)
-    axes.set(xticks=[], yticks=[tick for tick in (-1, 0, 1) if limits[0] <= tick <= limits[1]])
+    ticks = [tick for tick in (-1, 0, 1) if limits[0] <= tick <= limits[1]]
+    axes.set(xticks=[], yticks=ticks)
+    for tick, label in zip(ticks, axes.get_yticklabels(), strict=True):
+        # Within the panel: that of the next method begins where it ends.
+        label.set_verticalalignment({-1: "bottom", 0: "center", 1: "top"}[tick])
     axes.patch.set_visible(False)
 
 

@@ -35,7 +35,7 @@ def draw(inputs, settings):
     values = correlations(parts)
     pairs = list(combinations([style.method_label(part.method) for part in parts], 2))
 
-    figure = style.figure(style.DOUBLE, 26 + 9.5 * len(pairs))
+    figure = style.figure(style.DOUBLE, min(26 + 9.5 * len(pairs), style.PAGE))
     panels = figure.subplots(1, 2, sharey=True)
     for which, (axes, letter, title) in enumerate(zip(panels, "ab", PANELS, strict=True)):
         draw_panel(axes, values[which])
@@ -93,7 +93,8 @@ def draw_panel(axes, values):
     axes.tick_params(axis="y", length=0)
 
 
-def draw_distribution(axes, values, height, colour, marker):
+def draw_distribution(axes, values, height, colour, marker, digits=2):
+    """Box, points and median of correlations at a height; the median in numbers of so many digits at the right."""
     if not len(values):
         axes.text(0.02, height, "undefined: constant scores", va="center", color=style.GREY)
         return
@@ -105,7 +106,7 @@ def draw_distribution(axes, values, height, colour, marker):
     axes.fill_between([low, high], height - 0.15, height + 0.15, color=colour, alpha=0.25, linewidth=0, zorder=2)
     axes.plot([median], [height], marker, color=colour, markersize=4, zorder=4)
     axes.annotate(
-        f"{median:.2f}",
+        f"{median:.{digits}f}",
         (1.0, height),
         xycoords=("axes fraction", "data"),
         xytext=(2, 0),

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from itertools import count
 from typing import NamedTuple
 
 import matplotlib
@@ -33,12 +34,16 @@ COLOURS = (BLUE, VERMILLION, GREEN, BLACK, ORANGE, PURPLE, SKY)
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.2, 1, 1.2)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+# Attribution methods and the control beside them, as papers write them. Their order gives each its look.
 METHODS = {
+    "deep_lift_shap": "DeepLIFT/SHAP",
+    "integrated_gradients": "Integrated gradients",
     "ism": "ISM",
     "plain_ism": "Plain ISM",
     "taylor_ism": "Taylor ISM",
     "tism": "TISM",
-    "deep_lift_shap": "DeepLIFT/SHAP",
+    "gradient": "Gradient",
+    "random": "Random",
 }
 
 RC = {
@@ -157,10 +162,23 @@ def explained(text, width=SINGLE, height=40):
 
 def looks(names):
     """A Look for each name, the same for the same set of names."""
-    return {
-        name: Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(sorted(set(names)))
-    }
+    return {name: look(i) for i, name in enumerate(sorted(set(names)))}
+
+
+def method_looks(names):
+    """A Look for each attribution method: that of one in METHODS is the same in all figures."""
+    names = set(names)
+    numbers = {name: i for i, name in enumerate(METHODS) if name in names}
+    free = (i for i in count() if i not in set(numbers.values()))
+    others = dict(zip(sorted(names - set(numbers)), free, strict=False))
+    return {name: look(i) for name, i in (numbers | others).items()}
+
+
+def look(i):
+    """The Look number `i`."""
+    # Where colours begin again, markers are those of the next colour.
+    marker = MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
+    return Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], marker)
 
 
 def method_label(method):
@@ -181,11 +199,15 @@ def wrap(text, width):
 
 
 def number(value, lower=float("nan"), upper=float("nan"), digits=3):
-    """`0.812 (0.795-0.828)`, without the interval where it is not known; `n/a` for a missing value."""
+    """`0.812 (0.795-0.828)`, without the interval where it is not known; `n/a` for a missing value.
+
+    A dash between numbers would be taken for a minus where one of them is negative: `-0.21 (-0.29 to -0.14)`.
+    """
     if value != value:
         return "n/a"
-    text = f"{value:.{digits}f}"
-    return text if lower != lower or upper != upper else f"{text} ({lower:.{digits}f}\u2013{upper:.{digits}f})"
+    value, lower, upper = (f"{number:.{digits}f}".replace("-", "\u2212") for number in (value, lower, upper))
+    between = " to " if "\u2212" in lower + upper else "\u2013"
+    return value if "nan" in (lower, upper) else f"{value} ({lower}{between}{upper})"
 
 
 def small(value):

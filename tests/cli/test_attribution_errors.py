@@ -1,0 +1,179 @@
+"""Commands on attributions: what is asked wrongly is told in one line, and files hold what their page says."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import pipeline
+from cisflow import files, models
+from cisflow.__main__ import main
+
+LENGTH = 40
+SETTINGS = {"n_outputs": 2, "channels": 4, "width": 5, "pool": 2, "hidden": 3}
+METHODS = {"ism": {"method": "ism"}, "tism": {"method": "tism"}}
+TRUTH = {"id": ["w0", "w1"], "target": ["x", "y"], "start": [3, 5], "end": [9, 12]}
+
+
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory):
+    """One seed of an untrained network with its attributions, as --runs lists it."""
+    folder = tmp_path_factory.mktemp("seed")
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    weights = folder / "model.safetensors"
+    header = {"architecture": "MotifCNN", "settings": SETTINGS, "targets": ["x", "y"]}
+    models.save(weights, models.build("MotifCNN", **SETTINGS), header)
+    codes = rng.integers(0, 4, (2, LENGTH)).astype(np.uint8)
+    paths = {name: str(folder / f"{name}.npz") for name in METHODS}
+    for path in paths.values():
+        files.write_arrays(
+            path,
+            multipliers=rng.normal(size=(2, 4, LENGTH)).astype(np.float32),
+            ids=np.array(["w0", "w1"]),
+            target=np.array(["x", "y"]),
+            probability=np.full(2, 0.9, dtype=np.float32),
+            sequences=codes,
+        )
+    return {"seed": 1, "weights": str(weights), "attributions": paths}
+
+
+def compare(folder, runs, methods=METHODS, truth=None, reference="ism", targets=None):
+    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(methods), "--device", "cpu"]
+    words += ["--reference", reference, "--repeats", "1", "--n-timed", "1", "--output", str(folder / "out")]
+    if targets:
+        words += ["--targets", json.dumps(targets)]
+    if truth:
+        files.write_table(folder / "truth.tsv", pd.DataFrame(TRUTH | truth))
+        words += ["--truth", str(folder / "truth.tsv")]
+    return main(words)
+
+
+def told(capsys):
+    """The last line on standard error, of a command that failed."""
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"start": [3, -5]}, "truth.tsv: row 2: start is -5 and end 12; expected whole numbers, 0 <= start < end"),
+        ({"start": [9, 5]}, "truth.tsv: row 1: start is 9 and end 9; expected whole numbers, 0 <= start < end"),
+        ({"start": [None, 5]}, "truth.tsv: row 1: start is nan and end 9; expected whole numbers"),
+        ({"start": [3, 5.5]}, "truth.tsv: row 2: start is 5.5 and end 12; expected whole numbers"),
+        ({"end": [9, 41]}, "truth.tsv: row 2: id 'w1': end is 41; expected 40 at most, the length of the sequences"),
+    ],
+)
+def test_a_truth_that_lies_in_no_window_is_refused(seed, tmp_path, capsys, change, words):
+    assert compare(tmp_path, [seed], truth=change) == 1
+    assert words in told(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truth_within_the_windows_is_taken(seed, tmp_path):
+    assert compare(tmp_path, [seed], truth={"end": [9, LENGTH]}) == 0
+    found = files.read_table(tmp_path / "out" / "planted.tsv", text=("id",)).set_index(["id", "method"])
+    assert found.loc[("w1", "ism"), "base_rate"] == pytest.approx((LENGTH - 5) / LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"methods": {"ism": METHODS["ism"]}}, "--methods: found 'ism' alone; expected another to compare with it"),
+        ({"reference": "isms"}, "--reference: found 'isms'; expected one of ism, tism"),
+        ({"runs": []}, "--runs: found no seed; expected at least one"),
+        ({"runs": [{"seed": 1}]}, '--runs: {"seed": 1}: no weights; expected seed, weights and attributions'),
+        (
+            {"methods": METHODS | {"ig": {"method": "integrated_gradients"}}},
+            "--runs: seed 1: found attributions by ism, tism; expected those by ism, tism, ig, as in --methods "
+            "('ig' is in one of them)",
+        ),
+        ({"targets": ["x"]}, "targets: rows of 'y'; expected those of x alone"),
+        ({"targets": ["x", "y", "z"]}, "targets: 'z': 'z' is not predicted; expected one of x, y"),
+    ],
+)
+def test_a_comparison_of_what_is_not_there_is_refused(seed, tmp_path, capsys, given, words):
+    assert compare(tmp_path, **{"runs": [seed]} | given) == 1
+    assert words in told(capsys)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes", "words"),
+    [
+        ("Beluga", {"lengths": [200, 400]}, "timing: lengths: found 200; expected 2000 alone, which Beluga reads"),
+        ("Basset", {}, "unknown architecture 'Basset'; expected one of AttentionConv, BassetLike, "),
+        ("MotifCNN", {"lengths": []}, "--sizes: no lengths; expected lengths, sequences and targets, at least one"),
+    ],
+)
+def test_what_cannot_be_timed_is_refused(tmp_path, capsys, architecture, sizes, words):
+    sizes = {"lengths": [60], "sequences": [1], "targets": [1]} | sizes
+    settings = {"hidden": 2} if architecture == "Beluga" else {}
+    model = json.dumps({"architecture": architecture, "settings": settings})
+    given = ["--model", model, "--methods", json.dumps({"tism": METHODS["tism"]}), "--sizes", json.dumps(sizes)]
+    assert main(["time-attributions", *given, "--device", "cpu", "--output", str(tmp_path / "timing.tsv")]) == 1
+    assert words in told(capsys)
+
+
+@pytest.fixture(scope="module")
+def explained(seed, tmp_path_factory):
+    """A dataset of ten windows and the predictions of the network, right for target x and wrong for y."""
+    folder = tmp_path_factory.mktemp("dataset")
+    names = [f"w{row}" for row in range(10)]
+    frame = pd.DataFrame({"id": names, "chrom": "chr1", "start": 0, "end": LENGTH, "strand": "+", "x": 1, "y": 1})
+    files.write_table(folder / "windows.tsv", frame)
+    codes = np.random.default_rng(1).integers(0, 4, (10, LENGTH)).astype(np.uint8)
+    files.write_array(folder / "sequences.npy", codes)
+    files.write_array(folder / "targets.npy", np.ones((10, 2), dtype=np.float32))
+    files.write_table(folder / "targets.tsv", pd.DataFrame({"target": ["x", "y"]}))
+    rows = [(name, "test", target, 1, 0.9 if target == "x" else 0.2) for name in names for target in "xy"]
+    table = pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"])
+    files.write_table(folder / "predictions.tsv", table)
+    return folder, seed["weights"]
+
+
+def attribute(folder, weights, output, method, selection):
+    words = ["attribute", "--dataset", folder, "--weights", weights, "--predictions", folder / "predictions.tsv"]
+    words += ["--method", json.dumps(method), "--selection", json.dumps(selection), "--seed", 1, "--device", "cpu"]
+    return main([str(word) for word in (*words, "--work", output.with_suffix(".work"), "--output", output)])
+
+
+@pytest.mark.parametrize(
+    ("method", "selection", "words"),
+    [
+        ({"layer": "pool1"}, {}, '--method: found {"layer": "pool1"}; expected the key method and its settings'),
+        ({"method": "taylor_ism", "layer": "pool9"}, {}, "unknown layer 'pool9'; expected one of input, conv1, pool1"),
+        ({"method": "tism"}, {"target": ["x"]}, "unknown setting 'target' of what is explained; expected one of folds"),
+        ({"method": "tism"}, {"folds": "test"}, "folds of what is explained: found 'test'; expected a list"),
+        ({"method": "tism"}, {"targets": ["z"]}, "no target 'z', which 'z' of targets asks for; expected one of x, y"),
+        ({"method": "tism"}, {"targets": [{"name": "g", "mean": []}]}, "targets: found {'name': 'g', 'mean': []}; "),
+        ({"method": "tism"}, {"targets": [{"mean": ["x"]}]}, "targets: found {'mean': ['x']}; expected an output's"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(explained, tmp_path, capsys, method, selection, words):
+    assert attribute(*explained, tmp_path / "a.npz", method, selection) == 1
+    assert words in told(capsys)
+    assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize(("targets", "rows", "without"), [(["x", "y"], 10, "y"), (["y"], 0, "y"), (["x"], 10, None)])
+def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsys, targets, rows, without):
+    assert attribute(*explained, tmp_path / "a.npz", {"method": "tism"}, {"targets": targets}) == 0
+    assert len(files.read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
+    line = f"no window of the folds and labels asked for that is predicted correctly: {without}"
+    assert (line in capsys.readouterr().err.splitlines()) == (without is not None)
+
+
+def test_a_file_holds_what_its_page_says(explained, tmp_path):
+    page = (pipeline.ROOT / "docs" / "attributions.md").read_text().split("\n## ")[0]
+    named = {name for row in re.findall(r"^\|(.*?)\|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    selection = {"targets": ["x"], "max_per_target": 2}
+    for method, without in (("integrated_gradients", set()), ("tism", {"output_difference", "completeness_error"})):
+        assert attribute(*explained, tmp_path / f"{method}.npz", {"method": method}, selection) == 0
+        with np.load(tmp_path / f"{method}.npz") as arrays:
+            assert set(arrays) == named - without
+            assert arrays["multipliers"].shape == (2, 4, LENGTH) and arrays["sequences"].dtype == np.uint8
