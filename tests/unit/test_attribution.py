@@ -439,6 +439,13 @@ def test_what_is_not_known_is_named(network, codes):
     # A parameter of the functions is no setting of a method.
     with pytest.raises(InputError, match="unknown setting 'seed' of attribution; expected one of strands, .*, layer$"):
         methods.block_rows(network, codes, targets.Targets(None, 3), "tism", seed=3)
+    for name, value in (("steps", 0), ("n_baselines", 1.5), ("batch_size", "many"), ("memory_mb", -1)):
+        with pytest.raises(
+            InputError, match=f"setting '{name}' of attribution is {value!r}; expected an integer from 1"
+        ):
+            multipliers(network, codes, None, "tism", **{name: value})
+    with pytest.raises(InputError, match="setting 'strands' of attribution is 'reverse'; expected both or forward"):
+        multipliers(network, codes, None, "tism", strands="reverse")
     with pytest.raises(InputError, match="unknown baseline 'random'; expected one of uniform, zeros, dinucleotide"):
         multipliers(network, codes, None, "integrated_gradients", baseline="random")
     with pytest.raises(InputError, match=r"targets: \[0, 3\]; expected outputs from 0 to 2"):

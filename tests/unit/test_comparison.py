@@ -281,6 +281,14 @@ def test_the_interval_of_average_precision_over_seeds_is_that_of_the_logit():
         assert [lower, upper] == pytest.approx(expected) and 0 < lower < upper < 1
 
 
+def test_the_interval_of_seconds_over_seeds_is_that_of_their_logarithm():
+    values = [0.01, 0.3, 0.02]
+    low, high = stats.t.interval(0.95, 2, np.log(values).mean(), stats.sem(np.log(values)))
+    lower, _, upper = over(values, "seconds_per_sequence")
+    assert [lower, upper] == pytest.approx([np.exp(low), np.exp(high)]) and lower > 0
+    assert over([0, 0.1], "seconds_per_sequence")[0] >= 0
+
+
 def test_correlations_of_one_have_an_interval():
     assert over([1, 1, 1], "seed_correlation") == [1, 1, 1]
     # By rounding past the end, as a mean of many rows may be.

@@ -18,7 +18,7 @@ SUMMARY = ("measure", "method", "seed", "value", "lower", "upper", "n")
 # A control that ranks positions at random, where the truth or the network is the judge.
 RANDOM = "random"
 RESAMPLES = 1000
-# Ends of the measures that have two. The area under a curve has none: outputs on the way may leave what lies between
+# Ends of the measures that have them. The area under a curve has none: outputs on the way may leave what lies between
 # the replaced sequence and the whole one.
 ENDS = {
     "correlation_all": (-1, 1),
@@ -26,6 +26,7 @@ ENDS = {
     "seed_correlation": (-1, 1),
     "planted_average_precision": (0, 1),
     "planted_average_precision_fixed_gc": (0, 1),
+    "seconds_per_sequence": (0, np.inf),
 }
 # By code: A and T, C and G, unknown.
 BASE_CLASSES = np.array([0, 1, 1, 0, 2])
@@ -250,17 +251,17 @@ def summary(measures, seed=0):
 def over_seeds(values, ends=None):
     """Student's interval at 95% over the values of seeds: (lower, upper), NaN for fewer than two.
 
-    Values that lie between two ends are first drawn out to the whole line, and the interval is transformed back, so
-    that it ends between them too. With y the value's place from -1 at one end to 1 at the other, that is atanh(y): of a
-    correlation Fisher's z (Fisher 1921, Metron 1, 3-32), of a share p half the logit, on which Boyd et al. (2013, ECML
-    PKDD, 451-466) make intervals of the area under the precision-recall curve. The interval is then one of the mean on
-    that scale, which is near the mean of the values and not the same.
+    Values that have ends are first drawn out to the whole line, and the interval is transformed back, so that it ends
+    between them too. With y the value's place from -1 at one end to 1 at the other, that is atanh(y): of a correlation
+    Fisher's z (Fisher 1921, Metron 1, 3-32), of a share p half the logit, on which Boyd et al. (2013, ECML PKDD,
+    451-466) make intervals of the area under the precision-recall curve. Where only 0 is an end, it is the logarithm.
+    The interval is then one of the mean on that scale, which is near the mean of the values and not the same.
 
     Parameters
     ----------
     values : (n,). One at an end, or by rounding past it, counts as the last number before it; where all are the same,
         both bounds are that value.
-    ends : (least, largest) that a value can be; None for values without ends.
+    ends : (least, largest) that a value can be, the latter np.inf where only 0 is an end; None for values without ends.
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
@@ -269,12 +270,23 @@ def over_seeds(values, ends=None):
     values = values.clip(least, largest)
     if np.ptp(values) == 0:
         return values[0], values[0]
-    if ends:
-        last = np.nextafter(1, 0)
-        values = np.arctanh((2 * (values - least) / (largest - least) - 1).clip(-last, last))
+    draw_out, back = _scale(least, largest)
+    values = draw_out(values)
     reach = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    bounds = np.array([values.mean() - reach, values.mean() + reach])
-    return tuple(least + (largest - least) * (np.tanh(bounds) + 1) / 2) if ends else tuple(bounds)
+    return tuple(back(np.array([values.mean() - reach, values.mean() + reach])))
+
+
+def _scale(least, largest):
+    """What draws values between two ends out to the whole line, and what brings them back."""
+    if np.isinf(least):
+        return np.asarray, np.asarray
+    if np.isinf(largest):
+        return lambda values: np.log(values.clip(np.nextafter(0, 1))), np.exp
+    width, last = largest - least, np.nextafter(1, 0)
+    return (
+        lambda values: np.arctanh((2 * (values - least) / width - 1).clip(-last, last)),
+        lambda values: least + width * (np.tanh(values) + 1) / 2,
+    )
 
 
 def rows_of(part):

@@ -32,6 +32,8 @@ DEFAULTS = {
     "memory_mb": 512,
     "layer": None,
 }
+# Those of them that count something.
+COUNTS = ("batch_size", "target_chunk", "steps", "n_baselines", "memory_mb")
 # Sequences of in silico mutagenesis that are finished together: enough that what is computed once a block costs little.
 ISM_SEQUENCES = 16
 # Baselines of the path methods where none is asked for.
@@ -157,6 +159,11 @@ def _complete(model, codes, method, settings):
         raise InputError(f"unknown attribution method '{method}'; expected one of {listing(METHODS, 9)}")
     refuse_unknown(settings)
     settings = DEFAULTS | settings
+    for name in COUNTS:
+        if not isinstance(settings[name], int) or settings[name] < 1:
+            raise InputError(f"setting '{name}' of attribution is {settings[name]!r}; expected an integer from 1 on")
+    if settings["strands"] not in (None, "both", "forward"):
+        raise InputError(f"setting 'strands' of attribution is {settings['strands']!r}; expected both or forward")
     baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
     strands = settings["strands"] or models.strands(model)
     return settings | {"baseline": baseline, "strands": strands, "length": codes.shape[1]}
