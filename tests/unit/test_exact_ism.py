@@ -11,7 +11,7 @@ from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
 from cisflow.models import layers
 from cisflow.models.beluga import Beluga
-from weights import randomise
+from weights import randomise, unlike_each_other
 
 
 class SmallBeluga(nn.Module):
@@ -85,17 +85,6 @@ class Recurrent(nn.Module):
 
     def forward(self, x):
         return self.last(self.recurrent(self.front(x).transpose(1, 2))[0][:, -1])
-
-
-def unlike_each_other(model):
-    """Statistics and weights that training could give: those of an untrained normalisation do nothing."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-            nn.init.normal_(module.weight)
-            nn.init.normal_(module.bias)
-    return model.eval()
 
 
 NETWORKS = {

@@ -7,6 +7,7 @@ from torch import nn
 
 from cisflow import dna, models
 from cisflow.attribution import changes, first_convolution, plan, taylor
+from weights import unlike_each_other
 
 
 class Planar(nn.Module):
@@ -46,16 +47,6 @@ OTHERS = {
 }
 
 
-def trained_like(model):
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-            nn.init.normal_(module.weight)
-            nn.init.normal_(module.bias)
-    return model.eval()
-
-
 def changes_of(front, sequence, dtype):
     """Every mutant through the front: what it changes there, (4 * length, channels, positions)."""
     mutants = np.tile(sequence, (4, len(sequence), 1))
@@ -86,7 +77,7 @@ def by_forward_passes(model, codes, layer):
 def test_effects_are_those_of_forward_passes(name, layer):
     torch.manual_seed(1)
     model, length = TAKEN[name]()
-    model = trained_like(model).double()
+    model = unlike_each_other(model).double()
     codes = np.random.default_rng(0).integers(0, 4, (3, length)).astype(np.uint8)
     codes[0, [0, 5]] = dna.UNKNOWN
     assert first_convolution.shape_of(plan.Plan(model, length, until=layer)) is not None
