@@ -325,7 +325,7 @@ def test_effects_equal_brute_force_for_a_beluga_of_true_size():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes ten minutes: set CISFLOW_FULL_SIZE=1")
+@pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes half an hour: set CISFLOW_FULL_SIZE=1")
 def test_effects_equal_brute_force_at_every_position_of_a_beluga_of_true_size():
     model, codes = beluga_of_true_size()
     expected = brute_force(model.double(), codes)
