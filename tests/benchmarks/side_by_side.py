@@ -14,10 +14,10 @@ WALL, CPU = 0, 1
 SLOW_IMPORTS = ("torch", "captum.attr", "tangermeme.ersatz", "tangermeme.saturation_mutagenesis")
 
 
-def clocked(function, *arguments):
+def clocked(function, *arguments, **settings):
     """Wall and CPU seconds (2,) of a call, and its result."""
     started = time.perf_counter(), time.process_time()
-    result = function(*arguments)
+    result = function(*arguments, **settings)
     return np.array([time.perf_counter() - started[WALL], time.process_time() - started[CPU]]), result
 
 

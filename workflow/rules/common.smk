@@ -26,6 +26,7 @@ METHOD_KEYS = {
     "plan": ("ism",),
     "memory_mb": ("ism", "taylor_ism", "deep_lift_shap"),
     "layer": ("taylor_ism",),
+    "smoothing": ("taylor_ism",),
 }
 
 

@@ -31,6 +31,7 @@ DEFAULTS = {
     "plan": True,
     "memory_mb": 512,
     "layer": None,
+    "smoothing": 0,
 }
 # Those of them that count something.
 COUNTS = ("batch_size", "target_chunk", "steps", "n_baselines", "memory_mb")
@@ -97,6 +98,7 @@ def multipliers(model, codes, targets=None, method="gradient", device="cpu", see
     memory_mb : working memory of `ism` and `taylor_ism`, beside the network and the result; of `deep_lift_shap`, what
         the multipliers of the sequences in a block take.
     layer : of `taylor_ism`, one of `plan.layers(model, length)`.
+    smoothing : of `taylor_ism`, how far its slopes are means, see `smoothing.smoothed`; 0 takes the gradient.
 
     Returns
     -------
@@ -162,6 +164,8 @@ def _complete(model, codes, method, settings):
     for name in COUNTS:
         if not isinstance(settings[name], int) or settings[name] < 1:
             raise InputError(f"setting '{name}' of attribution is {settings[name]!r}; expected an integer from 1 on")
+    if not isinstance(settings["smoothing"], int | float) or not settings["smoothing"] >= 0:
+        raise InputError(f"setting 'smoothing' of attribution is {settings['smoothing']!r}; expected 0 or more")
     if settings["strands"] not in (None, "both", "forward"):
         raise InputError(f"setting 'strands' of attribution is {settings['strands']!r}; expected both or forward")
     baseline = settings["baseline"] or DEFAULT_BASELINE.get(method)
@@ -418,7 +422,9 @@ def _taylor_ism(network, n_targets, settings):
         result = np.empty((len(x), n_targets, *x.shape[1:]), dtype=np.float32)
         for part in parts:
             chosen = targets.part(part)
-            result[:, part] = taylor_ism(network, codes, chosen, layer, x.device, settings["memory_mb"], plan)
+            result[:, part] = taylor_ism(
+                network, codes, chosen, layer, x.device, settings["memory_mb"], settings["smoothing"], plan
+            )
         return Attribution(result)
 
     return _rows_at_once(n_targets, settings), explain

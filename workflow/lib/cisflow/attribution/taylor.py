@@ -7,13 +7,14 @@ from cisflow.attribution import first_convolution
 from cisflow.attribution.changes import Front, folded_weights
 from cisflow.attribution.exact import as_sequences, exact_ism, in_single_precision
 from cisflow.attribution.plan import Plan
+from cisflow.attribution.smoothing import smoothed
 from cisflow.attribution.targets import Targets
 
 _TAYLOR_SEQUENCES = 16
 
 
 @in_single_precision
-def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, plan=None):
+def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, smoothing=0, plan=None):
     """First-order in silico mutagenesis that is exact up to a layer and linear after it.
 
     The change that a mutant makes at the layer, times the gradient of the output there. At `input` this is TISM
@@ -24,6 +25,8 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, plan=N
     model, codes, device, memory_mb : as for `exact_ism`.
     targets : (t,) indices of the outputs, or (n, t), a row of them for each sequence; or Targets, but for `output`.
     layer : one of `plan.layers(model, length)`.
+    smoothing : width of the changes over which the slopes behind the layer are means, see `smoothed`; 0 takes the
+        gradient.
     plan : Plan of the model at this length and up to this layer, where one has been made; None makes it.
 
     Returns
@@ -46,7 +49,7 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, plan=N
         effects = exact_ism(model, x, chosen.tolist(), device, memory_mb=memory_mb).effects
         return effects[np.arange(n)[:, None], where.cpu().numpy()]
     plan = plan or Plan(model, length, until=layer)
-    rest = plan.rest
+    rest = smoothed(plan.rest, smoothing) if smoothing else plan.rest
     name, weights = plan.frontier[0], folded_weights(plan)
     shape = first_convolution.shape_of(plan) if x.device.type == "cpu" else None
     n_targets = len(targets) if isinstance(targets, Targets) else targets.shape[1]
