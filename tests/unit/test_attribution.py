@@ -437,7 +437,7 @@ def test_what_is_not_known_is_named(network, codes):
     with pytest.raises(InputError, match="unknown setting 'stepps' of attribution; expected one of strands, "):
         multipliers(network, codes, None, "tism", stepps=3)
     # A parameter of the functions is no setting of a method.
-    with pytest.raises(InputError, match="unknown setting 'seed' of attribution; expected one of strands, .*, smoothing$"):
+    with pytest.raises(InputError, match="unknown setting 'seed' of attribution; expected one of .*, smoothing$"):
         methods.block_rows(network, codes, targets.Targets(None, 3), "tism", seed=3)
     for name, value in (("steps", 0), ("n_baselines", 1.5), ("batch_size", "many"), ("memory_mb", -1)):
         with pytest.raises(
