@@ -95,6 +95,15 @@ def test_a_maximum_has_its_mean_slopes_under_gumbel_changes(z, pool, size):
     assert not found[..., expected.shape[2] :].any()
 
 
+@pytest.mark.parametrize("z", [torch.full((2, 3, 4), 5.0), torch.zeros(2, 3, 4), torch.tensor([[[5.0]], [[-5.0]]])])
+def test_values_without_a_spread_have_slopes(z):
+    """Of equal values each is the largest as often, and a ReLU far from 0 has its own slope."""
+    _, slope = slopes(smoothed(traced(nn.AdaptiveMaxPool1d(1)), 0.3), z)
+    torch.testing.assert_close(slope, torch.full_like(z, 1 / z.shape[-1]))
+    _, slope = slopes(smoothed(traced(nn.ReLU()), 0.3), z)
+    torch.testing.assert_close(slope, torch.where(z == 0, 0.5, (z > 0).float()))
+
+
 def test_taylor_ism_takes_smoothed_slopes_of_each_sequence_by_itself():
     torch.manual_seed(0)
     model = models.build("MotifCNN", n_outputs=2, channels=8, hidden=6).double().eval()

@@ -301,7 +301,7 @@ def _step(graph, node, known, planar):
         return Step(node.name, "pointwise", inputs, module, length, jump)
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.track_running_stats:
         return Step(node.name, "scale", inputs, module, length, jump)
-    shape = _sliding_window(module, inputs[0] in planar)
+    shape = sliding_window(module, inputs[0] in planar)
     if shape is None:
         return None
     kind, kernel, stride, dilation, left, right = shape
@@ -334,7 +334,7 @@ def _function(operation):
     return operation.function if isinstance(operation, _CallWith) else operation
 
 
-def _sliding_window(module, planar):
+def sliding_window(module, planar):
     """(kind, kernel, stride, dilation, left and right padding) along the sequence, or None."""
     if isinstance(module, nn.Conv2d if planar else nn.Conv1d):
         if module.padding_mode != "zeros":

@@ -7,7 +7,7 @@ its slope at the sequence says little. The mean slope over changes of some size 
 import torch
 from torch import fx, nn
 
-from cisflow.attribution.plan import is_relu
+from cisflow.attribution.plan import is_relu, sliding_window
 
 
 def smoothed(network, width):
@@ -48,20 +48,18 @@ def smoothed(network, width):
 
 def _size(module):
     """Positions of each window of a maximum along the last axis, where windows lie side by side; else None."""
-    if not isinstance(module, nn.MaxPool1d | nn.MaxPool2d) or module.ceil_mode or module.return_indices:
+    if not isinstance(module, nn.MaxPool1d | nn.MaxPool2d):
         return None
-    axes = 1 if isinstance(module, nn.MaxPool1d) else 2
-    kernel, stride, padding, dilation = (
-        value if isinstance(value, tuple) else (value,) * axes
-        for value in (module.kernel_size, module.stride, module.padding, module.dilation)
-    )
-    side_by_side = kernel == stride and not any(padding) and set(dilation) == {1} and set(kernel[:-1]) <= {1}
-    return kernel[-1] if side_by_side else None
+    shape = sliding_window(module, isinstance(module, nn.MaxPool2d))
+    if shape is None:
+        return None
+    _, kernel, stride, _, padding, _ = shape
+    return kernel if kernel == stride and not padding else None
 
 
 def _deviation(z, width):
-    """`width` standard deviations of each sequence's values, in the shape of z; never 0."""
-    deviation = z.flatten(1).std(dim=1) * width
+    """`width` standard deviations of each sequence's values, of a single one 0, in the shape of z; never 0 itself."""
+    deviation = z.flatten(1).std(dim=1, correction=min(1, z[0].numel() - 1)) * width
     return deviation.clamp_min(torch.finfo(z.dtype).tiny).view(-1, *[1] * (z.ndim - 1))
 
 
@@ -81,8 +79,10 @@ class _Largest(torch.autograd.Function):
 
     @staticmethod
     def forward(context, z, width):
-        context.save_for_backward(torch.softmax(z / _deviation(z, width), dim=-1))
-        return z.amax(dim=-1)
+        largest = z.amax(dim=-1, keepdim=True)
+        # Subtracted first: where all values are the same, the division could overflow.
+        context.save_for_backward(torch.softmax((z - largest) / _deviation(z, width), dim=-1))
+        return largest.squeeze(-1)
 
     @staticmethod
     def backward(context, gradient):
