@@ -30,8 +30,9 @@ import torch  # noqa: E402
 from tangermeme.saturation_mutagenesis import saturation_mutagenesis  # noqa: E402
 
 from cisflow import models  # noqa: E402
-from cisflow.attribution import exact, plan  # noqa: E402
-from cisflow.attribution.taylor import taylor_ism  # noqa: E402
+from cisflow.attribution.ism import exact  # noqa: E402
+from cisflow.attribution.ism import graph as plan  # noqa: E402
+from cisflow.attribution.ism.taylor import taylor_ism  # noqa: E402
 
 # (architecture, settings, length, sequences, mutants of the first that brute force runs)
 CASES = {

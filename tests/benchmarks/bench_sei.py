@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / "workflow" / "lib"), str(ROOT / "tests" / "helpers")]
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from cisflow import inference, models  # noqa: E402
+from cisflow import models  # noqa: E402
+from cisflow.models import inference  # noqa: E402
 from weights import spread_sei  # noqa: E402
 
 WINDOWS, STRANDS = 75_992, 2

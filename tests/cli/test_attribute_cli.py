@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from calls import call
-from cisflow import dna, files, models
+from cisflow import models
 from cisflow.attribution import methods, targets
 from cisflow.commands import attribute as attribute_command
-from cisflow.resumable import Rows
+from cisflow.io import files
+from cisflow.io.resumable import Rows
+from cisflow.sequence import dna
 from tables import text
 
 

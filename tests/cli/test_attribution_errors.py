@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import pipeline
-from cisflow import files, models
+from cisflow import models
 from cisflow.__main__ import main
+from cisflow.io import files
 
 LENGTH = 40
 SETTINGS = {"n_outputs": 2, "channels": 4, "width": 5, "pool": 2, "hidden": 3}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
 from cisflow.__main__ import main
+from cisflow.io import files
 from tables import check_table
 
 TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")

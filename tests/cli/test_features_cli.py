@@ -11,8 +11,11 @@ import pytest
 import torch
 
 import pipeline
-from cisflow import dna, files, models, shards
+from cisflow import models
 from cisflow.__main__ import main
+from cisflow.features import shards
+from cisflow.io import files
+from cisflow.sequence import dna
 from tables import check_table
 
 N, WINDOW, LENGTH, TARGETS = 23, 30, 64, 5

@@ -11,8 +11,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 import planted
 from calls import MANIFEST, call
-from cisflow import classifiers, evaluation, files, tuning
+from cisflow.classifiers import classifiers, tuning
 from cisflow.commands import tune as tune_command
+from cisflow.evaluation import tables as evaluation
+from cisflow.io import files
 from tables import check_table, text
 
 N_FEATURES, INFORMATIVE = 6, 4

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import cisflow
-from cisflow import dna, files
 from cisflow.__main__ import main
-from cisflow.motifs.jaspar import read_meme
+from cisflow.io import files
+from cisflow.io.meme import read_meme
+from cisflow.sequence import dna
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"

@@ -7,7 +7,9 @@ import pytest
 import safetensors
 
 from calls import MANIFEST, MODEL, call, predict, train
-from cisflow import evaluation, files, models
+from cisflow import models
+from cisflow.evaluation import tables as evaluation
+from cisflow.io import files
 from tables import check_table, text
 
 

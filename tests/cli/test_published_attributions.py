@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from cisflow import files, models
+from cisflow import models
 from cisflow.__main__ import main
-from cisflow.genome import Genome
+from cisflow.io import files
+from cisflow.io.genome import Genome
 from weights import randomise
 
 NARROW = {"n_targets": 6, "channels": [16, 16, 16]}

@@ -14,8 +14,10 @@ import pytest
 import pipeline
 import planted
 import tokens
-from cisflow import files, models, training
+from cisflow import models
 from cisflow.__main__ import main
+from cisflow.io import files
+from cisflow.training import train as training
 
 EPOCHS = 30
 SMALL = {"architecture": "MotifCNN", "settings": {"channels": 8, "width": 9, "hidden": 8}}

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 import pipeline
-from cisflow import dna, files, models, variants
+from cisflow import models
 from cisflow.__main__ import main
-from cisflow.genome import Genome
+from cisflow.features import variants
+from cisflow.io import files
+from cisflow.io.genome import Genome
+from cisflow.sequence import dna
 from tables import check_table
 
 SETTINGS = {"n_targets": 8, "channels": [4, 5, 6]}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cisflow import files
 from cisflow.__main__ import main
+from cisflow.io import files
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 RANDOM = {"kind": "random", "valid": 0.2, "test": 0.2, "seed": 1}

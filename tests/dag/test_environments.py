@@ -18,7 +18,7 @@ ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 CONDA_ONLY = {"python", "pip", "bedtools"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
-    "windows": ["sources"],
+    "windows": ["data.sources"],
     **dict.fromkeys(("train", "predict", "features", "variants", "attribute"), ["models"]),
 }
 
@@ -59,7 +59,7 @@ def modules(command):
     name, *arguments = command.split()
     found = [f"cisflow.commands.{name.replace('-', '_')}"]
     for room in CHOSEN.get(name, ()):
-        found += [f"cisflow.{room}.{path.stem}" for path in (LIB / "cisflow" / room).glob("*.py")]
+        found += [f"cisflow.{room}.{path.stem}" for path in (LIB / "cisflow").joinpath(*room.split(".")).glob("*.py")]
     if name == "figure":
         found.append(f"cisflow.figures.{arguments[0]}")
     return found

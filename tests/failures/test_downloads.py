@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from cisflow import resources
 from cisflow.errors import InputError
+from cisflow.io import download
 
 BODY = bytes(range(256)) * 4000  # about 1 MB, so that a cut lies well inside several reads
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -94,7 +94,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(resources, "WAITS", (0, 0, 0))
+    monkeypatch.setattr(download, "WAITS", (0, 0, 0))
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "127.0.0.1")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -118,7 +118,7 @@ def output(tmp_path):
 
 
 def fetch(server, output, sha256=SHA256, **options):
-    resources.fetch(server.url, "thing", output, sha256=sha256, **options)
+    download.fetch(server.url, "thing", output, sha256=sha256, **options)
 
 
 def served(server):
@@ -327,7 +327,7 @@ def test_lasting_error_gives_up_after_some_attempts(server, output):
     server.plan = [{"status": 503}] * 99
     with pytest.raises(InputError, match="503"):
         fetch(server, output)
-    assert len(server.requests) == len(resources.WAITS) + 1
+    assert len(server.requests) == len(download.WAITS) + 1
 
 
 def test_no_server_is_a_clear_error(server, output, monkeypatch):
@@ -346,7 +346,7 @@ def test_malformed_url_is_a_clear_error(server, output, url):
 
 
 def test_stalled_connection_is_dropped_and_resumed(server, output, monkeypatch):
-    monkeypatch.setattr(resources, "TIMEOUT", 0.3)
+    monkeypatch.setattr(download, "TIMEOUT", 0.3)
     server.plan = [{"cut": 600_000, "stall": 20}]
     started = time.monotonic()
     fetch(server, output)
@@ -390,7 +390,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_goes_on_with(server, out
         "--output",
         str(output),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(resources.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[1])}
     process = subprocess.Popen([*command, "--sha256", SHA256], env=environment, stderr=subprocess.DEVNULL)
     part = output.with_name("thing.bin.part")
     try:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import pipeline
-from cisflow.genome import Genome
+from cisflow.io.genome import Genome
 
 N, SHARDS = 200, 8
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pipeline.ROOT / "workflow" / "lib")}

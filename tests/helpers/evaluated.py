@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from cisflow import files
+from cisflow.io import files
 
 
 def metric_table(path, models, splits=("random",), n_seeds=1, targets=("ir",), n=1200, n_positive=400):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cisflow import files
+from cisflow.io import files
 
 MOTIF = [3, 2, 0, 1, 3, 1, 0]
 FOLDS = ["train"] * 4 + ["valid", "test"]

@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import pipeline
-from cisflow import files
 from cisflow.__main__ import main
+from cisflow.io import files
 
 DATA = pipeline.ROOT.parent / "shared" / "data" / "arabidopsis_tata"
 SPLIT = {"kind": "random", "valid": 0.1, "test": 0.2, "seed": 1}

@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from cisflow import dna, models
+from cisflow import models
 from cisflow.attribution import baselines, methods, scores, targets
 from cisflow.attribution.deep_lift import deep_lift
+from cisflow.attribution.ism.graph import Unplannable
 from cisflow.attribution.linear_front import split
-from cisflow.attribution.plan import Unplannable
 from cisflow.errors import InputError
+from cisflow.sequence import dna
 
 LENGTH = 24
 PATH_METHODS = tuple(methods.DEFAULT_BASELINE)

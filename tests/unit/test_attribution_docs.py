@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import pipeline
-from cisflow import dna, files
 from cisflow.attribution import methods, scores
+from cisflow.io import files
+from cisflow.sequence import dna
 
 TEXT = (pipeline.ROOT / "docs" / "attributions.md").read_text()
 

@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from cisflow import classifiers, dna, tuning
+from cisflow.classifiers import classifiers, tuning
 from cisflow.errors import InputError
+from cisflow.sequence import dna
 from tables import check_table
 
 SEARCH = {"n_trials": 4, "n_startup": 2, "n_folds": 3, "space": {"num_leaves": [2, 12], "learning_rate": [0.01, 0.3]}}

@@ -15,10 +15,13 @@ from torch import nn
 
 import pipeline
 from cisflow import __main__ as cli
-from cisflow import dna, files, models
-from cisflow.attribution import comparison, methods, perturbation, targets, timing
+from cisflow import models
+from cisflow.attribution import methods, targets
+from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
+from cisflow.io import files
+from cisflow.sequence import dna
 from tables import check_table
 
 LENGTH = 40
@@ -63,12 +66,12 @@ def test_average_precision_is_scikit_learns():
         labels, values = rng.random(30) < 0.3, rng.integers(0, 8, 30).astype(float)
         labels[0] = True
         expected = average_precision_score(labels, values)
-        assert comparison.average_precision(labels, values) == pytest.approx(expected)
+        assert agreement.average_precision(labels, values) == pytest.approx(expected)
 
 
 def test_agreement_is_the_correlation_of_effects(codes, noise):
     parts = {"ism": part(codes, noise[0]), "other": part(codes, noise[0] + noise[1], "other")}
-    found = comparison.agreement(parts, "ism")
+    found = agreement.agreement(parts, "ism")
     assert set(found["method"]) == {"other"}
     for row in (0, 17):
         present = codes[row], np.arange(LENGTH)
@@ -83,7 +86,7 @@ def test_agreement_is_the_correlation_of_effects(codes, noise):
 
 def test_a_constant_has_no_correlation():
     first = np.array([[1.0, 2, 3], [1, 1, 1]])
-    found = comparison.correlation(first, 2 * first + 1)
+    found = agreement.correlation(first, 2 * first + 1)
     assert found[0] == pytest.approx(1)
     assert np.isnan(found[1])
 
@@ -94,7 +97,7 @@ def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
     perfect = np.zeros((30, 4, LENGTH), dtype=np.float32)
     perfect[:, :, 10:18] = dna.one_hot(codes[:, 10:18])
     found = pd.concat(
-        comparison.planted({"perfect": part(codes, perfect), "opposite": part(codes, -perfect)}, truth, seed)
+        agreement.planted({"perfect": part(codes, perfect), "opposite": part(codes, -perfect)}, truth, seed)
         for seed in range(20)
     )
     values = found.groupby("method")["average_precision"]
@@ -106,7 +109,7 @@ def test_what_was_planted_is_recovered_and_chance_has_its_share(codes):
     rng = np.random.default_rng(9)
     labels = np.arange(LENGTH) < 8
     expected = np.mean([average_precision_score(labels, rng.random(LENGTH)) for _ in range(2000)])
-    assert values.mean()[comparison.RANDOM] == pytest.approx(expected, abs=0.03)
+    assert values.mean()[agreement.RANDOM] == pytest.approx(expected, abs=0.03)
 
 
 def test_at_fixed_gc_a_score_of_gc_recovers_no_more_than_chance():
@@ -119,7 +122,7 @@ def test_at_fixed_gc_a_score_of_gc_recovers_no_more_than_chance():
         "gc": part(codes, np.float32(dna.one_hot(codes) * np.isin(codes, (1, 2))[:, None])),
         "noise": part(codes, rng.normal(size=(30, 4, LENGTH)).astype(np.float32)),
     }
-    found = comparison.planted(parts, truth, 0).set_index(["method", "id"])
+    found = agreement.planted(parts, truth, 0).set_index(["method", "id"])
     labels = np.isin(np.arange(LENGTH), np.arange(10, 18))
     for row in range(30):
         strong, weak = np.isin(codes[row], (1, 2)), np.isin(codes[row], (0, 3))
@@ -128,7 +131,7 @@ def test_at_fixed_gc_a_score_of_gc_recovers_no_more_than_chance():
         assert gc["average_precision_fixed_gc"] == pytest.approx(chance)
         assert gc["base_rate_fixed_gc"] == pytest.approx(chance)
         assert gc["average_precision"] > chance
-        size = np.abs(comparison.at_present(parts["noise"].multipliers, codes)[row])
+        size = np.abs(agreement.at_present(parts["noise"].multipliers, codes)[row])
         expected = [average_precision_score(labels[group], size[group]) for group in (strong, weak)]
         noise = found.loc["noise", f"w{row}"]
         assert noise["average_precision_fixed_gc"] == pytest.approx(np.average(expected, weights=[6, 2]))
@@ -186,13 +189,13 @@ def test_areas_are_shares_of_the_whole():
         for curve in ("deletion", "insertion")
         for share in perturbation.SHARES
     ]
-    found = comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))
+    found = agreement.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))
     assert found["area"].tolist() == pytest.approx([0.5, 0.5])
 
 
 def test_areas_of_negatives_do_not_cancel_those_of_positives(codes):
     gains, frame, _ = linear_curves(codes)
-    found = comparison.areas(frame.assign(seed=1)).set_index(["id", "curve"])["area"]
+    found = agreement.areas(frame.assign(seed=1)).set_index(["id", "curve"])["area"]
     totals = gains.sum(axis=1)
     scale = np.abs(totals).mean()
     assert np.abs(totals.mean()) < scale / 2
@@ -207,7 +210,7 @@ def test_areas_of_negatives_do_not_cancel_those_of_positives(codes):
 
 def test_a_network_that_answers_nothing_has_no_area():
     rows = [(1, "a", "x", "m", curve, share, 2.0) for curve in ("deletion", "insertion") for share in (0, 0.5, 1)]
-    assert comparison.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))["area"].isna().all()
+    assert agreement.areas(pd.DataFrame(rows, columns=perturbation.COLUMNS))["area"].isna().all()
 
 
 def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
@@ -217,7 +220,7 @@ def test_seeds_are_compared_on_the_rows_of_both(codes, noise):
         2: {"ism": part(codes[::-1][:20], noise[0][::-1][:20], ids=ids[::-1][:20])},
         3: {"ism": part(codes, noise[1], ids=ids)},
     }
-    found = comparison.between_seeds(runs)
+    found = agreement.between_seeds(runs)
     sizes = found[found["scores"] == "all bases"].groupby(["seed", "other_seed"]).size()
     assert sizes.to_dict() == {(1, 2): 20, (1, 3): 30, (2, 3): 20}
     np.testing.assert_allclose(found.loc[(found["seed"] == 1) & (found["other_seed"] == 2), "pearson"], 1, atol=1e-6)
@@ -230,17 +233,17 @@ def test_seeds_that_share_no_row_are_not_compared(codes, noise):
         seed: {"ism": part(codes, values, ids=ids)}
         for seed, (values, ids) in enumerate(zip((*noise, noise[1]), names, strict=True))
     }
-    found = comparison.between_seeds(runs)
+    found = agreement.between_seeds(runs)
     assert set(zip(found["seed"], found["other_seed"], strict=True)) == {(1, 2)}
     assert len(found) == 60
-    none = comparison.between_seeds({seed: runs[seed] for seed in (0, 1)})
-    assert list(none) == list(comparison.SEEDS) and not len(none)
+    none = agreement.between_seeds({seed: runs[seed] for seed in (0, 1)})
+    assert list(none) == list(agreement.SEEDS) and not len(none)
 
 
 def test_the_summary_has_bootstrap_and_student_intervals():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({"seed": np.repeat([1, 2, 3], 200), "method": "m", "value": rng.normal(2, 1, 600)})
-    found = comparison.summary({"cost": frame}).set_index("seed")
+    found = agreement.summary({"cost": frame}).set_index("seed")
     means = frame.groupby("seed")["value"].mean()
     for seed in (1, 2, 3):
         values = frame.loc[frame["seed"] == seed, "value"]
@@ -248,14 +251,14 @@ def test_the_summary_has_bootstrap_and_student_intervals():
         assert found.loc[str(seed), ["lower", "upper"]].tolist() == pytest.approx([low, high], abs=0.04)
     expected = [means.mean(), *stats.t.interval(0.95, 2, means.mean(), stats.sem(means)), 3]
     assert found.loc["all", ["value", "lower", "upper", "n"]].tolist() == pytest.approx(expected)
-    alone = comparison.summary({"cost": frame[frame["seed"] == 1]}).set_index("seed")
+    alone = agreement.summary({"cost": frame[frame["seed"] == 1]}).set_index("seed")
     assert np.isnan(alone.loc["all", "lower"])
 
 
 def over(values, measure):
     """Lower bound, value and upper bound over seeds that have one row each."""
     frame = pd.DataFrame({"seed": range(len(values)), "method": "m", "value": values})
-    found = comparison.summary({measure: frame}).set_index("seed").loc["all"]
+    found = agreement.summary({measure: frame}).set_index("seed").loc["all"]
     return found[["lower", "value", "upper"]].tolist()
 
 
@@ -305,7 +308,7 @@ def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
     values = np.random.default_rng(6).normal(2, 1, 150)
     frame = pd.DataFrame({"seed": 1, "method": "m", "id": [f"w{row}" for row in range(150)], "value": values})
     # Every sequence for four targets that agree: no more is known of the mean than with one target.
-    found = comparison.summary({"measure": pd.concat([frame] * 4)}).set_index("seed").loc["1"]
+    found = agreement.summary({"measure": pd.concat([frame] * 4)}).set_index("seed").loc["1"]
     low, high = stats.t.interval(0.95, 149, values.mean(), stats.sem(values))
     assert [found["lower"], found["upper"]] == pytest.approx([low, high], abs=0.04)
     assert found["n"] == 600

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import planted
-from cisflow import composition, dna, features
 from cisflow.__main__ import main
 from cisflow.errors import InputError
+from cisflow.features import arrays as features
+from cisflow.features import composition
+from cisflow.sequence import dna
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 

@@ -144,8 +144,8 @@ MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
 @pytest.mark.parametrize(
     ("module", "schema"),
     [
-        ("training", NETWORK["training"]),
-        ("tuning", CLASSIFIER["tune"]),
+        ("training/train", NETWORK["training"]),
+        ("classifiers/tuning", CLASSIFIER["tune"]),
         ("attribution/selection", EXPLAIN),
         ("attribution/methods", ATTRIBUTION),
         ("motifs/discovery", MOTIFS["discovery"]),
@@ -161,7 +161,7 @@ def test_defaults_of_the_schema_are_those_of_the_package(module, schema):
 def test_what_a_source_falls_back_on_is_the_default_of_the_schema(kind):
     known = SCHEMA["$defs"]["sources"][kind]
     defaults = schema_defaults(known) | schema_defaults(known["properties"].get("background", {"properties": {}}))
-    source = (PACKAGE / "sources" / f"{kind}.py").read_text()
+    source = (PACKAGE / "data" / "sources" / f"{kind}.py").read_text()
     used = re.findall(r"\.get\(\"(\w+)\", ([^(\[]+?)\)", source)
     found = {key: ast.literal_eval(value) for key, value in used if key in defaults}
     assert found == {key: defaults[key] for key in found}
@@ -169,10 +169,10 @@ def test_what_a_source_falls_back_on_is_the_default_of_the_schema(kind):
 
 
 def test_choices_of_the_schema_are_those_of_the_package():
-    kinds = {path.stem for path in (PACKAGE / "sources").glob("*.py")} - {"__init__"}
+    kinds = {path.stem for path in (PACKAGE / "data" / "sources").glob("*.py")} - {"__init__"}
     source = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["source"]
     assert set(source["properties"]["kind"]["enum"]) == kinds
     assert set(SCHEMA["$defs"]["sources"]) == kinds
     assert NETWORK["architecture"]["enum"] == sorted(assigned("models/__init__", "ARCHITECTURES"))
     precision = SCHEMA["properties"]["features"]["additionalProperties"]["else"]["properties"]["precision"]
-    assert tuple(precision["enum"]) == assigned("inference", "PRECISIONS")
+    assert tuple(precision["enum"]) == assigned("models/inference", "PRECISIONS")

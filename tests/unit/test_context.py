@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cisflow import dna
-from cisflow.context import Sequences
 from cisflow.errors import InputError
-from cisflow.genome import Genome, Records
+from cisflow.io.genome import Genome, Records
+from cisflow.sequence import dna
+from cisflow.sequence.context import Sequences
 
 CHROM = "".join(np.random.default_rng(5).choice(list("ACGTN"), 300, p=[0.24, 0.24, 0.24, 0.24, 0.04]))
 FAR = 1000

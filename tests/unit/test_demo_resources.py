@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import tokens
-from cisflow import features
+from cisflow.features import arrays as features
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "resources" / "demo"

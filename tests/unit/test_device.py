@@ -3,8 +3,8 @@ import threading
 import pytest
 import torch
 
-from cisflow import device
 from cisflow.errors import InputError
+from cisflow.models import device
 
 
 def test_slots_are_held_by_one_job_each(tmp_path):

@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from cisflow import dna, files
 from cisflow.errors import InputError
+from cisflow.io import files
+from cisflow.io.meme import read_meme
 from cisflow.motifs import attributions, discovery, naming
-from cisflow.motifs.jaspar import read_meme
+from cisflow.sequence import dna
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 PLANTED = ("MA0139.2", "MA0003.5")

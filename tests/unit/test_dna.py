@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cisflow import dna
 from cisflow.errors import InputError
+from cisflow.sequence import dna
 
 PLAIN = st.text(alphabet="ACGTN", max_size=60)
 ANY_CASE = st.text(alphabet="ACGTUNRYSWKMBDHVacgtunryswkmbdhv", max_size=60)

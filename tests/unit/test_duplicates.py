@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import dna, duplicates, files
+from cisflow.data import duplicates
 from cisflow.errors import InputError
+from cisflow.io import files
+from cisflow.sequence import dna
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 

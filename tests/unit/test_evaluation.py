@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import evaluation, statistics
+from cisflow.evaluation import statistics
+from cisflow.evaluation import tables as evaluation
 from predictions import heavy_ties, pick, weighted_by_sklearn, write
 
 

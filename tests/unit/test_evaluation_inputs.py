@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import evaluation
 from cisflow.errors import InputError
+from cisflow.evaluation import tables as evaluation
 from predictions import pick, write
 
 

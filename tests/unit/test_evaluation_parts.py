@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from cisflow import evaluation, files, statistics
 from cisflow.errors import InputError
+from cisflow.evaluation import statistics
+from cisflow.evaluation import tables as evaluation
+from cisflow.io import files
 from predictions import pick, write
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import dna
+from cisflow.data.sources import events
 from cisflow.errors import InputError
-from cisflow.genome import Genome
-from cisflow.sources import events
+from cisflow.io.genome import Genome
+from cisflow.sequence import dna
 
 SOURCE = {"kind": "events", "bed": "bed", "annotation": "gtf", "events": "events", "genome": "fa"}
 HEADER = "Gene_ID\tPre_Exon\tIntron\tPost_Exon\tStrand\tChromosome\tFirst_Intron"

@@ -5,12 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from cisflow import dna, models
-from cisflow.attribution import changes, exact, methods, plan, taylor
+from cisflow import models
+from cisflow.attribution import methods
+from cisflow.attribution.ism import changes, exact, taylor
+from cisflow.attribution.ism import graph as plan
 from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
 from cisflow.models import layers
 from cisflow.models.beluga import Beluga
+from cisflow.sequence import dna
 from weights import randomise, unlike_each_other
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cisflow import features, files
 from cisflow.errors import InputError
+from cisflow.features import arrays as features
+from cisflow.io import files
 
 NAMES = Path(__file__).parents[3] / "shared" / "data" / "sei" / "target.names.gz"
 

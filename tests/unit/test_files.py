@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import cisflow
-from cisflow import files
 from cisflow.errors import InputError, listing
+from cisflow.io import files
 
 
 def test_atomic_makes_folders_and_leaves_no_temporary(tmp_path):

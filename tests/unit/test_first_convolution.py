@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from cisflow import dna, models
-from cisflow.attribution import changes, first_convolution, plan, taylor
+from cisflow import models
+from cisflow.attribution.ism import changes, first_convolution, taylor
+from cisflow.attribution.ism import graph as plan
+from cisflow.sequence import dna
 from weights import unlike_each_other
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cisflow import dna
 from cisflow.errors import InputError
-from cisflow.genome import Genome, Locus, parse_locus, read_fasta
+from cisflow.io.genome import Genome, Locus, parse_locus, read_fasta
+from cisflow.sequence import dna
 
 BASES = "".join(np.random.default_rng(1).choice(list("ACGTNacgt"), 400))
 

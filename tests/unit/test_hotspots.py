@@ -10,10 +10,11 @@ import pytest
 from memelite import fimo
 from scipy import stats
 
-from cisflow import dna, files
 from cisflow.errors import InputError
+from cisflow.io import files
+from cisflow.io.meme import read_meme
 from cisflow.motifs import hotspots
-from cisflow.motifs.jaspar import read_meme
+from cisflow.sequence import dna
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"

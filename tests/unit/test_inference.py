@@ -3,8 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from cisflow import dna, extraction, inference, models
+from cisflow import models
 from cisflow.errors import InputError
+from cisflow.models import extraction, inference
+from cisflow.sequence import dna
 from weights import randomise
 
 CPU = torch.device("cpu")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from cisflow import dna, inputs
 from cisflow.errors import InputError
-from cisflow.genome import Records, read_fasta
+from cisflow.features import inputs
+from cisflow.io.genome import Records, read_fasta
+from cisflow.sequence import dna
 
 
 def bed(tmp_path, *lines):

@@ -5,7 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cisflow import duplicates, intervals
+from cisflow.data import duplicates
+from cisflow.sequence import intervals
 
 
 def frames(n, largest=12):

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import dna, duplicates, files, leakage, splits
 from cisflow.__main__ import main
+from cisflow.data import duplicates, leakage, splits
+from cisflow.io import files
+from cisflow.sequence import dna
 from tables import check_table
 
 PAIRS = [("valid", "train"), ("test", "train"), ("test", "valid")]

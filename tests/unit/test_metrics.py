@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from cisflow import statistics
+from cisflow.evaluation import statistics
 from predictions import heavy_ties, weighted_by_sklearn
 
 AUROC, AP, ACCURACY, BRIER = range(4)

@@ -4,9 +4,10 @@ import torch
 from scipy.interpolate import BSpline
 from torch import nn
 
-from cisflow import dna, models
+from cisflow import models
 from cisflow.errors import InputError
 from cisflow.models.sei import SplineProjection, spline_basis
+from cisflow.sequence import dna
 from weights import randomise, spread_sei
 
 

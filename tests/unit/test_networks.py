@@ -9,12 +9,15 @@ from scipy.special import erf
 from torch.nn import functional
 
 import tokens
-from cisflow import datasets, dna, models, prediction, training
+from cisflow import models
 from cisflow.attribution import methods
+from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import dnabert2
+from cisflow.models import dnabert2, prediction
 from cisflow.models.attention_conv import SelfAttention
 from cisflow.models.layers import AttentionPool, LogitDifference
+from cisflow.sequence import dna
+from cisflow.training import train as training
 
 CPU = torch.device("cpu")
 LENGTH = 64

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from cisflow.errors import InputError
+from cisflow.io.meme import read_meme
 from cisflow.motifs import recovery
-from cisflow.motifs.jaspar import read_meme
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"

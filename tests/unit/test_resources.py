@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cisflow import resources
 from cisflow.errors import InputError
+from cisflow.io import download
 
 TEXT = b">chr1\nACGTACGT\nACGT\n" * 500
 
@@ -44,7 +44,7 @@ def special(name, kind, target=""):
 
 
 def fetch(source, output, **options):
-    resources.fetch(str(source), "thing", output, **options)
+    download.fetch(str(source), "thing", output, **options)
     return output.read_bytes()
 
 
@@ -280,6 +280,6 @@ def test_failure_leaves_an_older_output_untouched(plain, output):
 
 def test_fetch_imports_no_model_library():
     code = "import sys, cisflow.commands.fetch; print([m for m in ('torch', 'pyfaidx', 'sklearn') if m in sys.modules])"
-    library = {"PYTHONPATH": str(Path(resources.__file__).parents[1])}
+    library = {"PYTHONPATH": str(Path(download.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=library)
     assert done.stdout == "[]\n", done.stderr

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cisflow.resumable import Rows
+from cisflow.io.resumable import Rows
 
 LAYOUT = {"a": ((3,), np.float16), "b": ((), np.int32)}
 VALUES = {"a": np.arange(30).reshape(10, 3).astype(np.float16), "b": np.arange(10, dtype=np.int32)}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cisflow import dna
 from cisflow.attribution.scores import KINDS, observed, transform
 from cisflow.errors import InputError
+from cisflow.sequence import dna
 
 N, LENGTH = 5, 17
 

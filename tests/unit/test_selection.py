@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from cisflow import files
 from cisflow.attribution import selection
+from cisflow.io import files
 
 
 @pytest.fixture

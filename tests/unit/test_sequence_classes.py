@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cisflow import files, sequence_classes
 from cisflow.errors import InputError
+from cisflow.features import sequence_classes
+from cisflow.io import files
 
 NAMES = Path(__file__).parents[3] / "shared" / "data" / "sei" / "seqclass.names"
 

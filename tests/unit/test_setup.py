@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import cisflow
-from cisflow import files
+from cisflow.io import files
 from distributions import LIB, distribution, imported
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 from cisflow import models
-from cisflow.attribution import methods, plan, taylor
-from cisflow.attribution.smoothing import smoothed
+from cisflow.attribution import methods
+from cisflow.attribution.ism import graph as plan
+from cisflow.attribution.ism import taylor
+from cisflow.attribution.ism.smoothing import smoothed
 from cisflow.errors import InputError
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from cisflow import dna, duplicates
+from cisflow.data import duplicates
+from cisflow.data.sources import annotation, bed, fasta, planted, table
 from cisflow.errors import InputError
-from cisflow.genome import Genome, parse_locus
-from cisflow.motifs.jaspar import information, read_meme
-from cisflow.sources import annotation, bed, fasta, planted, table
+from cisflow.io.genome import Genome, parse_locus
+from cisflow.io.meme import information, read_meme
+from cisflow.sequence import dna
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 MATRICES = ["MA0139.2", "MA0138.3", "MA0106.3"]

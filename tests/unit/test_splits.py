@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cisflow import splits
+from cisflow.data import splits
 from cisflow.errors import InputError
 
 CHROMOSOME = {"kind": "chromosome", "valid": ["chr5"], "test": ["chr3", "chr4"]}

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, special, stats
 from sklearn.linear_model import LogisticRegression
 
-from cisflow import statistics
+from cisflow.evaluation import statistics
 
 AUROC, AP = (statistics.METRICS.index(name) for name in ("auroc", "average_precision"))
 INTERCEPT, SLOPE = (statistics.METRICS.index(f"calibration_{name}") for name in ("intercept", "slope"))

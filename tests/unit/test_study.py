@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import families, features, files
 from cisflow.__main__ import main
 from cisflow.errors import InputError
-from cisflow.study import page, tables
+from cisflow.features import arrays as features
+from cisflow.features import families
+from cisflow.io import files
+from cisflow.report import page, tables
 
 SPLITS = ("published", "chromosome")
 # AUROC of strands as rows on the published split, then averaged on the published and on the honest one.

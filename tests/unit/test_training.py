@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from cisflow import datasets, models, prediction, training
+from cisflow import models
+from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
+from cisflow.models import prediction
+from cisflow.training import train as training
 
 CPU = torch.device("cpu")
 SETTINGS = {"channels": 16, "width": 9, "hidden": 8}
@@ -144,7 +147,7 @@ def test_mean_auroc_leaves_out_targets_of_one_class():
 
 
 def test_prediction_of_the_other_strand_swaps_forward_and_reverse():
-    from cisflow import dna
+    from cisflow.sequence import dna
 
     model = models.build("MotifCNN", n_outputs=3, **SETTINGS).eval()
     codes = planted(12)[0].codes
@@ -224,7 +227,7 @@ def test_adamw_has_the_betas_asked_for(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("wanted", [[0, 1], [1], [0]])
 def test_appended_rows_are_the_other_strand_of_the_labels_asked_for(wanted):
-    from cisflow import dna
+    from cisflow.sequence import dna
 
     dataset, folds = planted(60)
     recipe = training.DEFAULTS | {"reverse_complement": "append", "reverse_complement_labels": wanted}
@@ -239,7 +242,7 @@ def test_appended_rows_are_the_other_strand_of_the_labels_asked_for(wanted):
 
 @pytest.mark.parametrize(("mode", "wanted"), [("random", [0, 1]), ("random", [1]), ("none", [0, 1])])
 def test_random_strands_are_shown_for_the_labels_asked_for(tmp_path, monkeypatch, mode, wanted):
-    from cisflow import dna
+    from cisflow.sequence import dna
 
     dataset, folds = planted(240)
     seen = []

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from cisflow import dna, models, variants
+from cisflow import models
 from cisflow.errors import InputError
-from cisflow.genome import Genome
-from cisflow.resumable import Rows
+from cisflow.features import variants
+from cisflow.io.genome import Genome
+from cisflow.io.resumable import Rows
+from cisflow.sequence import dna
 
 BASES = "".join(np.random.default_rng(5).choice(list("ACGT"), 300))
 HEADER = "#CHROM\tPOS\tID\tREF\tALT\n"

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from cisflow import vcf
 from cisflow.errors import InputError
+from cisflow.io import vcf
 
 HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\n"
 

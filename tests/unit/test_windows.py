@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cisflow import dna, files, windows
+from cisflow.data import windows
+from cisflow.data.windows import Windows
 from cisflow.errors import InputError
-from cisflow.genome import Genome, Locus
-from cisflow.windows import Windows
+from cisflow.io import files
+from cisflow.io.genome import Genome, Locus
+from cisflow.sequence import dna
 
 
 @pytest.fixture

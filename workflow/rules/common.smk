@@ -374,7 +374,7 @@ def datasets_of_kind(planted):
 
 def source_code(wildcards):
     kind = config["datasets"][wildcards.dataset]["source"]["kind"]
-    return code_digest("commands/windows", f"sources/{kind}")
+    return code_digest("commands/windows", f"data/sources/{kind}")
 
 
 def get_truth(wildcards):

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 import pipeline
-from cisflow import files
-from cisflow.attribution import comparison, perturbation, timing
+from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError
 from cisflow.figures import (
     attribution_agreement,
@@ -19,6 +18,7 @@ from cisflow.figures import (
     reading,
     style,
 )
+from cisflow.io import files
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -31,7 +31,7 @@ def recovery_tables(folder, seeds=(1, 2, 3), planted=True):
     frame = pd.DataFrame(rows, columns=columns)
     value = [RECOVERED[method][seed - 1] for seed, _, _, method in rows]
     truth = frame.assign(n_planted=1, base_rate=0.05, average_precision=value)
-    truth = truth.assign(base_rate_fixed_gc=0.05, average_precision_fixed_gc=value)[list(comparison.PLANTED)]
+    truth = truth.assign(base_rate_fixed_gc=0.05, average_precision_fixed_gc=value)[list(agreement.PLANTED)]
     truth = truth if planted else truth.iloc[:0]
     curves = [
         frame.assign(curve=curve, share=share, output=(1 - share if curve == "deletion" else share) * frame["seed"])
@@ -39,13 +39,13 @@ def recovery_tables(folder, seeds=(1, 2, 3), planted=True):
         for share in perturbation.SHARES
     ]
     curves = pd.concat(curves, ignore_index=True)[list(perturbation.COLUMNS)]
-    measures = {f"{curve}_area": rows for curve, rows in comparison.areas(curves).groupby("curve")}
+    measures = {f"{curve}_area": rows for curve, rows in agreement.areas(curves).groupby("curve")}
     if planted:
         measures["planted_average_precision_fixed_gc"] = truth[["seed", "id", "method", "average_precision_fixed_gc"]]
     if len(seeds) > 1:
         pairs = frame[frame["seed"] > 1].assign(value=0.8)
         measures["seed_correlation"] = pairs[pairs["method"] != "random"]
-    tables = {"summary": comparison.summary(measures), "planted": truth, "perturbation": curves}
+    tables = {"summary": agreement.summary(measures), "planted": truth, "perturbation": curves}
     for name, table in tables.items():
         files.write_table(folder / f"{name}.tsv", table)
     return {name: str(folder / f"{name}.tsv") for name in tables}
@@ -109,9 +109,9 @@ def agreement_inputs(folder, multipliers):
     sources = [{"method": method, "path": str(folder / f"{method}.npz")} for method in multipliers]
     for source in sources:
         files.write_arrays(source["path"], multipliers=multipliers[source["method"]], **given)
-    found = comparison.agreement({part.method: part for part in reading.attributions(sources)}, "ism").assign(seed=1)
+    found = agreement.agreement({part.method: part for part in reading.attributions(sources)}, "ism").assign(seed=1)
     cost = pd.DataFrame({"seed": 1, "method": list(multipliers), "repeat": 1, "n_sequences": 1})
-    files.write_table(folder / "agreement.tsv", found[list(comparison.AGREEMENT)])
+    files.write_table(folder / "agreement.tsv", found[list(agreement.AGREEMENT)])
     files.write_table(folder / "cost.tsv", cost.assign(seconds_per_sequence=0.5))
     return {name: str(folder / f"{name}.tsv") for name in ("agreement", "cost")} | {"attributions": sources}
 

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from cisflow import dna, files
 from cisflow.attribution import scores
-from cisflow.context import Sequences
 from cisflow.errors import InputError
 from cisflow.figures import attribution_logos, method_agreement, reading, style
-from cisflow.genome import Genome
+from cisflow.io import files
+from cisflow.io.genome import Genome
+from cisflow.sequence import dna
+from cisflow.sequence.context import Sequences
 from drawing import CTCF, METHODS, RUN, check_layout, check_reproducible, check_says_why, drawn, empty_cases, svg_text
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
 from cisflow.errors import InputError
 from cisflow.figures import reading
+from cisflow.io import files
 from drawing import DATASET, LONG, MODELS, NOWHERE, check_layout, check_says_why, drawn, empty_cases, svg_text
 from evaluated import below_chance, comparison, comparison_table, metric_table, study, study_settings
 

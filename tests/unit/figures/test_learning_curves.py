@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
+from cisflow.io import files
 from drawing import DATASET, LONG, MODELS, check_layout, check_reproducible, check_says_why, drawn, empty_cases
 
 STUDIED = ["fsei", "basset", "convnet", "attention_conv", "dnabert2", "fsei_modern", "basset_modern"]

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import dna, files
 from cisflow.errors import InputError
 from cisflow.figures import logos, style
+from cisflow.io import files
+from cisflow.sequence import dna
 from drawing import (
     CTCF,
     FACTORS,

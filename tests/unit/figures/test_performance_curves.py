@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
 from cisflow.errors import InputError
+from cisflow.io import files
 from drawing import (
     LONG,
     MODELS,

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
 from cisflow.errors import InputError
+from cisflow.io import files
 from drawing import FACTORS, check_layout, check_says_why, drawn, empty_cases, svg_text
 
 TARGETS = ["HepG2 | ZNF274 | ENCODE", "293T | ZNF101 | Cistrome ID:1", "K562 | Pol2(phosphoS2) | ENCODE"]

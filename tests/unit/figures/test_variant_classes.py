@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow import files
+from cisflow.io import files
 from drawing import check_layout, check_says_why, drawn, empty_cases, svg_text
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from tangermeme import ersatz
 
-from cisflow import dna
 from cisflow.errors import InputError, listing
+from cisflow.sequence import dna
 
 # Baseline -> the value that each channel has at every position, where that is one.
 CONSTANT = {"uniform": 0.25, "zeros": 0.0}

@@ -7,8 +7,8 @@ import torch
 from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
 from torch import nn
 
-from cisflow.device import deterministic
 from cisflow.errors import InputError
+from cisflow.models.device import deterministic
 from cisflow.models.layers import Product
 
 

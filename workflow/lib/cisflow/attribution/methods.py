@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from cisflow import dna, models
+from cisflow import models
 from cisflow.attribution import baselines
 from cisflow.attribution.deep_lift import deep_lift
-from cisflow.attribution.exact import exact_ism
+from cisflow.attribution.ism.exact import exact_ism
+from cisflow.attribution.ism.graph import Plan, Unplannable
+from cisflow.attribution.ism.taylor import taylor_ism
 from cisflow.attribution.linear_front import split
-from cisflow.attribution.plan import Plan, Unplannable
 from cisflow.attribution.targets import Targets
-from cisflow.attribution.taylor import taylor_ism
 from cisflow.errors import InputError, listing
+from cisflow.sequence import dna
 
 # What the methods take unless told otherwise.
 DEFAULTS = {

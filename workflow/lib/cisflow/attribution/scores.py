@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cisflow import dna
 from cisflow.errors import InputError, listing
+from cisflow.sequence import dna
 
 KINDS = ("local", "global", "hypothetical", "corrected", "tism", "mean_effect")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cisflow import files
 from cisflow.errors import InputError, listing
+from cisflow.io import files
 
 DEFAULTS = {"folds": ["test"], "labels": [1], "min_probability": 0.5, "max_per_target": None}
 

@@ -13,10 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cisflow import datasets, device, extraction, features, files, inputs, models, shards
+from cisflow import models
 from cisflow.attribution import baselines, methods, selection, targets
+from cisflow.data import dataset as datasets
 from cisflow.errors import InputError, listing
-from cisflow.resumable import Rows
+from cisflow.features import arrays as features
+from cisflow.features import inputs, shards
+from cisflow.io import files
+from cisflow.io.resumable import Rows
+from cisflow.models import device, extraction
 
 # Rows explained since the last commit are lost to an interruption.
 COMMIT_EVERY_S = 10

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow import device, files, shards
-from cisflow.attribution import comparison, perturbation, targets, timing
+from cisflow.attribution import targets
+from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError, listing
+from cisflow.features import shards
 from cisflow.figures import reading
+from cisflow.io import files
+from cisflow.models import device
 
 
 def arguments(parser):
@@ -62,10 +65,10 @@ def run(args):
             model = shards.load_model(args.extractor, entry["weights"]).to(where).eval()
             outputs, _ = shards.target_names(args.extractor, entry["weights"], model.n_outputs, args.names)
             wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
-            found["agreement"].append(comparison.agreement(parts, args.reference).assign(seed=seed))
+            found["agreement"].append(agreement.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 check_within(truth, some.codes.shape[1], args.truth)
-                found["planted"].append(comparison.planted(parts, truth, seed).assign(seed=seed))
+                found["planted"].append(agreement.planted(parts, truth, seed).assign(seed=seed))
             # One output judges all methods: the one that the reference explains.
             strands = args.methods[args.reference].get("strands")
             curves = perturbation.curves(model, parts, wanted, seed, where, strands=strands)
@@ -82,14 +85,14 @@ def run(args):
         seeds = listing(entry["seed"] for entry in args.runs)
         raise InputError(f"--runs: no sequence that every method explains in any seed ({seeds}); expected some")
     columns = {
-        "agreement": comparison.AGREEMENT,
-        "planted": comparison.PLANTED,
+        "agreement": agreement.AGREEMENT,
+        "planted": agreement.PLANTED,
         "perturbation": perturbation.COLUMNS,
     }
     tables = {name: stacked(found[name], names) for name, names in columns.items()}
-    tables["seeds"] = comparison.between_seeds(runs)
+    tables["seeds"] = agreement.between_seeds(runs)
     tables["cost"] = pd.DataFrame(found["cost"], columns=timing.COST)
-    tables["summary"] = comparison.summary(measures(tables))
+    tables["summary"] = agreement.summary(measures(tables))
     for name, frame in tables.items():
         files.write_table(args.output / f"{name}.tsv", frame)
 
@@ -140,7 +143,7 @@ def measures(tables):
     if len(tables["planted"]):
         for name in ("average_precision", "average_precision_fixed_gc"):
             found[f"planted_{name}"] = tables["planted"][["seed", "id", "method", name]]
-    area = comparison.areas(tables["perturbation"])
+    area = agreement.areas(tables["perturbation"])
     found |= {f"{curve}_area": rows for curve, rows in area.groupby("curve")}
     if len(tables["seeds"]):
         rows = tables["seeds"][tables["seeds"]["scores"] == "base present"]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cisflow import composition, features, files
+from cisflow.features import arrays as features
+from cisflow.features import composition
+from cisflow.io import files
 
 
 def arguments(parser):

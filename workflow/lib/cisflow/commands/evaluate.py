@@ -5,7 +5,8 @@ Writes metrics.tsv, curves.tsv, comparisons.tsv, strata.tsv and calibration.tsv.
 
 from pathlib import Path
 
-from cisflow import evaluation, files
+from cisflow.evaluation import tables as evaluation
+from cisflow.io import files
 
 
 def arguments(parser):

@@ -9,8 +9,10 @@ import math
 
 import torch
 
-from cisflow import device, features, inputs, shards
-from cisflow.context import CONTEXTS
+from cisflow.features import arrays as features
+from cisflow.features import inputs, shards
+from cisflow.models import device
+from cisflow.sequence.context import CONTEXTS
 
 
 def arguments(parser):

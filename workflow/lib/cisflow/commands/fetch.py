@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cisflow import resources
+from cisflow.io import download
 
 
 def arguments(parser):
@@ -15,4 +15,4 @@ def arguments(parser):
 
 
 def run(args):
-    resources.fetch(args.url, args.name, args.output, sha256=args.sha256, md5=args.md5, member=args.member)
+    download.fetch(args.url, args.name, args.output, sha256=args.sha256, md5=args.md5, member=args.member)

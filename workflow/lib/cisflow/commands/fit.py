@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cisflow import classifiers, datasets, files, tuning
+from cisflow.classifiers import classifiers, tuning
+from cisflow.data import dataset as datasets
+from cisflow.io import files
 
 
 def arguments(parser):

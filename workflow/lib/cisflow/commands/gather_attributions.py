@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cisflow import files
+from cisflow.io import files
 
 # Arrays that do not have one entry a row.
 COMMON = ("baseline", "method")

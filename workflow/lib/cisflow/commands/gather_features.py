@@ -2,7 +2,7 @@
 
 import json
 
-from cisflow import inputs, shards
+from cisflow.features import inputs, shards
 
 
 def arguments(parser):

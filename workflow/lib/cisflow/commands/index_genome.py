@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyfaidx
 
-from cisflow import files, genome
 from cisflow.errors import InputError
+from cisflow.io import files, genome
 
 
 def arguments(parser):

@@ -1,8 +1,10 @@
 """Report how far the folds of a split are from independent: overlaps, near-duplicates, shared genes, Sei's training."""
 
-from cisflow import datasets, duplicates, files, leakage, windows
-from cisflow.sources.annotation import read_exons
-from cisflow.sources.events import genes_of
+from cisflow.data import dataset as datasets
+from cisflow.data import duplicates, leakage, windows
+from cisflow.data.sources.annotation import read_exons
+from cisflow.data.sources.events import genes_of
+from cisflow.io import files
 
 
 def arguments(parser):

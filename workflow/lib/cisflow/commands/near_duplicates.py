@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from cisflow import duplicates, files
+from cisflow.data import duplicates
+from cisflow.io import files
 
 
 def arguments(parser):

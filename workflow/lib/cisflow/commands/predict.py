@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from cisflow import datasets, device, files, models, prediction
+from cisflow import models
+from cisflow.data import dataset as datasets
+from cisflow.io import files
+from cisflow.models import device, prediction
 
 
 def arguments(parser):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cisflow import files, sequence_classes
+from cisflow.features import sequence_classes
+from cisflow.io import files
 
 
 def arguments(parser):

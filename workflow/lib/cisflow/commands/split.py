@@ -2,7 +2,8 @@
 
 import json
 
-from cisflow import duplicates, files, splits, windows
+from cisflow.data import duplicates, splits, windows
+from cisflow.io import files
 
 
 def arguments(parser):

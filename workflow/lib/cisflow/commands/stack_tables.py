@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cisflow import files
 from cisflow.errors import InputError
+from cisflow.io import files
 
 
 def arguments(parser):

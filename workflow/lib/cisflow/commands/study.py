@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from cisflow import files
-from cisflow.study import page, tables
+from cisflow.io import files
+from cisflow.report import page, tables
 
 
 def arguments(parser):

@@ -5,9 +5,10 @@ import json
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow import device, files
-from cisflow.attribution import timing
+from cisflow.attribution.comparison import timing
 from cisflow.errors import InputError
+from cisflow.io import files
+from cisflow.models import device
 
 
 def arguments(parser):

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cisflow import datasets, device, files, models, training
+from cisflow import models
+from cisflow.data import dataset as datasets
+from cisflow.io import files
+from cisflow.models import device
+from cisflow.training import train as training
 
 
 def arguments(parser):

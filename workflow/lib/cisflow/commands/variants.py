@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cisflow import device, features, files, sequence_classes, shards, variants
 from cisflow.errors import InputError
-from cisflow.genome import Genome
-from cisflow.resumable import Rows
+from cisflow.features import arrays as features
+from cisflow.features import sequence_classes, shards, variants
+from cisflow.io import files
+from cisflow.io.genome import Genome
+from cisflow.io.resumable import Rows
+from cisflow.models import device
 
 
 def arguments(parser):

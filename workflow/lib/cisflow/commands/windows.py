@@ -6,7 +6,7 @@ Writes windows.tsv, sequences.npy, targets.npy, targets.tsv, manifest.json and, 
 import argparse
 import json
 
-from cisflow import windows
+from cisflow.data import windows
 
 
 def arguments(parser):

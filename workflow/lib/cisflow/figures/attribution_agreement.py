@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.lines import Line2D
 
-from cisflow.attribution import comparison
+from cisflow.attribution.comparison import agreement
 from cisflow.errors import InputError, listing
 from cisflow.figures import reading, style
 from cisflow.figures.method_agreement import draw_distribution
@@ -109,13 +109,13 @@ def draw_scatter(axes, part, reference):
     if not len(part.ids):
         style.explain(axes, "No effect to show: of the first seed the methods share no sequence.", width=24)
         return
-    effects = [comparison.views(each.multipliers, each.codes)["all bases"].ravel() for each in (part, reference)]
+    effects = [agreement.views(each.multipliers, each.codes)["all bases"].ravel() for each in (part, reference)]
     # At the base present both are 0.
     changed = np.flatnonzero((effects[0] != 0) | (effects[1] != 0))
     if not len(changed):
         style.explain(axes, "No effect to show: all are 0 in the first seed.", width=24)
         return
-    (r,) = comparison.correlation(*(values[None, changed] for values in effects))
+    (r,) = agreement.correlation(*(values[None, changed] for values in effects))
     shown = np.random.default_rng(0).permutation(changed)[:POINTS]
     limits = [min(values[shown].min() for values in effects), max(values[shown].max() for values in effects)]
     axes.plot(limits, limits, color=style.GREY, linewidth=0.6)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cisflow import dna
 from cisflow.attribution import scores
 from cisflow.errors import InputError
 from cisflow.figures import logos, reading, style
+from cisflow.sequence import dna
 
 N_SEQUENCES = 3
 WINDOW = 72

@@ -1,6 +1,6 @@
 """Attribution methods judged: by the planted truth, by the network as bases go, and by another seed."""
 
-from cisflow.attribution import comparison
+from cisflow.attribution.comparison import agreement
 from cisflow.figures import reading, style
 
 PERCENT = 100
@@ -23,7 +23,7 @@ def draw(inputs, settings):
     if not len(table):
         return style.explained("No sequence is explained by every method, so that there is nothing to judge.")
     methods = list(dict.fromkeys(table["method"]))
-    curves = comparison.oriented(table).groupby(["curve", "method", "seed"]).mean()
+    curves = agreement.oriented(table).groupby(["curve", "method", "seed"]).mean()
     upper, lower = 7 * len(methods) + 10, 68 + ENTRY * (len(methods) + 1)
     figure = style.figure(style.DOUBLE, upper + lower)
     # Names of methods beside the upper panels take no room from the curves.
@@ -54,7 +54,7 @@ def draw(inputs, settings):
 
 
 def look_of(method, looks):
-    return looks[method]._replace(colour=style.GREY) if method == comparison.RANDOM else looks[method]
+    return looks[method]._replace(colour=style.GREY) if method == agreement.RANDOM else looks[method]
 
 
 def draw_intervals(axes, rows, methods, nothing, chance=False):

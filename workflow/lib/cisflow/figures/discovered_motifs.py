@@ -3,10 +3,9 @@
 import h5py
 import numpy as np
 
-from cisflow import files
 from cisflow.errors import InputError
 from cisflow.figures import logos, reading, style
-from cisflow.motifs import jaspar
+from cisflow.io import files, meme
 
 N_PATTERNS = 5
 GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
@@ -39,7 +38,7 @@ def draw(inputs, settings):
         reading.demand("discovered_motifs", "inputs, recovery", source, ("method", "path"))
     if not inputs["runs"]:
         return style.explained("No motif discovery was asked for: there is no pattern to show.")
-    motifs = {motif.id: motif for motif in jaspar.read_meme(inputs["database"])}
+    motifs = {motif.id: motif for motif in meme.read_meme(inputs["database"])}
     runs = [(run, *read_run(run, settings.get("n_patterns", N_PATTERNS))) for run in inputs["runs"]]
     recovery = read_recovery(inputs.get("recovery", ()))
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow import files
 from cisflow.errors import InputError, listing
+from cisflow.io import files
 
 CLASSES = ("dataset", "split", "model", "fold", "target")
 METRICS = (*CLASSES, "seed", "strands", "metric")

@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from cisflow import files
+from cisflow.io import files
 
 # Widths of one and of two journal columns, and the highest figure that leaves room for a caption, in mm.
 SINGLE, DOUBLE = 89, 183

@@ -5,9 +5,10 @@ import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cisflow import families, files
 from cisflow.errors import InputError, listing
+from cisflow.features import families
 from cisflow.figures import reading, style
+from cisflow.io import files
 
 COLOURS = {
     "Pol II": style.BLUE,

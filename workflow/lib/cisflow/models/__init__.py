@@ -9,8 +9,9 @@ import safetensors
 import safetensors.torch
 import torch
 
-from cisflow import dna, files
 from cisflow.errors import InputError, listing
+from cisflow.io import files
+from cisflow.sequence import dna
 
 # Architecture -> module of this package. Modules are loaded by name, so that a run imports, and depends on, only the
 # one it uses.

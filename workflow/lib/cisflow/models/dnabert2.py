@@ -12,9 +12,9 @@ import transformers
 from torch import nn
 from torch.nn import functional
 
-from cisflow import dna
 from cisflow.errors import InputError
 from cisflow.models.layers import logits
+from cisflow.sequence import dna
 
 SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
 EPSILON = 1e-12

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cisflow import files
 from cisflow.attribution import scores
 from cisflow.errors import InputError
+from cisflow.io import files
 
 
 class Attributions(NamedTuple):

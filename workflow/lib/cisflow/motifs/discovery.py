@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 from modiscolite import io, tfmodisco
 
-from cisflow import dna, files
 from cisflow.errors import InputError, listing
+from cisflow.io import files
 from cisflow.motifs.attributions import read_attributions
+from cisflow.sequence import dna
 
 DEFAULTS = {
     # Seqlets of each sign that take part; the cost grows with them, not with the sequences.

@@ -13,11 +13,11 @@ from scipy import stats
 from tangermeme import seqlet
 from tqdm import tqdm
 
-from cisflow import dna, files
 from cisflow.attribution import scores
 from cisflow.errors import InputError, listing
-from cisflow.motifs import jaspar
+from cisflow.io import files, meme
 from cisflow.motifs.attributions import read_attributions
+from cisflow.sequence import dna
 
 DEFAULTS = {
     # Share of false hot spots, estimated on shuffled attributions.
@@ -64,7 +64,7 @@ def scan_hotspots(attributions, database, settings, seed, threads, hotspots, out
     """
     settings = checked(settings)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    motifs = jaspar.read_meme(database)
+    motifs = meme.read_meme(database)
     rows = read_attributions(attributions)
     rng = np.random.default_rng(seed)
     spots = call_hotspots(scores.observed(rows.hypothetical, rows.codes), settings, rng)

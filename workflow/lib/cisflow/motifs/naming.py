@@ -9,9 +9,9 @@ import pandas as pd
 from memelite import tomtom
 from scipy import special, stats
 
-from cisflow import dna, files
 from cisflow.errors import InputError
-from cisflow.motifs import jaspar
+from cisflow.io import files, meme
+from cisflow.sequence import dna
 
 COLUMNS = (
     *("run", "pattern", "n_seqlets", "width", "consensus"),
@@ -175,7 +175,7 @@ def name_patterns(modisco, control, database, threads=None):
     """
     runs = {"attributions": read_patterns(modisco), "control": read_patterns(control)}
     listed = [(run, pattern.trimmed()) for run, patterns in runs.items() for pattern in patterns]
-    motifs = jaspar.read_meme(database)
+    motifs = meme.read_meme(database)
     if not listed:
         return pd.DataFrame(columns=COLUMNS)
     compared = compare([pattern.sequence for _, pattern in listed], motifs, threads)

@@ -4,9 +4,9 @@ import re
 
 import pandas as pd
 
-from cisflow import files
 from cisflow.errors import InputError
-from cisflow.motifs import jaspar, naming
+from cisflow.io import files, meme
+from cisflow.motifs import naming
 
 COLUMNS = ("target", "matrix_id", "matrix_name", "found", "pattern", "match_id", "match_name", "q_value", "how")
 # A pattern counts as named below NAMED. Two motifs of the database belong to one family where TOMTOM's comparison of
@@ -23,7 +23,7 @@ def write_recovery(patterns, truth, database, output):
         text=("run", "pattern", "match_id", "match_name"),
     )
     planted = files.read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
-    motifs = {motif.id: motif for motif in jaspar.read_meme(database)}
+    motifs = {motif.id: motif for motif in meme.read_meme(database)}
     check_ids(truth, planted["matrix_id"], motifs, database)
     check_ids(patterns, named["match_id"], {*motifs, ""}, database)
     files.write_table(output, recovered(named, planted, motifs))

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from tangermeme.plot import plot_logo
 from tqdm import tqdm
 
-from cisflow import files
 from cisflow.errors import InputError
-from cisflow.motifs import jaspar, naming
+from cisflow.io import files, meme
+from cisflow.motifs import naming
 
 N_MATCHES = 3
 # Columns shown on either side of a pattern beyond its trimmed ends.
@@ -54,7 +54,7 @@ def write_report(modisco, summary, database, output):
         body = [paragraph(counts, bool(patterns))]
         if patterns:
             (folder / "logos").mkdir()
-            body.append(table(patterns, jaspar.read_meme(database), folder))
+            body.append(table(patterns, meme.read_meme(database), folder))
         (folder / "motifs.html").write_text(PAGE.format(body="\n".join(body)), encoding="utf-8")
 
 

@@ -1,0 +1,159 @@
+"""Time and memory of attribution methods."""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import inspect
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cisflow import models
+from cisflow.attribution import methods
+from cisflow.attribution.targets import Targets
+from cisflow.errors import InputError, listing
+
+COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
+COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
+MIB = 2**20
+# Of Linux alone; without it no peak can be told from an earlier one.
+PEAK_RESET = Path("/proc/self/clear_refs")
+
+
+def costs(model, codes, targets, settings, device, repeats):
+    """What each of `repeats` runs of a method takes, after one of the same size.
+
+    What a first run sets up (kernels for a shape, functions that are compiled, pages of code) is in neither.
+
+    Parameters
+    ----------
+    settings : {"method": …} and its settings.
+
+    Returns
+    -------
+    [(wall seconds of all sequences; MiB at the peak above what the process held between runs, or NaN)]
+
+    Raises
+    ------
+    InputError : unknown method or setting, and whatever else `methods.multipliers` refuses.
+    """
+    settings = dict(settings)
+    method = settings.pop("method")
+    methods.refuse_unknown(settings)
+    cuda = torch.device(device).type == "cuda"
+
+    def run():
+        for _ in methods.attribute(model, codes, targets, method, device, progress=False, **settings):
+            pass
+        if cuda:
+            torch.cuda.synchronize()
+
+    run()
+    # What is left in reference cycles is no longer held.
+    gc.collect()
+    before = torch.cuda.memory_allocated() if cuda else held()
+    found = []
+    for _ in range(repeats):
+        restart_peak(cuda)
+        begin = time.perf_counter()
+        run()
+        spent = time.perf_counter() - begin
+        peak = torch.cuda.max_memory_allocated() if cuda else _status("VmHWM")
+        found.append((spent, np.maximum(0, peak - before) / MIB))
+    return found
+
+
+def grid(lengths, sequences, targets):
+    """(what is varied, length, number of sequences, number of targets): each varied with the others at their first."""
+    sizes = {"length": lengths, "n_sequences": sequences, "n_targets": targets}
+    first = {name: values[0] for name, values in sizes.items()}
+    return [(name, *(first | {name: value}).values()) for name, values in sizes.items() for value in values]
+
+
+def measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+    """Seconds and peak memory of one method at one size, in a process of its own.
+
+    Parameters
+    ----------
+    model : {"architecture", "settings"} of a network, which gets random weights and `n_targets` outputs.
+
+    Returns
+    -------
+    As `costs`.
+
+    Raises
+    ------
+    InputError : as `build` and `methods.attribute`; or the process was killed, as one is that takes more memory
+        than there is.
+    """
+    context = multiprocessing.get_context("forkserver")
+    # Processes are forked from one that has imported torch, which takes seconds.
+    context.set_forkserver_preload(["cisflow.attribution.comparison.timing"])
+    arguments = (model, settings, length, n_sequences, n_targets, str(device), threads, repeats)
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measure, *arguments).result()
+        except BrokenProcessPool as error:
+            method = ", ".join(f"{name} {value}" for name, value in settings.items())
+            raise InputError(
+                f"{method}: the process that measured it was killed at length {length}, {n_sequences} sequences and "
+                f"{n_targets} targets; expected one that finishes: give more memory, or leave out that size or method"
+            ) from error
+
+
+def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    network = build(model, length, n_targets).eval().to(device)
+    codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
+    return costs(network, codes, Targets(None, n_targets), settings, device, repeats)
+
+
+def build(model, length, n_targets):
+    """A network of the registry for a length and a number of outputs, where its architecture has settings for them.
+
+    Raises
+    ------
+    InputError : unknown architecture, or one that reads sequences of another length alone.
+    """
+    name = model["architecture"]
+    if name not in models.ARCHITECTURES:
+        raise InputError(f"unknown architecture '{name}'; expected one of {listing(models.ARCHITECTURES, 20)}")
+    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[name]}")
+    known = inspect.signature(getattr(module, name)).parameters
+    sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
+    network = models.build(name, **model["settings"] | {size: value for size, value in sizes.items() if size in known})
+    if network.length not in (None, length):
+        raise InputError(f"timing: lengths: found {length}; expected {network.length} alone, which {name} reads")
+    return network
+
+
+def held():
+    """Bytes of memory that the process holds, less what it has freed; NaN where the system does not tell."""
+    # Freed memory that the allocator keeps would be used again by what is measured, which would seem to need less. A
+    # system without glibc has no such function, and its allocator other habits.
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return _status("VmRSS")
+
+
+def restart_peak(cuda=False):
+    """From here on the peak of memory counts anew, where the system can do that."""
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    elif PEAK_RESET.exists():
+        PEAK_RESET.write_text("5")
+
+
+def _status(name):
+    """Bytes of memory that the process holds (`VmRSS`), or held at its peak (`VmHWM`); NaN where Linux is absent."""
+    if not PEAK_RESET.exists():
+        return np.nan
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

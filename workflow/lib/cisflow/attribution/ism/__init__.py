@@ -1,0 +1,1 @@
+"""In silico mutagenesis: exact, and by Taylor expansion."""

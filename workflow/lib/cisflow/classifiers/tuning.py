@@ -1,0 +1,174 @@
+"""The search for LightGBM's parameters by cross-validation within the training fold, with optuna."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from sklearn.model_selection import StratifiedGroupKFold
+from tqdm import tqdm
+
+from cisflow.classifiers import classifiers
+from cisflow.errors import InputError, listing
+from cisflow.io import files
+from cisflow.sequence import dna
+
+# The search of Daoud & Ben-Hur (2025): its ranges, number of trials and folds.
+DEFAULTS = {
+    "n_trials": 50,
+    "n_startup": 30,
+    "n_folds": 3,
+    "space": {
+        "n_estimators": [100, 1000],
+        "num_leaves": [20, 50],
+        "max_depth": [5, 25],
+        "learning_rate": [0.001, 0.1],
+        "reg_alpha": [0, 1],
+        "reg_lambda": [0, 1],
+        "feature_fraction": [0.5, 1],
+        "bagging_fraction": [0.5, 1],
+    },
+}
+# What the bins are made with, or what a fold without early stopping has no use for, is the same in every trial.
+FIXED = ("is_unbalance", "max_bin", "histogram_pool_size", "early_stopping_rounds")
+
+
+def sequence_groups(codes):
+    """(n,) int: the same number for base codes (n, length) that are equal, or equal in reverse complement."""
+    pairs = zip(codes, dna.reverse_complement(codes), strict=True)
+    return pd.factorize(np.array([min(a.tobytes(), b.tobytes()) for a, b in pairs], dtype=object))[0]
+
+
+def cross_validation(y, codes, n_folds, seed):
+    """[(rows to train on, rows to score)] of each fold; y (m,) 0/1; codes (m, length).
+
+    Classes are balanced as far as they can be, and a sequence, its copies and its reverse complement stay together.
+
+    Raises
+    ------
+    InputError : a class has fewer distinct sequences than there are folds.
+    """
+    groups = sequence_groups(codes)
+    fewest = min(len(set(groups[y == label])) for label in (0, 1))
+    if fewest < n_folds:
+        raise InputError(f"tune: n_folds is {n_folds}, but a class has {fewest} distinct sequences in the fold train")
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    return list(folds.split(groups, y, groups))
+
+
+def checked(search):
+    """The search over DEFAULTS; a space replaces the default one (InputError: a parameter or range that is none)."""
+    search = classifiers.with_defaults(DEFAULTS, search, "tune")
+    known = [name for name in classifiers.LIGHTGBM_DEFAULTS if name not in FIXED]
+    for name, bounds in search["space"].items():
+        if name not in known:
+            raise InputError(f"tune: space: '{name}' is not a parameter to tune; expected {listing(known, 20)}")
+        if len(bounds) != 2 or not bounds[0] < bounds[1]:
+            raise InputError(f"tune: space: {name}: found {bounds}, expected a lower and a higher bound")
+    return search
+
+
+def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
+    """Trials of a Tree-structured Parzen Estimator for the mean AUROC of cross-validation.
+
+    Finished trials are kept in a journal in `work`: called again with the same arguments, the search goes on after
+    them and finds what it would have found without the interruption. Every trial has a seed of its own.
+
+    Parameters
+    ----------
+    x : classifiers.Features of n rows. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
+    settings : LIGHTGBM_DEFAULTS, overridden: what is not searched. search : DEFAULTS, overridden.
+    work : folder for the journal. inputs : what else a trial depends on, as strings (digests of files).
+
+    Returns
+    -------
+    Data frame with one row per trial and parameter: trial (from 1), parameter, value, auroc and sd (over the folds),
+    best (1 for the trial with the highest AUROC, the first of equals).
+    """
+    settings, search = classifiers.with_defaults(classifiers.LIGHTGBM_DEFAULTS, settings, "lightgbm"), checked(search)
+    train, _ = classifiers.labelled_rows(y, folds)
+    parts = cross_validation(y[train], codes[train], search["n_folds"], seed)
+    # Bins are made once; a filter of features would tie them to one value of min_child_samples.
+    parameters, _ = classifiers.lightgbm_parameters(settings, seed, threads)
+    whole = classifiers.lightgbm_data(x, y, train, parameters | {"feature_pre_filter": False}).construct()
+    study = _study(Path(work), [settings, search, seed, x.columns.tolist(), list(inputs)])
+    finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    with tqdm(total=search["n_trials"] * search["n_folds"], desc="tuning LightGBM", unit="fit") as bar:
+        bar.update(len(finished) * search["n_folds"])
+        for number in range(len(finished), search["n_trials"]):
+            study.sampler = optuna.samplers.TPESampler(
+                seed=int(np.random.default_rng([seed, number]).integers(2**31)), n_startup_trials=search["n_startup"]
+            )
+            trial = study.ask()
+            chosen = {name: _suggest(trial, name, *bounds) for name, bounds in search["space"].items()}
+            scores = []
+            for part in parts:
+                scores.append(_auroc(whole, part, settings | chosen, seed, threads))
+                bar.update()
+            trial.set_user_attr("sd", float(np.std(scores, ddof=1)))
+            study.tell(trial, float(np.mean(scores)))
+    return _table(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)))
+
+
+def _study(work, identity):
+    """The study in `work` that belongs to these arguments, without the trial that an interruption cut short."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    work.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    storage = JournalStorage(JournalFileBackend(str(work / "journal.log")))
+    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return study
+
+
+def _suggest(trial, name, low, high):
+    whole = isinstance(classifiers.LIGHTGBM_DEFAULTS[name], int)
+    return trial.suggest_int(name, int(low), int(high)) if whole else trial.suggest_float(name, low, high)
+
+
+def _auroc(whole, part, settings, seed, threads):
+    """AUROC of all trees on the rows that a fold holds out."""
+    parameters, rounds = classifiers.lightgbm_parameters(settings, seed, threads)
+    fitted, held_out = (whole.subset(np.sort(rows).tolist()) for rows in part)
+    curve = {}
+    lightgbm.train(
+        parameters | {"feature_pre_filter": False},
+        fitted,
+        num_boost_round=rounds,
+        valid_sets=[held_out],
+        callbacks=[lightgbm.record_evaluation(curve)],
+    )
+    return curve["valid_0"]["auc"][-1]
+
+
+def _table(trials):
+    best = max(range(len(trials)), key=lambda number: trials[number].value)
+    rows = [
+        {
+            "trial": number + 1,
+            "parameter": name,
+            "value": value,
+            "auroc": trial.value,
+            "sd": trial.user_attrs["sd"],
+            "best": int(number == best),
+        }
+        for number, trial in enumerate(trials)
+        for name, value in trial.params.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def read_best(path):
+    """Settings of the best trial of a table that `tune` wrote (InputError: it has none)."""
+    table = files.read_table(path, ["parameter", "value", "best"], text=("parameter",))
+    best = table[table["best"] == 1]
+    unknown = sorted(set(best["parameter"]) - set(classifiers.LIGHTGBM_DEFAULTS))
+    if best.empty or unknown or best["parameter"].duplicated().any():
+        raise InputError(f"{path}: parameters of the best trial are {listing(best['parameter'])}; expected each once")
+    defaults = classifiers.LIGHTGBM_DEFAULTS
+    return {name: type(defaults[name])(value) for name, value in zip(best["parameter"], best["value"], strict=True)}

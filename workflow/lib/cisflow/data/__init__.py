@@ -1,0 +1,1 @@
+"""Datasets: windows with labels, their splits, and how far folds leak into each other."""

@@ -1,0 +1,203 @@
+"""Accessible windows inside genes, labelled by whether they overlap a retained intron (Ullah et al. 2023, chromir)."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from cisflow.data.sources.annotation import read_exons
+from cisflow.data.windows import Windows, centred, fetch, interval, read_bed, read_rows, resource, table
+from cisflow.errors import InputError, listing
+from cisflow.io.genome import Genome, Locus
+from cisflow.sequence import intervals
+
+SPAN = re.compile(r"\(?\s*(\d+)\s*,\s*(\d+)\s*\)?")
+COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def collect(source, length, inputs, seed):
+    """Windows of `length` bp on the sites that lie inside a gene, sorted by locus.
+
+    A window is centred on its site, and is the site itself where that has the length. It counts if it lies strictly
+    inside at least one gene, once, whatever the number of genes. Label 1: it shares a base with the intron of an
+    event. Neither label: it shares a base only with what reaches from the first to the last base of an event's exons.
+    Label 0: drawn without replacement from all others. Strands decide no overlap, as in the original. What overlaps
+    is counted on half-open intervals, where the original counted intervals that only touch.
+
+    Parameters
+    ----------
+    source : kind, bed (sites), annotation (GTF), events (table), genome, target ("retained"), negatives_per_positive
+        (2.0; None takes all), strand ("plus": the plus strand of every window, as published; "gene": the strand of
+        its genes), first_introns ("keep"; "exclude" leaves out windows on events whose First_Intron is true).
+    inputs : resource name -> file.
+    seed : of the draw of negatives.
+
+    Raises
+    ------
+    InputError : a file that cannot be read, files without a chromosome in common, no positive, or too few negatives.
+    """
+    genome = Genome(resource(inputs, source["genome"]))
+    paths = {name: resource(inputs, source[name]) for name in ("bed", "annotation", "events")}
+    strand, first_introns = source.get("strand", "plus"), source.get("first_introns", "keep")
+    for name, value, known in (
+        ("strand", strand, ("plus", "gene")),
+        ("first_introns", first_introns, ("keep", "exclude")),
+    ):
+        if value not in known:
+            raise InputError(f"source events: {name} is '{value}', expected {' or '.join(known)}")
+    genes = genes_of(read_exons(paths["annotation"]))
+    events = read_events(paths["events"], first_introns == "exclude")
+    frame, dropped = place(paths["bed"], length, genome)
+    for name, other in (("annotation", genes), ("events", events)):
+        if not set(other["chrom"]) & set(frame["chrom"]):
+            raise InputError(
+                f"{paths[name]}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
+                f"({listing(frame['chrom'].unique())})"
+            )
+    frame = orient(frame, genes, strand, dropped)
+    labels = label(frame, events, first_introns == "exclude", dropped)
+    frame, labels = frame[labels >= 0], labels[labels >= 0]
+    kept = draw(labels, source.get("negatives_per_positive", 2.0), seed, paths["events"])
+    dropped["negatives not drawn"] = len(labels) - len(kept)
+    loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].iloc[kept].itertuples(index=False)]
+    windows = table([f"{locus.chrom}:{locus.start}-{locus.end}({locus.strand})" for locus in loci], loci)
+    values = labels[kept].astype(np.float32)[:, None]
+    return Windows(windows, fetch(genome, windows, length), values, [source.get("target", "retained")], dropped)
+
+
+def genes_of(exons):
+    """Genes (chrom, start, end, strand, gene) from the first to the last base of their exons.
+
+    The copies of a gene on two chromosomes or strands are two genes.
+    """
+    groups = exons.groupby(["chrom", "strand", "gene"], sort=False)
+    return groups.agg(start=("start", "min"), end=("end", "max")).reset_index()
+
+
+def place(path, length, genome):
+    """Distinct windows (chrom, start, end), sorted, on the sites of a BED file, and the numbers of those dropped.
+
+    Raises
+    ------
+    InputError : not a BED of three columns or more, coordinates that are no interval, or no site on the genome.
+    """
+    # What else a BED says of its sites, and how often it names one, does not matter here.
+    sites = [
+        interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")})
+        for row, record in read_bed(path)
+    ]
+    sites = pd.DataFrame(sites, columns=Locus._fields)
+    start = centred(sites["start"], sites["end"], length)
+    frame = pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
+    known = frame["chrom"].isin(genome.chromosomes)
+    if not known.any():
+        raise InputError(
+            f"{path}: none of its chromosomes ({listing(frame['chrom'].unique())}) is in {genome.path} "
+            f"({listing(genome.chromosomes)})"
+        )
+    dropped = {"chromosome not in the genome": int((~known).sum())}
+    frame = frame[known]
+    inside = np.array([genome.problem(*locus) is None for locus in frame.itertuples(index=False)])
+    dropped["past the end of a chromosome"] = int((~inside).sum())
+    distinct = frame[inside].drop_duplicates()
+    dropped["listed more than once"] = int(inside.sum()) - len(distinct)
+    return distinct.sort_values(["chrom", "start"], ignore_index=True), dropped
+
+
+def read_events(path, flagged):
+    """Events of intron retention from a table of SpliceGrapher or iDiffIR.
+
+    Parameters
+    ----------
+    path : CSV or TSV with the columns COLUMNS; exons and introns are written `(start,end)`, 1-based closed.
+    flagged : read the column First_Intron too.
+
+    Returns
+    -------
+    frame of chrom, start, end (the intron, 0-based half-open), zone_start, zone_end (with both exons), first (bool).
+
+    Raises
+    ------
+    InputError : a column that is absent, a span that is none, an intron that is not between its exons, a flag of
+        another kind.
+    """
+    rows, found = read_rows(path, [*COLUMNS, *(["First_Intron"] if flagged else [])])
+    spans = {
+        name: [parse_span(path, row, name, text) for row, text in zip(rows, found[name], strict=True)]
+        for name in ("Pre_Exon", "Intron", "Post_Exon")
+    }
+    first = found["First_Intron"] if flagged else ["false"] * len(rows)
+    events = []
+    for row, chrom, flag, before, intron, after in zip(rows, found["Chromosome"], first, *spans.values(), strict=True):
+        # Exons stand in the order of transcription: on the minus strand the first of them lies behind the intron.
+        start, end = min(before[0], after[0]), max(before[1], after[1])
+        if not start <= intron[0] <= intron[1] <= end:
+            raise InputError(
+                f"{path}: row {row}: Intron is {intron}, expected it between Pre_Exon {before} and Post_Exon {after}"
+            )
+        if flag.strip().lower() not in FLAGS:
+            raise InputError(f"{path}: row {row}: First_Intron is '{flag}', expected one of {listing(FLAGS, 6)}")
+        events.append((chrom.strip(), intron[0] - 1, intron[1], start - 1, end, FLAGS[flag.strip().lower()]))
+    return pd.DataFrame(events, columns=["chrom", "start", "end", "zone_start", "zone_end", "first"])
+
+
+def parse_span(path, row, name, text):
+    """(first, last), 1-based closed, of a text such as `(1201,1350)`."""
+    match = SPAN.fullmatch(text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(
+            f"{path}: row {row}: {name} is '{text}', expected (start,end), integers with 1 <= start <= end"
+        )
+    return int(match[1]), int(match[2])
+
+
+def orient(frame, genes, strand, dropped):
+    """The windows strictly inside a gene, with the strand to read them on; counts the others in `dropped`."""
+    forward, reverse = (intervals.strictly_inside(frame, genes[genes["strand"] == sign]) for sign in "+-")
+    dropped["not inside a gene"] = int((~forward & ~reverse).sum())
+    kept = forward | reverse
+    if strand == "plus":
+        return frame[kept].assign(strand="+")
+    dropped["inside genes of both strands"] = int((forward & reverse).sum())
+    kept = forward ^ reverse
+    return frame[kept].assign(strand=np.where(forward[kept], "+", "-"))
+
+
+def label(frame, events, without_first, dropped):
+    """Labels (n,) int: 1 on an intron of an event, 0 apart from all events, -1 for windows to leave out.
+
+    Counts those left out in `dropped`. With `without_first`, a window on a first intron is left out, even where it
+    lies on another intron too.
+    """
+    zones = events[["chrom"]].assign(start=events["zone_start"], end=events["zone_end"])
+    on_intron, near = intervals.overlapping(frame, events), intervals.overlapping(frame, zones)
+    labels = np.where(on_intron, 1, np.where(near, -1, 0))
+    dropped["on an exon beside a retained intron"] = int((near & ~on_intron).sum())
+    if without_first:
+        on_first = intervals.overlapping(frame, events[events["first"]])
+        dropped["on a retained first intron"] = int(on_first.sum())
+        labels[on_first] = -1
+    return labels
+
+
+def draw(labels, per_positive, seed, path):
+    """Rows to keep, in order: all positives and `per_positive` negatives for each, without replacement.
+
+    Raises
+    ------
+    InputError : no positive, or fewer negatives than asked for; `path` is that of the events.
+    """
+    positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    if not len(positives):
+        raise InputError(f"{path}: no window overlaps the intron of an event, expected at least one")
+    if per_positive is None:
+        return np.arange(len(labels))
+    wanted = round(per_positive * len(positives))
+    if wanted > len(negatives):
+        raise InputError(
+            f"source events: negatives_per_positive is {per_positive}, which takes {wanted} negatives for "
+            f"{len(positives)} positives; found {len(negatives)}, expected a smaller ratio, or null for all of them"
+        )
+    drawn = np.random.default_rng(seed).choice(negatives, wanted, replace=False)
+    return np.sort(np.concatenate([positives, drawn]))

@@ -1,0 +1,146 @@
+"""Labelled sequences from FASTA files: positives, and negatives or a GC-matched background drawn from a genome."""
+
+import numpy as np
+import pandas as pd
+import pybedtools
+
+from cisflow.data.windows import Windows, fetch, grid, locate, require_bedtools, resource, table
+from cisflow.errors import InputError
+from cisflow.io.genome import Genome, Locus, read_fasta
+from cisflow.sequence import dna
+
+# Largest difference in mean GC content that a matched background may be left with.
+GC_TOLERANCE = 0.01
+
+
+def collect(source, length, inputs, seed):
+    """Windows of `positives` (label 1) and of `negatives` or `background` (label 0).
+
+    Parameters
+    ----------
+    source : kind, positives, negatives or background {genome, per_positive (1)}, target ("label").
+    length : bases that each record must have.
+    inputs : resource name -> file.
+    seed : of the draw of background windows.
+
+    Raises
+    ------
+    InputError : both or neither of negatives and background, a record of another length, a name in both files, or
+        a genome that cannot match the positives.
+    """
+    if ("negatives" in source) == ("background" in source):
+        found = "both" if "negatives" in source else "neither"
+        raise InputError(f"source fasta: found {found} of 'negatives' and 'background', expected exactly one of them")
+    path = resource(inputs, source["positives"])
+    frame, codes = read_windows(path, length)
+    if "negatives" in source:
+        other_path = resource(inputs, source["negatives"])
+        others, other_codes = read_windows(other_path, length)
+        shared = sorted(set(frame["id"]) & set(others["id"]))
+        if shared:
+            raise InputError(f"{other_path}: record '{shared[0]}' is in {path} as well, expected names in one of them")
+        dropped = {}
+    else:
+        settings = source["background"]
+        genome = Genome(resource(inputs, settings["genome"]))
+        others, other_codes, dropped = background(genome, frame, codes, settings.get("per_positive", 1), seed)
+    labels = np.repeat([1, 0], [len(codes), len(other_codes)]).astype(np.float32)[:, None]
+    frame = pd.concat([frame, others], ignore_index=True)
+    return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.get("target", "label")], dropped)
+
+
+def read_windows(path, length):
+    """Frame and base codes (n, length) of a FASTA whose records all have `length` bases."""
+    records = read_fasta(path)
+    for number, (name, codes) in enumerate(records, 1):
+        if not name:
+            raise InputError(f"{path}: record {number} has no name, expected '>name'")
+        if len(codes) != length:
+            raise InputError(f"{path}: record '{name}' has {len(codes)} bases, expected {length} (the window)")
+    names = [name for name, _ in records]
+    frame = locate(path, names, [f"record {number}" for number in range(1, len(names) + 1)], length)
+    return frame, np.stack([codes for _, codes in records])
+
+
+def background(genome, positives, codes, per_positive, seed):
+    """Draw windows of a genome whose GC content matches that of the positives.
+
+    For each positive, in random order, `per_positive` windows of the closest GC content are drawn without
+    replacement from a grid over the genome, among those without unknown bases and without a base in common with a
+    positive of known coordinates.
+
+    Parameters
+    ----------
+    positives : frame of the positives; rows without coordinates exclude nothing.
+    codes : their base codes (n, length).
+
+    Returns
+    -------
+    frame in genome order, base codes (n * per_positive, length), dict of windows dropped.
+
+    Raises
+    ------
+    InputError : a positive without a known base, or a genome with too few windows, or too few of a like GC content.
+    """
+    require_bedtools()
+    length = codes.shape[1]
+    wanted = dna.gc_content(codes)
+    if np.isnan(wanted).any():
+        name = positives["id"].iloc[np.flatnonzero(np.isnan(wanted))[0]]
+        raise InputError(f"positive '{name}' has no known base, so that no background can match its GC content")
+    tiles, dropped = grid(genome, length)
+    apart = without_overlap(tiles, positives)
+    dropped["overlap with a positive"] = len(tiles) - len(apart)
+    needed = len(codes) * per_positive
+    if len(apart) < needed:
+        raise InputError(
+            f"{genome.path}: offers {len(apart)} windows of {length} bp without unknown bases and apart from the "
+            f"positives, expected at least {needed} ({per_positive} for each of {len(codes)} positives)"
+        )
+    chosen = apart.iloc[np.sort(match_gc(wanted, apart["gc"].to_numpy(), length, per_positive, seed))]
+    if abs(chosen["gc"].mean() - wanted.mean()) > GC_TOLERANCE:
+        raise InputError(
+            f"{genome.path}: has too few windows of the positives' GC content: mean GC is {wanted.mean():.3f} in the "
+            f"positives and {chosen['gc'].mean():.3f} in the closest {needed} windows, expected a difference of at "
+            f"most {GC_TOLERANCE}"
+        )
+    loci = [Locus(*row) for row in chosen[["chrom", "start", "end"]].itertuples(index=False)]
+    frame = table([f"{locus.chrom}:{locus.start}-{locus.end}" for locus in loci], loci)
+    return frame, fetch(genome, frame, length), dropped
+
+
+def without_overlap(tiles, positives):
+    """The tiles that share no base with a positive of known coordinates."""
+    known = positives[positives["chrom"] != ""]
+    if known.empty:
+        return tiles
+    numbered = pybedtools.BedTool.from_dataframe(tiles[["chrom", "start", "end"]].assign(tile=range(len(tiles))))
+    placed = pybedtools.BedTool.from_dataframe(known[["chrom", "start", "end"]])
+    apart = [int(interval.name) for interval in numbered.intersect(placed, v=True)]
+    return tiles.iloc[apart]
+
+
+def match_gc(wanted, offered, length, per_item, seed):
+    """Indices into `offered`, without replacement, of the `per_item` closest windows by GC for each of `wanted`.
+
+    Parameters
+    ----------
+    wanted, offered : GC fractions (n,) and (m,) with m >= n * per_item.
+    length : bases of a window; GC content is compared in whole bases.
+    """
+    rng = np.random.default_rng(seed)
+    count = np.rint(offered * length).astype(int)
+    shuffled = rng.permutation(len(count))
+    # Bucket k holds the windows with k strong bases, in random order; `left` says how many are still to be drawn.
+    buckets = shuffled[np.argsort(count[shuffled], kind="stable")]
+    left = np.bincount(count, minlength=length + 1)
+    first = np.cumsum(left) - left
+    chosen = []
+    for want in np.rint(np.repeat(rng.permutation(wanted), per_item) * length):
+        filled = np.flatnonzero(left)
+        distance = np.abs(filled - want)
+        closest = filled[distance == distance.min()]
+        bucket = closest[rng.integers(len(closest))]
+        left[bucket] -= 1
+        chosen.append(buckets[first[bucket] + left[bucket]])
+    return np.array(chosen)

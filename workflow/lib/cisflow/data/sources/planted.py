@@ -1,0 +1,134 @@
+"""Real sequences with planted motif instances: data whose truth is known, down to the base."""
+
+import numpy as np
+import pandas as pd
+
+from cisflow.data.windows import Windows, fetch, grid, resource, table
+from cisflow.errors import InputError, listing
+from cisflow.io.genome import Genome, Locus
+from cisflow.io.meme import information, read_meme
+from cisflow.sequence import dna
+
+ATTEMPTS = 100
+
+
+def collect(source, length, inputs, seed):
+    """Windows of a genome in which each motif is planted at random, independently of the others.
+
+    The windows lie on a grid, do not overlap and hold no unknown base. An instance is drawn from its matrix column
+    by column, and its strand and place at random; instances do not overlap. The label of a motif is 1 where it was
+    planted; what the genome holds of it by nature is not counted.
+
+    Parameters
+    ----------
+    source : kind, genome, motifs (MEME file), matrices (ids), min_information (14 bits), n (8,000 windows),
+        probability (0.15) of each motif in a window.
+    inputs : resource name -> file.
+    seed : of all draws.
+
+    Raises
+    ------
+    InputError : a matrix that is unknown, listed twice, too wide or below min_information, a probability outside
+        (0, 1), a genome with fewer than n windows, or instances that do not fit into a window.
+    """
+    probability = source.get("probability", 0.15)
+    if not 0 < probability < 1:
+        raise InputError(f"source planted: probability is {probability}, expected a number between 0 and 1")
+    path = resource(inputs, source["motifs"])
+    motifs = choose_motifs(path, source["matrices"], source.get("min_information", 14), length)
+    genome = Genome(resource(inputs, source["genome"]))
+    rng = np.random.default_rng(seed)
+    frame, dropped = draw_windows(genome, length, source.get("n", 8000), rng)
+    codes = fetch(genome, frame, length)
+    present = rng.random((len(frame), len(motifs))) < probability
+    names = target_names(motifs)
+    truth = []
+    for row, identifier in enumerate(frame["id"]):
+        listed = np.flatnonzero(present[row])
+        starts = place([motifs[i].matrix.shape[1] for i in listed], length, rng)
+        for i, start in zip(listed, starts, strict=True):
+            instance, strand = draw_instance(motifs[i].matrix, rng)
+            codes[row, start : start + len(instance)] = instance
+            truth.append((identifier, names[i], motifs[i].id, start, start + len(instance), strand))
+    truth = pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"])
+    return Windows(frame, codes, present.astype(np.float32), names, dropped, truth)
+
+
+def choose_motifs(path, matrices, min_information, length):
+    """The listed motifs of a MEME file, in the order of the list."""
+    known = {motif.id: motif for motif in read_meme(path)}
+    repeated = sorted({identifier for identifier in matrices if matrices.count(identifier) > 1})
+    if repeated or not matrices:
+        raise InputError(f"source planted: matrices lists {listing(repeated) or 'nothing'}, expected distinct ids")
+    for identifier in matrices:
+        if identifier not in known:
+            raise InputError(f"{path}: no motif '{identifier}'; expected an id such as {listing(sorted(known), 3)}")
+        motif = known[identifier]
+        bits, width = information(motif.matrix), motif.matrix.shape[1]
+        if bits < min_information:
+            raise InputError(
+                f"{path}: motif '{identifier}' ({motif.name}) holds {bits:.1f} bits, expected {min_information} or more"
+            )
+        if width > length:
+            raise InputError(f"{path}: motif '{identifier}' ({motif.name}) is {width} bp wide, windows are {length} bp")
+    return [known[identifier] for identifier in matrices]
+
+
+def target_names(motifs):
+    """A distinct name for each motif: its name, or name_id where several motifs share the name."""
+    names = [motif.name for motif in motifs]
+    return [motif.name if names.count(motif.name) == 1 else f"{motif.name}_{motif.id}" for motif in motifs]
+
+
+def draw_windows(genome, length, n, rng):
+    """Frame of `n` grid windows drawn without replacement, in genome order, and the dict of windows dropped."""
+    tiles, dropped = grid(genome, length)
+    if len(tiles) < n:
+        raise InputError(
+            f"{genome.path}: offers {len(tiles)} windows of {length} bp without unknown bases, expected at least {n}"
+        )
+    chosen = tiles.iloc[np.sort(rng.choice(len(tiles), size=n, replace=False))]
+    loci = [Locus(*row, "+") for row in chosen[["chrom", "start", "end"]].itertuples(index=False)]
+    return table([f"{locus.chrom}:{locus.start}-{locus.end}" for locus in loci], loci), dropped
+
+
+def place(widths, length, rng):
+    """Random starts of intervals of these widths in [0, length), none of which overlap.
+
+    Raises
+    ------
+    InputError : no room was found in ATTEMPTS tries.
+    """
+    for _ in range(ATTEMPTS):
+        starts = _try_to_place(widths, length, rng)
+        if starts is not None:
+            return starts
+    raise InputError(
+        f"source planted: {len(widths)} instances of {sum(widths)} bp together found no room in a window of {length} "
+        f"bp; expected fewer or shorter motifs, or longer windows"
+    )
+
+
+def _try_to_place(widths, length, rng):
+    taken = np.zeros(length, dtype=int)
+    starts = []
+    for width in widths:
+        before = np.concatenate([[0], np.cumsum(taken)])
+        free = np.flatnonzero(before[width:] == before[:-width])
+        if not len(free):
+            return None
+        start = int(free[rng.integers(len(free))])
+        taken[start : start + width] = 1
+        starts.append(start)
+    return starts
+
+
+def draw_instance(matrix, rng):
+    """Base codes (w,) of one instance of a (4, w) matrix as it stands on the window's strand, and its strand."""
+    cumulative = np.cumsum(matrix, axis=0)
+    # Scaled by the column's sum, which misses 1 by what the file's decimals cut off.
+    draw = rng.random(matrix.shape[1]) * cumulative[-1]
+    instance = (draw >= cumulative).sum(axis=0).astype(np.uint8)
+    if rng.random() < 0.5:
+        return instance, "+"
+    return dna.reverse_complement(instance), "-"

@@ -1,0 +1,1 @@
+"""How well models predict, and with what certainty."""

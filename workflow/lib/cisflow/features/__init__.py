@@ -1,0 +1,1 @@
+"""Features: numbers on every window, from networks or from its k-mers."""

@@ -1,0 +1,104 @@
+"""Where the windows of a feature array come from: a dataset, a BED, a FASTA, or both alleles of a VCF's variants."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cisflow.data import windows
+from cisflow.data.windows import COLUMNS, locate, table
+from cisflow.errors import InputError
+from cisflow.features import variants
+from cisflow.io import files
+from cisflow.io.genome import Genome, Locus, Records
+
+
+class Rows(NamedTuple):
+    """Windows in order.
+
+    Attributes
+    ----------
+    frame : one row a window, columns id, chrom, start, end, strand; coordinates are empty where they are unknown.
+    codes : their base codes, read when asked for, as `context.Sequences` takes them; None where a genome holds them.
+    files : what they were read from.
+    variants : rows of `variants.read` whose alleles the windows are, two a variant; None for other windows.
+    """
+
+    frame: pd.DataFrame
+    codes: np.ndarray | Records | None
+    files: list
+    variants: pd.DataFrame | None = None
+
+
+def arguments(parser):
+    """The options that say where windows come from; `read` takes what they give."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", help="folder that `cisflow windows` wrote")
+    source.add_argument("--bed", help="intervals of a genome: chrom, start, end, name, score, strand")
+    source.add_argument("--fasta", help="sequences; names such as chr3:100-300(-) give them coordinates")
+    source.add_argument("--vcf", help="variants: rows <id>|ref and <id>|alt, in the genome's own context")
+    parser.add_argument("--genome", help="FASTA, for the intervals of a BED, for a VCF and for context genome")
+
+
+def read(args):
+    """The rows that the options of `arguments` name.
+
+    Raises
+    ------
+    InputError : a file that is absent or malformed, an id that occurs twice, or no row.
+    """
+    if args.dataset:
+        return read_dataset(args.dataset)
+    if args.vcf:
+        return read_vcf(args.vcf, args.genome)
+    return read_bed(args.bed) if args.bed else read_fasta(args.fasta)
+
+
+def read_dataset(folder):
+    """The windows of a dataset; their sequences stay on disk."""
+    paths = [Path(folder, "windows.tsv"), Path(folder, "sequences.npy")]
+    frame = files.read_table(paths[0], COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
+    refuse_none(paths[0], len(frame))
+    return Rows(frame, files.read_array(paths[1], np.uint8, (len(frame), None), mmap=True), paths)
+
+
+def read_bed(path):
+    """The intervals of a BED, 0-based half-open, as `windows.read_bed` takes them.
+
+    An interval's id is its name, or its locus where it has none.
+    """
+    rows, loci, ids = [], [], []
+    for row, record in windows.read_bed(path):
+        loci.append(windows.interval(f"{path}: row {row}", record))
+        ids.append(windows.name_of(record, loci[-1]))
+        rows.append(row)
+    windows.refuse_duplicates(path, ids, rows)
+    return Rows(table(ids, loci), None, [Path(path)])
+
+
+def read_fasta(path):
+    """The records of a FASTA, of any lengths; their sequences stay on disk."""
+    records = Records(path)
+    places = [f"record {number}" for number in range(1, len(records) + 1)]
+    if "" in records.names:
+        raise InputError(f"{path}: {places[records.names.index('')]} has no name, expected '>name'")
+    return Rows(locate(path, records.names, places, records.lengths), records, [Path(path)])
+
+
+def read_vcf(path, genome):
+    """Both alleles of the variants that can be scored, `<id>|ref` and `<id>|alt`; coordinates are those of REF."""
+    if not genome:
+        raise InputError(f"{path}: the sequences around variants are read from a genome, expected --genome")
+    frame = variants.read(path, Genome(genome))
+    frame = frame[frame["status"] == variants.SCORED].reset_index(drop=True)
+    ids, loci = [], []
+    for name, chrom, position, ref in frame[["id", "chrom", "pos", "ref"]].itertuples(index=False):
+        ids += [f"{name}|ref", f"{name}|alt"]
+        loci += [Locus(chrom, position - 1, position - 1 + len(ref))] * 2
+    return Rows(table(ids, loci), None, [Path(path)], frame)
+
+
+def refuse_none(path, n):
+    if not n:
+        raise InputError(f"{path}: holds no window, expected at least one")

@@ -1,0 +1,205 @@
+"""Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cisflow import models
+from cisflow.errors import InputError, listing
+from cisflow.features import arrays as features
+from cisflow.features.variants import Alleles
+from cisflow.io import files
+from cisflow.io.genome import Genome
+from cisflow.models import extraction, inference
+from cisflow.sequence.context import Sequences
+
+# Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
+SHARD = 500
+
+
+def arguments(parser):
+    """Options of a command that runs a feature extractor."""
+    parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
+    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
+    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
+    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
+    parser.add_argument("--length", type=positive, help="bases the network sees (default: its own, or that of windows)")
+    parser.add_argument(
+        "--strands", choices=("both", "forward", "separate"), help="mean of both (default), forward alone, or each"
+    )
+    parser.add_argument("--batch-size", type=positive, help="windows in a forward pass (default: what memory holds)")
+    parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
+    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
+    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+
+
+def settings(args):
+    """The extractor that the options give: those of the JSON, overridden by options of their own."""
+    names = ("architecture", "settings", "length", "context", "strands", "precision", "batch_size", "groups")
+    given = {name: getattr(args, name, None) for name in names}
+    return args.extractor | {name: value for name, value in given.items() if value is not None}
+
+
+def positive(text):
+    """An integer of 1 or more, as an option gives it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found '{text}', expected an integer of 1 or more")
+    return int(text)
+
+
+def load_model(extractor, weights):
+    """The network that an extractor names, or the one that a checkpoint of cisflow's own holds."""
+    if extractor.get("architecture"):
+        return models.load_pretrained(extractor["architecture"], extractor.get("settings", {}), weights)
+    return models.load(weights)[0]
+
+
+def ready(model, extractor, device):
+    """A loaded network on `device`, made fast for inference at the extractor's `precision` ("float32")."""
+    model, precision = inference.prepare(model, extractor.get("precision", "float32"), device)
+    print(f"features: {type(model).__name__} in {precision} on {device}", file=sys.stderr)
+    return model
+
+
+def open_sequences(rows, model, extractor, genome=None):
+    """`inputs.Rows` as the network sees them.
+
+    Parameters
+    ----------
+    extractor : `length` (the network's own, or the windows') and `context` ("genome" where one is given, or "pad").
+    genome : path of a FASTA, or None.
+
+    Raises
+    ------
+    InputError : whatever `Sequences` refuses, or a length that the network does not accept.
+    """
+    context = extractor.get("context") or ("genome" if genome else "pad")
+    length = extractor.get("length") or model.length
+    if rows.variants is None:
+        sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
+    elif context == "genome" and length:
+        sequences = Alleles(rows.variants, Genome(genome), length)
+    else:
+        raise InputError("variants have no length of their own: expected context genome and a length")
+    if model.length and sequences.length != model.length:
+        raise InputError(f"windows have {sequences.length} bases, the network expects {model.length}")
+    return sequences
+
+
+def target_names(extractor, weights, n_targets, path=None):
+    """Names and groups of a network's targets: of the list at `path`, or of the checkpoint, or numbered."""
+    if path:
+        return features.read_target_names(path, extractor.get("groups", "legacy"), n_targets)
+    if extractor.get("architecture"):
+        return [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets
+    return models.read_header(weights)["targets"], ["all"] * n_targets
+
+
+def compute(output, model, sequences, device, extractor, bar):
+    """Write one shard: ids (n,), features (n, t) or (n, 2, t) float16, largest error of rounding to it, and the device.
+
+    Parameters
+    ----------
+    sequences : those of the shard.
+    extractor : `strands` ("both") and `batch_size` ("auto").
+    bar : progress bar that counts windows.
+    """
+    strands, batch_size = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
+    values = np.empty((len(sequences), *extraction.window_shape(model, strands)), dtype=np.float16)
+    row, error = 0, 0.0
+    for exact in extraction.stream(model, sequences, device, strands, batch_size):
+        rounded = exact.astype(np.float16)
+        error = max(error, float(np.abs(exact - rounded).max()))
+        values[row : row + len(rounded)] = rounded
+        row += len(rounded)
+        bar.update(len(rounded))
+    about = {"largest_rounding_error": np.float32(error), "device": np.str_(device.type)}
+    files.write_arrays(output, ids=sequences.ids, features=values, **about)
+
+
+def progress(total, done=0):
+    """A bar over windows: rate and time left."""
+    return tqdm(total=total, initial=done, desc="features", unit="window", smoothing=0.1)
+
+
+def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), notes=None):
+    """Write features.npy, ids.tsv, targets.tsv and manifest.json, the last of all, from shards in order.
+
+    Parameters
+    ----------
+    rows : the `inputs.Rows` that were cut into shards.
+    names : list of target names, where the checkpoint has none.
+    inputs : further files whose digest the manifest holds.
+    notes : further entries of the manifest.
+    """
+    folder = Path(folder)
+    with files.manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
+        ids = rows.frame["id"].to_numpy(dtype=str)
+        width, error = features.gather(shards, ids, folder / "features.npy")
+        names, groups = target_names(extractor, weights, width, names)
+        files.write_table(folder / "targets.tsv", features.target_table(names, groups))
+        files.write_table(folder / "ids.tsv", rows.frame)
+        record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error, **(notes or {})}
+        used = {str(files.read_arrays(path, ["device"])["device"]) for path in shards}
+        record["device"] = listing(sorted(used))
+
+
+def run(folder, rows, extractor, weights, genome, names, count, acquire):
+    """Compute all shards one after the other and gather them; a run that was stopped goes on with its next shard.
+
+    Finished shards lie in `<folder>/shards`, beside a record of what they were made of, and go when all are gathered.
+
+    Parameters
+    ----------
+    count : number of shards.
+    acquire : gives a context manager that yields the device.
+    """
+    folder = Path(folder)
+    n = len(rows.frame)
+    extra = [genome] if genome else []
+    made_of = {
+        "shards": count,
+        "extractor": {key: value for key, value in extractor.items() if key != "groups"},
+        "files": [identity(path) for path in (*rows.files, weights, *extra)],
+    }
+    whole = {**made_of, "groups": extractor.get("groups"), "names": identity(names) if names else None}
+    manifest, record = folder / "manifest.json", folder / "shards" / "made_of.json"
+    if manifest.exists() and files.read_json(manifest).get("made_of") == whole:
+        print(f"features: {folder} is complete", file=sys.stderr)
+        return
+    # Without its manifest, an array of an earlier run does not look like that of this one.
+    manifest.unlink(missing_ok=True)
+    if not (record.exists() and files.read_json(record) == made_of):
+        shutil.rmtree(record.parent, ignore_errors=True)
+        files.write_json(record, made_of)
+    parts = [features.shard_rows(n, number, count) for number in range(1, count + 1)]
+    paths = [folder / "shards" / f"{number}-of-{count}.npz" for number in range(1, count + 1)]
+    waiting = [(path, part) for path, part in zip(paths, parts, strict=True) if not path.exists()]
+    if len(waiting) < count:
+        print(f"features: {count - len(waiting)} of {count} shards are there from an earlier run", file=sys.stderr)
+    if waiting:
+        model = load_model(extractor, weights)
+        # A list that does not fit is refused now, not after hours.
+        target_names(extractor, weights, model.n_outputs, names)
+        sequences = open_sequences(rows, model, extractor, genome)
+        done = n - sum(part.stop - part.start for _, part in waiting)
+        with acquire() as device, progress(n, done) as bar:
+            model = ready(model, extractor, device)
+            for path, part in waiting:
+                compute(path, model, sequences.part(part), device, extractor, bar)
+    gather(folder, paths, rows, extractor, weights, names, extra, {"made_of": whole})
+    shutil.rmtree(record.parent)
+
+
+def identity(path):
+    """What tells one state of a file from another, without reading gigabytes of it."""
+    try:
+        state = Path(path).stat()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    return [str(path), state.st_size, state.st_mtime_ns]

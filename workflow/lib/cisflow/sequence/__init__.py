@@ -1,0 +1,1 @@
+"""DNA as arrays of codes, and intervals of a genome."""
