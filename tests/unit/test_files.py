@@ -48,7 +48,7 @@ def test_a_killed_writer_leaves_no_file_and_the_next_one_succeeds(tmp_path):
     path = tmp_path / "c.txt"
     program = (
         "import os, signal, sys\n"
-        "from cisflow import files\n"
+        "from cisflow.io import files\n"
         "with files.atomic(sys.argv[1]) as temporary:\n"
         "    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -25,7 +25,8 @@ with torch.serialization.skip_data(materialize_fake_tensors=True):
 # A forward pass reads every weight, so every page of the mapped file counts.
 LOAD = """
 import resource, sys, torch
-from cisflow import inference, models
+from cisflow import models
+from cisflow.models import inference
 torch.set_num_threads(1)
 model = models.load_pretrained("Sei", {}, sys.argv[1])
 if sys.argv[2] != "plain":

@@ -1,0 +1,131 @@
+"""What modules of the package declare, read from their source text: a run is planned without importing them."""
+
+import ast
+import functools
+from pathlib import Path
+
+from cisflow.config import settings
+
+PACKAGE = Path(__file__).parents[1]
+_ROOT = "cisflow.config.settings"
+
+
+@functools.cache
+def tree(path):
+    """Syntax tree of a file, parsed once a process."""
+    return ast.parse(Path(path).read_text(encoding="utf-8"))
+
+
+def module_path(name):
+    """File of a module or package of cisflow, `cisflow.data.splits`; None where it has none."""
+    base = PACKAGE.parent / name.replace(".", "/")
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def names(room):
+    """Names of the public modules in a folder of the package (`data/sources`), sorted."""
+    return sorted(path.stem for path in (PACKAGE / room).glob("*.py") if not path.stem.startswith("_"))
+
+
+def literal(module, name, default=None):
+    """A literal that a module (`data/sources/planted`) assigns at its top level; `default` where it does not."""
+    for node in tree(PACKAGE / f"{module}.py").body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
+            return ast.literal_eval(node.value)
+    return default
+
+
+def docstring(module):
+    """Docstring of a module (`commands/train`)."""
+    return ast.get_docstring(tree(PACKAGE / f"{module}.py")) or ""
+
+
+class Declaration:
+    """A class of Settings, as its source text declares it.
+
+    Attributes
+    ----------
+    meaning : first line of its docstring. fields : {name: (annotation, default, what `setting` was given)}, those of
+    the bases first. nested : {name: Declaration} of the fields that are settings themselves. one_of : see Settings.
+    """
+
+    def __init__(self, node, module):
+        self.name = node.name
+        self.meaning = (ast.get_docstring(node) or "").split("\n")[0]
+        self.fields, self.nested, self.one_of = {}, {}, ()
+        for base in node.bases:
+            if (inherited := _class(base, module)) is not None:
+                self.fields |= inherited.fields
+                self.nested |= inherited.nested
+                self.one_of = inherited.one_of
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign):
+                self._field(statement, module)
+            elif isinstance(statement, ast.Assign) and statement.targets[0].id == "ONE_OF":
+                self.one_of = ast.literal_eval(statement.value)
+
+    def _field(self, statement, module):
+        call = statement.value
+        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        default = ast.literal_eval(call.args[0]) if call.args else settings.REQUIRED
+        meaning, items, resource = given.pop("meaning"), given.pop("items", None), given.pop("resource", False)
+        details = {"meaning": meaning, "items": items, "resource": resource, "ranges": given}
+        name = statement.target.id
+        self.fields[name] = (ast.unparse(statement.annotation), default, details)
+        if (inner := _class(statement.annotation, module)) is not None:
+            self.nested[name] = inner
+
+    def schema(self):
+        """{name: JSON Schema} of every setting, as `Settings.schema`."""
+        return {
+            name: self.nested[name].block() | {"description": given["meaning"]}
+            if name in self.nested
+            else settings.schema_of(annotation, default, given)
+            for name, (annotation, default, given) in self.fields.items()
+        }
+
+    def block(self):
+        """JSON Schema of an object of these settings, as `Settings.block`."""
+        required = [name for name, (_, default, _) in self.fields.items() if default is settings.REQUIRED]
+        return settings.block(self.schema(), required, self.one_of)
+
+    def resources(self, given):
+        """Names of the resources that a mapping of these settings names, in the order of their declaration."""
+        found = []
+        for name, (_, _, details) in self.fields.items():
+            if name in given and name in self.nested:
+                found += self.nested[name].resources(given[name])
+            elif name in given and details["resource"]:
+                found.append(given[name])
+        return found
+
+
+@functools.cache
+def classes(module):
+    """{name: Declaration} of the classes of Settings in a module (`training/train`), in their order."""
+    path = PACKAGE / f"{module}.py"
+    found = {node.name: _class(ast.Name(node.name), path) for node in tree(path).body if isinstance(node, ast.ClassDef)}
+    return {name: declaration for name, declaration in found.items() if declaration is not None}
+
+
+def _class(node, path):
+    """Declaration of the class that an expression names in a file; None where that is no class of Settings."""
+    name = ast.unparse(node)
+    for statement in tree(path).body:
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            if any(_is_root(base, path) or _class(base, path) is not None for base in statement.bases):
+                return Declaration(statement, path)
+        elif isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("cisflow."):
+            for alias in statement.names:
+                if (alias.asname or alias.name) == name and (other := module_path(statement.module)):
+                    return _class(ast.Name(alias.name), other) if statement.module != _ROOT else None
+    return None
+
+
+def _is_root(base, path):
+    return ast.unparse(base) == "Settings" and any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == _ROOT
+        and any((alias.asname or alias.name) == "Settings" for alias in node.names)
+        for node in tree(path).body
+    ) or ast.unparse(base) == "settings.Settings"
