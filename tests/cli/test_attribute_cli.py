@@ -9,7 +9,7 @@ from calls import call
 from cisflow import models
 from cisflow.attribution import methods, targets
 from cisflow.commands import attribute as attribute_command
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays
 from cisflow.io.resumable import Rows
 from cisflow.sequence import dna
 from tables import text
@@ -54,7 +54,7 @@ def test_what_a_network_predicts_is_explained_unless_told_otherwise(trained, one
         assert attribute(dataset, folder, {"method": method, **asked}, output, **wanted) == 0
         network, header = models.load(folder / "model.safetensors")
         assert header["strands"] == ("both", "forward")[number]
-        found = files.read_arrays(output, ("multipliers", "sequences", "target"))
+        found = read_arrays(output, ("multipliers", "sequences", "target"))
         which = np.array([header["targets"].index(target) for target in found["target"]])[:, None]
         own = targets.Targets(range(network.n_outputs), network.n_outputs, which)
         forward, reverse = (
@@ -91,9 +91,7 @@ def test_groups_of_targets_are_explained(trained, tmp_path):
     wanted = {"folds": ["test"], "max_per_target": 4}
     assert attribute(*trained, "gradient", tmp_path / "a.npz", targets=entries, **wanted) == 0
     assert attribute(*trained, "gradient", tmp_path / "b.npz", folds=["test"]) == 0
-    single, group = (
-        files.read_arrays(tmp_path / name, ("ids", "target", "multipliers")) for name in ("b.npz", "a.npz")
-    )
+    single, group = (read_arrays(tmp_path / name, ("ids", "target", "multipliers")) for name in ("b.npz", "a.npz"))
     assert {name: (group["target"] == name).sum() for name in ("ap1", "both", "either")} == dict.fromkeys(
         ("ap1", "both", "either"), 4
     )
@@ -156,7 +154,7 @@ def test_shards_of_an_attribution_put_together_are_the_bytes_of_one_job(trained,
         options = {"method": settings, "selection": {"max_per_target": 9}, "seed": 1, "device": "cpu", "output": part}
         where = {"shard": number, "shards": shards, "work": tmp_path / "work"}
         assert call("attribute", **paths, **options, **where) == 0
-    rows = [len(files.read_arrays(part, ["ids"])["ids"]) for part in parts]
+    rows = [len(read_arrays(part, ["ids"])["ids"]) for part in parts]
     assert sum(rows) == 18 and (min(rows) > 0) == (shards == 2) and max(rows) < 18
     assert call("gather-attributions", shards=parts, output=tmp_path / "gathered.npz") == 0
     assert (tmp_path / "gathered.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()

@@ -11,7 +11,8 @@ import torch
 import pipeline
 from cisflow import models
 from cisflow.__main__ import main
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays, write_array, write_arrays
+from cisflow.io.tables import read_table, write_table
 
 LENGTH = 40
 SETTINGS = {"n_outputs": 2, "channels": 4, "width": 5, "pool": 2, "hidden": 3}
@@ -31,7 +32,7 @@ def seed(tmp_path_factory):
     codes = rng.integers(0, 4, (2, LENGTH)).astype(np.uint8)
     paths = {name: str(folder / f"{name}.npz") for name in METHODS}
     for path in paths.values():
-        files.write_arrays(
+        write_arrays(
             path,
             multipliers=rng.normal(size=(2, 4, LENGTH)).astype(np.float32),
             ids=np.array(["w0", "w1"]),
@@ -48,7 +49,7 @@ def compare(folder, runs, methods=METHODS, truth=None, reference="ism", targets=
     if targets:
         words += ["--targets", json.dumps(targets)]
     if truth:
-        files.write_table(folder / "truth.tsv", pd.DataFrame(TRUTH | truth))
+        write_table(folder / "truth.tsv", pd.DataFrame(TRUTH | truth))
         words += ["--truth", str(folder / "truth.tsv")]
     return main(words)
 
@@ -78,7 +79,7 @@ def test_a_truth_that_lies_in_no_window_is_refused(seed, tmp_path, capsys, chang
 
 def test_a_truth_within_the_windows_is_taken(seed, tmp_path):
     assert compare(tmp_path, [seed], truth={"end": [9, LENGTH]}) == 0
-    found = files.read_table(tmp_path / "out" / "planted.tsv", text=("id",)).set_index(["id", "method"])
+    found = read_table(tmp_path / "out" / "planted.tsv", text=("id",)).set_index(["id", "method"])
     assert found.loc[("w1", "ism"), "base_rate"] == pytest.approx((LENGTH - 5) / LENGTH)
 
 
@@ -126,14 +127,14 @@ def explained(seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dataset")
     names = [f"w{row}" for row in range(10)]
     frame = pd.DataFrame({"id": names, "chrom": "chr1", "start": 0, "end": LENGTH, "strand": "+", "x": 1, "y": 1})
-    files.write_table(folder / "windows.tsv", frame)
+    write_table(folder / "windows.tsv", frame)
     codes = np.random.default_rng(1).integers(0, 4, (10, LENGTH)).astype(np.uint8)
-    files.write_array(folder / "sequences.npy", codes)
-    files.write_array(folder / "targets.npy", np.ones((10, 2), dtype=np.float32))
-    files.write_table(folder / "targets.tsv", pd.DataFrame({"target": ["x", "y"]}))
+    write_array(folder / "sequences.npy", codes)
+    write_array(folder / "targets.npy", np.ones((10, 2), dtype=np.float32))
+    write_table(folder / "targets.tsv", pd.DataFrame({"target": ["x", "y"]}))
     rows = [(name, "test", target, 1, 0.9 if target == "x" else 0.2) for name in names for target in "xy"]
     table = pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"])
-    files.write_table(folder / "predictions.tsv", table)
+    write_table(folder / "predictions.tsv", table)
     return folder, seed["weights"]
 
 
@@ -164,7 +165,7 @@ def test_what_cannot_be_explained_is_refused(explained, tmp_path, capsys, method
 @pytest.mark.parametrize(("targets", "rows", "without"), [(["x", "y"], 10, "y"), (["y"], 0, "y"), (["x"], 10, None)])
 def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsys, targets, rows, without):
     assert attribute(*explained, tmp_path / "a.npz", {"method": "tism"}, {"targets": targets}) == 0
-    assert len(files.read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
+    assert len(read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
     line = f"no window of the folds and labels asked for that is predicted correctly: {without}"
     assert (line in capsys.readouterr().err.splitlines()) == (without is not None)
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from cisflow.__main__ import main
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import write_table
 from tables import check_table
 
 TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
@@ -43,8 +44,8 @@ def runs(tmp_path):
 def evaluate(runs, output, *extra):
     folder = output.parent
     windows = pd.DataFrame({"id": [f"w{i}" for i in range(90)], "chrom": np.where(np.arange(90) < 75, "chr2", "chr10")})
-    files.write_table(folder / "windows.tsv", windows)
-    files.write_array(folder / "sequences.npy", np.random.default_rng(1).integers(0, 5, (90, 30)).astype(np.uint8))
+    write_table(folder / "windows.tsv", windows)
+    write_array(folder / "sequences.npy", np.random.default_rng(1).integers(0, 5, (90, 30)).astype(np.uint8))
     options = ["--dataset", "toy", "--runs", json.dumps(runs), "--seed", "1", "--resamples", "50"]
     options += ["--windows", str(folder / "windows.tsv"), "--sequences", str(folder / "sequences.npy"), *extra]
     return main(["evaluate", *options, "--output", str(output)])

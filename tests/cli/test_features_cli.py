@@ -14,7 +14,8 @@ import pipeline
 from cisflow import models
 from cisflow.__main__ import main
 from cisflow.features import shards
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 from tables import check_table
 
@@ -59,8 +60,8 @@ class Inputs:
             for name, (start, strand) in zip(self.ids, self.loci, strict=True)
         ]
         columns = ["id", "chrom", "start", "end", "strand"]
-        files.write_table(self.dataset / "windows.tsv", pd.DataFrame(frame, columns=columns))
-        files.write_array(self.dataset / "sequences.npy", np.stack([dna.encode(text) for text in self.texts]))
+        write_table(self.dataset / "windows.tsv", pd.DataFrame(frame, columns=columns))
+        write_array(self.dataset / "sequences.npy", np.stack([dna.encode(text) for text in self.texts]))
         torch.manual_seed(3)
         self.network = models.build("MotifCNN", **SETTINGS)
         # Untrained outputs lie close to a half: spread them.
@@ -93,7 +94,7 @@ def given(tmp_path_factory):
 
 
 def read(folder):
-    ids = files.read_table(folder / "ids.tsv", ["id", "chrom", "start", "end", "strand"])
+    ids = read_table(folder / "ids.tsv", ["id", "chrom", "start", "end", "strand"])
     return ids, np.load(folder / "features.npy", mmap_mode="r")
 
 
@@ -221,7 +222,7 @@ def test_bad_target_names_are_refused_before_anything_is_computed(given, tmp_pat
     assert "4 target names, expected 5" in capsys.readouterr().err and computed == []
     names.write_text("K562 | CTCF | ENCODE\n" * 3 + "K562 | H3K4me3 | ENCODE\nK562 | FAIRE | ENCODE\n")
     assert call(**options, groups="corrected", output=tmp_path / "out") == 0
-    groups = files.read_table(tmp_path / "out" / "targets.tsv")["group"].tolist()
+    groups = read_table(tmp_path / "out" / "targets.tsv")["group"].tolist()
     assert groups == ["TF", "TF", "TF", "histone", "accessibility"]
 
 

@@ -14,7 +14,8 @@ from calls import MANIFEST, call
 from cisflow.classifiers import classifiers, tuning
 from cisflow.commands import tune as tune_command
 from cisflow.evaluation import tables as evaluation
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import write_table
 from tables import check_table, text
 
 N_FEATURES, INFORMATIVE = 6, 4
@@ -43,10 +44,10 @@ def featured(tmp_path_factory):
     values = np.random.default_rng(1).random((len(ids), N_FEATURES))
     values[:, INFORMATIVE] = 0.3 * values[:, INFORMATIVE] + 0.5 * np.nan_to_num(labels[:, 0])
     values = values.astype(np.float16)
-    files.write_array(folder / "features.npy", values)
-    files.write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
+    write_array(folder / "features.npy", values)
+    write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
     names = [f"f{number}" for number in range(N_FEATURES)]
-    files.write_table(folder / "targets.tsv", pd.DataFrame({"name": names, "group": "all"}))
+    write_table(folder / "targets.tsv", pd.DataFrame({"name": names, "group": "all"}))
     return dataset, folder, values.astype(np.float64)
 
 
@@ -56,7 +57,7 @@ def stranded(featured, tmp_path_factory):
     dataset, features, values = featured
     folder, rng = tmp_path_factory.mktemp("stranded"), np.random.default_rng(2)
     values = (values[:, None] + rng.normal(0, 0.2, (len(values), 2, N_FEATURES))).astype(np.float16)
-    files.write_array(folder / "features.npy", values)
+    write_array(folder / "features.npy", values)
     for name in ("ids.tsv", "targets.tsv"):
         (folder / name).write_bytes((features / name).read_bytes())
     return dataset, folder, values.astype(np.float64)
@@ -218,7 +219,7 @@ def test_features_of_other_windows_are_refused(featured, tmp_path, capsys, chang
     dataset, features, values = featured
     for name in ("targets.tsv", "features.npy"):
         (tmp_path / name).write_bytes((features / name).read_bytes())
-    files.write_table(tmp_path / "ids.tsv", pd.DataFrame({"id": change([f"w{number}" for number in range(240)])}))
+    write_table(tmp_path / "ids.tsv", pd.DataFrame({"id": change([f"w{number}" for number in range(240)])}))
     assert fit(dataset, tmp_path, tmp_path / "out", "logistic_regression") == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

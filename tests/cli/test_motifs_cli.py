@@ -14,6 +14,7 @@ import pytest
 import cisflow
 from cisflow.__main__ import main
 from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 from cisflow.io.meme import read_meme
 from cisflow.sequence import dna
 from tables import check_table
@@ -72,7 +73,7 @@ def folder(tmp_path_factory):
 
 def write(path, codes, multipliers):
     n = len(codes)
-    files.write_arrays(
+    write_arrays(
         path,
         multipliers=multipliers,
         ids=np.array([f"w{i}" for i in range(n)]),

@@ -9,7 +9,7 @@ import safetensors
 from calls import MANIFEST, MODEL, call, predict, train
 from cisflow import models
 from cisflow.evaluation import tables as evaluation
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from tables import check_table, text
 
 
@@ -108,7 +108,7 @@ def test_a_split_of_other_windows_is_refused(trained, tmp_path, capsys, command)
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     split = text(dataset / "splits" / "random.tsv").assign(id=lambda frame: frame["id"].replace("w7", "other"))
-    files.write_table(tmp_path / "splits" / "random.tsv", split)
+    write_table(tmp_path / "splits" / "random.tsv", split)
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     assert command(tmp_path, tmp_path) == 1
     assert "random.tsv: window 'w7' has no fold (1 of 240 have none)" in capsys.readouterr().err

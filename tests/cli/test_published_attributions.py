@@ -9,8 +9,9 @@ import torch
 
 from cisflow import models
 from cisflow.__main__ import main
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays, write_array
 from cisflow.io.genome import Genome
+from cisflow.io.tables import read_table, write_table
 from weights import randomise
 
 NARROW = {"n_targets": 6, "channels": [16, 16, 16]}
@@ -36,11 +37,11 @@ def published(tmp_path_factory):
     folds = rng.choice(["train", "test"], N)
     names = ["bound", "open"]
     values = pd.DataFrame(labels, columns=names).astype("Int64")
-    files.write_table(folder / "windows.tsv", pd.concat([frame, values], axis=1))
-    files.write_array(folder / "sequences.npy", codes)
-    files.write_array(folder / "targets.npy", labels)
-    files.write_table(folder / "targets.tsv", pd.DataFrame({"target": names}))
-    files.write_table(folder / "split.tsv", pd.DataFrame({"id": frame["id"], "fold": folds}))
+    write_table(folder / "windows.tsv", pd.concat([frame, values], axis=1))
+    write_array(folder / "sequences.npy", codes)
+    write_array(folder / "targets.npy", labels)
+    write_table(folder / "targets.tsv", pd.DataFrame({"target": names}))
+    write_table(folder / "split.tsv", pd.DataFrame({"id": frame["id"], "fold": folds}))
     network = randomise(models.build("Sei", **NARROW), torch.Generator().manual_seed(0))
     torch.save({f"module.model.{name}": tensor for name, tensor in network.state_dict().items()}, folder / "sei.pth")
     return folder, labels, folds, network
@@ -59,7 +60,7 @@ def test_windows_of_the_split_are_explained_within_the_genome(published, tmp_pat
     folder, labels, folds, network = published
     method = {"method": "gradient", "strands": strands}
     assert attribute(folder, tmp_path / "a.npz", method) == 0
-    found = files.read_arrays(
+    found = read_arrays(
         tmp_path / "a.npz", ("ids", "target", "fold", "probability", "sequences", "multipliers", "method")
     )
     # The label of the target's own name counts, or any where the dataset has none of that name.
@@ -89,7 +90,7 @@ def test_at_most_so_many_windows_of_a_target(published, tmp_path):
     for name in ("a.npz", "b.npz"):
         assert attribute(folder, tmp_path / name, {"method": "tism"}, max_per_target=3, folds=["train", "test"]) == 0
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    target = files.read_arrays(tmp_path / "a.npz", ["target"])["target"]
+    target = read_arrays(tmp_path / "a.npz", ["target"])["target"]
     assert target.tolist() == ["target_3"] * 3 + ["bound"] * 3
 
 
@@ -103,7 +104,7 @@ def test_methods_are_compared_on_published_weights(published, tmp_path):
     words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(methods), "--device", "cpu"]
     words += ["--reference", "integrated_gradients", "--targets", json.dumps(TARGETS), "--repeats", "1"]
     assert main([*words, "--extractor", json.dumps(EXTRACTOR), "--output", str(tmp_path / "out")]) == 0
-    agreement = files.read_table(tmp_path / "out" / "agreement.tsv")
+    agreement = read_table(tmp_path / "out" / "agreement.tsv")
     assert set(agreement["target"]) == {"target_3", "bound"} and set(agreement["method"]) == {"tism"}
 
 

@@ -13,7 +13,9 @@ from cisflow import models
 from cisflow.__main__ import main
 from cisflow.features import variants
 from cisflow.io import files
+from cisflow.io.arrays import read_array, write_array
 from cisflow.io.genome import Genome
+from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 from tables import check_table
 
@@ -74,9 +76,9 @@ def test_tables_and_arrays_agree(inputs, effects):
     table = check_table(effects / "variants.tsv", "variants")
     assert table["status"].tolist() == ["scored"] * 6 + ["symbolic", "unknown_contig", "ref_differs"]
     assert table["row"].tolist() == [*map(str, range(6)), "", "", ""]
-    ref, alt = (files.read_array(effects / f"{name}.npy", np.float16, (6, 8), finite=True) for name in ("ref", "alt"))
-    diff = files.read_array(effects / "diff.npy", np.float32, (6, 8), finite=True)
-    scores = files.read_array(effects / "class_scores.npy", np.float32, (6, 3), finite=True)
+    ref, alt = (read_array(effects / f"{name}.npy", np.float16, (6, 8), finite=True) for name in ("ref", "alt"))
+    diff = read_array(effects / "diff.npy", np.float32, (6, 8), finite=True)
+    scores = read_array(effects / "class_scores.npy", np.float32, (6, 3), finite=True)
     np.testing.assert_allclose(alt.astype(float) - ref.astype(float), diff, atol=2**-11)
     ranked = check_table(effects / "class_scores.tsv", "class_scores").set_index("id")
     largest = ranked["max_abs_class_score"].astype(float)
@@ -192,8 +194,8 @@ def test_features_of_a_vcf_are_the_arrays_of_its_variants(inputs, effects, tmp_p
 
 def test_sequence_classes_of_a_feature_array(inputs, tmp_path):
     values = np.random.default_rng(1).random((7, 8)).astype(np.float16)
-    files.write_array(tmp_path / "features.npy", values)
-    files.write_table(tmp_path / "ids.tsv", pd.DataFrame({"id": [f"w{i}" for i in range(7)]}))
+    write_array(tmp_path / "features.npy", values)
+    write_table(tmp_path / "ids.tsv", pd.DataFrame({"id": [f"w{i}" for i in range(7)]}))
     options = {name: inputs[name] for name in ("classes", "class-names")}
     paths = {"output": tmp_path / "scores.npy", "table": tmp_path / "scores.tsv", "features": tmp_path}
     assert call(options | paths, command="sequence-classes") == 0

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cisflow.__main__ import main
-from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 RANDOM = {"kind": "random", "valid": 0.2, "test": 0.2, "seed": 1}
@@ -63,10 +64,10 @@ def test_windows_are_written_whole_and_twice_the_same(tmp_path, inputs, name):
     assert written == sorted(expected + ["truth.tsv"] * (name == "grammar"))
     for file in set(written) - {"manifest.json"}:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
-    frame = files.read_table(tmp_path / "one" / "windows.tsv", text=("id", "chrom", "strand"))
-    targets = files.read_table(tmp_path / "one" / "targets.tsv")["target"].tolist()
-    labels = files.read_array(tmp_path / "one" / "targets.npy", dtype=np.float32, shape=(n, len(targets)))
-    files.read_array(tmp_path / "one" / "sequences.npy", dtype=np.uint8, shape=(n, window))
+    frame = read_table(tmp_path / "one" / "windows.tsv", text=("id", "chrom", "strand"))
+    targets = read_table(tmp_path / "one" / "targets.tsv")["target"].tolist()
+    labels = read_array(tmp_path / "one" / "targets.npy", dtype=np.float32, shape=(n, len(targets)))
+    read_array(tmp_path / "one" / "sequences.npy", dtype=np.uint8, shape=(n, window))
     assert frame.columns.tolist() == ["id", "chrom", "start", "end", "strand", *targets]
     assert np.array_equal(frame[targets].to_numpy(np.float32), labels)
     assert frame["id"].is_unique and (frame["end"] - frame["start"] == window).all()
@@ -84,8 +85,8 @@ def test_splits_are_written_in_the_order_of_the_windows(tmp_path, inputs):
         output = tmp_path / "splits" / f"{name}.tsv"
         options = ["--windows", table, "--name", name, "--settings", json.dumps(value)]
         assert main(["split", *options, "--output", str(output)]) == 0
-        folds = files.read_table(output)
-        frame = files.read_table(table)
+        folds = read_table(output)
+        frame = read_table(table)
         assert folds.columns.tolist() == ["id", "fold"]
         assert folds["id"].tolist() == frame["id"].tolist()
         if name == "chromosome":
@@ -103,7 +104,7 @@ def test_a_chromosome_that_is_called_by_a_number_can_be_split_by(tmp_path):
     settings = json.dumps({"kind": "chromosome", "valid": ["2"], "test": ["3"]})
     options = ["--windows", str(tmp_path / "windows.tsv"), "--name", "s", "--settings", settings]
     assert main(["split", *options, "--output", str(tmp_path / "s.tsv")]) == 0
-    assert files.read_table(tmp_path / "s.tsv")["fold"].tolist() == ["train", "valid", "test"] * 4
+    assert read_table(tmp_path / "s.tsv")["fold"].tolist() == ["train", "valid", "test"] * 4
 
 
 def test_a_bad_split_says_so_and_writes_nothing(tmp_path, capsys):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from cisflow.io import files
+from cisflow.io.tables import read_table, write_table
 
 
 def metric_table(path, models, splits=("random",), n_seeds=1, targets=("ir",), n=1200, n_positive=400):
@@ -30,7 +30,7 @@ def metric_table(path, models, splits=("random",), n_seeds=1, targets=("ir",), n
             interval = {"value": mean, "lower": mean - 0.021, "upper": mean + 0.019}
             rows.append(names | counts | {"seed": "mean"} | interval)
     frame = pd.DataFrame(rows)
-    files.write_table(path, frame)
+    write_table(path, frame)
     return str(path), pd.read_csv(path, sep="\t", dtype={"seed": str})
 
 
@@ -50,7 +50,7 @@ def curve_table(path, metrics, n_positive=400, n=1200):
             part = pd.DataFrame({"x": x, "y": y, "lower": np.clip(y - width, 0, 1), "upper": np.clip(y + width, 0, 1)})
             names = {"dataset": "demo", "split": row.split, "model": row.model, "fold": "test", "target": row.target}
             rows.append(part.assign(curve=curve, **names))
-    files.write_table(path, pd.concat(rows))
+    write_table(path, pd.concat(rows))
     return str(path)
 
 
@@ -72,17 +72,17 @@ def comparison_table(path, models, splits=("random",), close=(), difference=0.01
         for split, model, metric in itertools.product(splits, models[:-1], ("auroc", "average_precision"))
     ]
     columns = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b", "difference", "close", "baseline")
-    files.write_table(path, pd.DataFrame(rows, columns=columns))
+    write_table(path, pd.DataFrame(rows, columns=columns))
     return str(path)
 
 
 def below_chance(inputs, model, split, value):
     """The same inputs, with the AUROC of one model below one half in the table of metrics."""
     path = inputs["metrics"]
-    frame = files.read_table(path)
+    frame = read_table(path)
     where = (frame["model"] == model) & (frame["split"] == split) & (frame["metric"] == "auroc")
     frame.loc[where, ["value", "lower", "upper"]] = value, value - 0.05, value + 0.05
-    files.write_table(path, frame)
+    write_table(path, frame)
     return inputs
 
 
@@ -95,7 +95,7 @@ def published_table(folder, models, missing=()):
     ]
     frame = pd.DataFrame(rows)
     frame.loc[[model in missing for model in models], ["auroc", "auprc"]] = np.nan
-    files.write_table(folder / "published.tsv", frame)
+    write_table(folder / "published.tsv", frame)
     return {model: {"model": f"paper {model}", "features": "x"} for model in models}, str(folder / "published.tsv")
 
 
@@ -112,7 +112,7 @@ def study(folder, models, splits=("random", "chromosome"), n_seeds=3, close=()):
     frame = pd.concat([frame, ap.assign(metric="auprc_trapezoid", value=ap["value"] + 0.01)])
     single = frame[~frame["model"].str.startswith("L")]
     shifted = {name: single[name] - 0.015 for name in ("value", "lower", "upper", "minimum", "maximum")}
-    files.write_table(path, pd.concat([frame, single.assign(strands="separate", **shifted)]))
+    write_table(path, pd.concat([frame, single.assign(strands="separate", **shifted)]))
     beside = published_table(folder, models[:-1])[1]
     comparisons = comparison_table(folder / "comparisons.tsv", models, splits, close)
     return {"metrics": path, "comparisons": comparisons, "published": beside}

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import write_table
 
 MOTIF = [3, 2, 0, 1, 3, 1, 0]
 FOLDS = ["train"] * 4 + ["valid", "test"]
@@ -23,9 +24,9 @@ def write(folder, n=240, length=60, targets=("ap1",), seed=0):
     ids, folds = np.array([f"w{i}" for i in range(n)]), np.array(FOLDS * (n // 6))
     frame = pd.DataFrame({"id": ids, **dict.fromkeys(("chrom", "start", "end", "strand"), "")})
     values = pd.DataFrame(labels, columns=list(targets)).astype("Int64")
-    files.write_table(folder / "windows.tsv", pd.concat([frame, values], axis=1))
-    files.write_array(folder / "sequences.npy", codes)
-    files.write_array(folder / "targets.npy", labels)
-    files.write_table(folder / "targets.tsv", pd.DataFrame({"target": list(targets)}))
-    files.write_table(folder / "splits" / "random.tsv", pd.DataFrame({"id": ids, "fold": folds}))
+    write_table(folder / "windows.tsv", pd.concat([frame, values], axis=1))
+    write_array(folder / "sequences.npy", codes)
+    write_array(folder / "targets.npy", labels)
+    write_table(folder / "targets.tsv", pd.DataFrame({"target": list(targets)}))
+    write_table(folder / "splits" / "random.tsv", pd.DataFrame({"id": ids, "fold": folds}))
     return ids, codes, labels, folds

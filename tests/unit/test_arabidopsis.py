@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 import pipeline
 from cisflow.__main__ import main
-from cisflow.io import files
+from cisflow.io.tables import read_table
 
 DATA = pipeline.ROOT.parent / "shared" / "data" / "arabidopsis_tata"
 SPLIT = {"kind": "random", "valid": 0.1, "test": 0.2, "seed": 1}
@@ -47,7 +47,7 @@ def test_a_network_tells_promoters_with_a_tata_box(tmp_path):
     weights = tmp_path / "model.safetensors"
     assert call("train", **common, model=MODEL, seed=1, output=weights, **paths) == 0
     assert call("predict", **common, weights=weights, output=tmp_path / "predictions.tsv") == 0
-    table = files.read_table(tmp_path / "predictions.tsv")
+    table = read_table(tmp_path / "predictions.tsv")
     table = table[table["fold"] == "test"]
     auroc = roc_auc_score(table["label"], table["probability"])
     assert len(table) == round(0.2 * len(rows)) and np.isfinite(auroc)

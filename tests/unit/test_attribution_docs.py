@@ -7,7 +7,7 @@ import pytest
 
 import pipeline
 from cisflow.attribution import methods, scores
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 from cisflow.sequence import dna
 
 TEXT = (pipeline.ROOT / "docs" / "attributions.md").read_text()
@@ -36,7 +36,7 @@ def test_the_example_runs_and_means_what_it_says(tmp_path, monkeypatch):
     multipliers = rng.normal(size=(3, 4, 20)).astype(np.float32)
     codes = rng.integers(0, 4, (3, 20)).astype(np.uint8)
     baseline = np.full(4, 0.25, dtype=np.float32)
-    files.write_arrays(path, multipliers=multipliers, sequences=codes, baseline=baseline)
+    write_arrays(path, multipliers=multipliers, sequences=codes, baseline=baseline)
     found = {}
     exec(code, found)
     x = dna.one_hot(codes)

@@ -21,7 +21,8 @@ LIMIT = 8e9
 START = """
 import re, numpy as np, torch
 from cisflow import models
-from cisflow.attribution import exact, methods
+from cisflow.attribution import methods
+from cisflow.attribution.ism import exact
 from cisflow.attribution.targets import Targets
 
 torch.set_num_threads(1)

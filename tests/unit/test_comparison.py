@@ -20,7 +20,8 @@ from cisflow.attribution import methods, targets
 from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError
 from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
+from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 from tables import check_table
 
@@ -347,7 +348,8 @@ def test_methods_are_timed_at_every_size(tmp_path):
 
 REPEATED = """
 import numpy as np
-from cisflow.attribution import methods, timing
+from cisflow.attribution import methods
+from cisflow.attribution.comparison import timing
 from cisflow.attribution.targets import Targets
 
 def attribute(model, codes, *_, **__):
@@ -397,7 +399,7 @@ def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monk
         for varied, *size in timing.grid([60, 120], [1], [2])
         for repeat, (seconds, peak) in enumerate(found, start=1)
     ]
-    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
     check_table(tmp_path / "timing.tsv", "timing")
     with style.applied():
         figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
@@ -436,7 +438,7 @@ def compared(tmp_path_factory):
         paths = {}
         for name, entry in METHODS.items():
             paths[name] = str(folder / f"{name}{seed}.npz")
-            files.write_arrays(
+            write_arrays(
                 paths[name],
                 multipliers=methods.multipliers(model, codes, wanted, **entry)[:, 0],
                 ids=np.array([f"w{row}" for row in range(6)]),
@@ -449,7 +451,7 @@ def compared(tmp_path_factory):
     truth = pd.DataFrame(
         {"id": ["w0", "w1"], "target": ["x", "y"], "matrix_id": "M", "start": 3, "end": 9, "strand": "+"}
     )
-    files.write_table(folder / "truth.tsv", truth)
+    write_table(folder / "truth.tsv", truth)
     assert compare(runs, folder / "truth.tsv", folder / "tables") == 0
     return folder / "tables", runs
 
@@ -473,7 +475,7 @@ def without_rows(run, seed, folder):
     for name, path in run["attributions"].items():
         paths[name] = str(folder / f"{name}{seed}.npz")
         with np.load(path) as arrays:
-            files.write_arrays(paths[name], **{key: values[:0] for key, values in arrays.items()})
+            write_arrays(paths[name], **{key: values[:0] for key, values in arrays.items()})
     return run | {"seed": seed, "attributions": paths}
 
 
@@ -504,7 +506,7 @@ def test_seeds_that_explain_nothing_are_one_error(compared, tmp_path, capsys):
 
 
 def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
-    table = files.read_table(compared[0] / "perturbation.tsv", text=("id", "target"))
+    table = read_table(compared[0] / "perturbation.tsv", text=("id", "target"))
     model, _ = models.load(compared[1][0]["weights"])
     with np.load(compared[1][0]["attributions"]["ism"]) as arrays:
         x = models.one_hot(arrays["sequences"], "cpu")
@@ -524,7 +526,7 @@ def test_the_curves_of_a_network_of_the_forward_strand(compared, tmp_path, asked
     # What the other methods explain does not matter.
     chosen = {name: method | (asked if name == "ism" else {}) for name, method in METHODS.items()}
     assert compare([run], folder.parent / "truth.tsv", tmp_path, chosen) == 0
-    table = files.read_table(tmp_path / "perturbation.tsv", text=("id", "target"))
+    table = read_table(tmp_path / "perturbation.tsv", text=("id", "target"))
     with np.load(run["attributions"]["ism"]) as arrays:
         x = models.one_hot(arrays["sequences"], "cpu")
     outputs = model(x) if expected == "forward" else (model(x) + model(x.flip(1, 2))) / 2
@@ -545,7 +547,7 @@ def test_the_figures_of_a_comparison_show_every_method(compared):
         # Four methods with the random one: a mark for each of two seeds, and one over them, with its interval.
         marks = [line.get_marker() for line in figure.axes[0].lines]
         assert (marks.count("o"), marks.count("D")) == (8, 4)
-        table = files.read_table(inputs["perturbation"], text=("id", "target"))
+        table = read_table(inputs["perturbation"], text=("id", "target"))
         table = table[(table["method"] == "tism") & (table["curve"] == "deletion")]
         wide = table.pivot(index=["seed", "id", "target"], columns="share", values="output")
         drawn = [line.get_ydata() for line in figure.axes[2].lines]

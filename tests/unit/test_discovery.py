@@ -10,6 +10,7 @@ import pytest
 
 from cisflow.errors import InputError
 from cisflow.io import files
+from cisflow.io.arrays import read_arrays, write_arrays
 from cisflow.io.meme import read_meme
 from cisflow.motifs import attributions, discovery, naming
 from cisflow.sequence import dna
@@ -44,7 +45,7 @@ def write(path, codes, multipliers, changes=None):
         "target": np.array(["t"] * len(codes), dtype=str),
         "sequences": codes,
     }
-    files.write_arrays(path, **(arrays | (changes or {})))
+    write_arrays(path, **(arrays | (changes or {})))
     return path
 
 
@@ -108,7 +109,7 @@ def test_summary_agrees_with_the_files(found):
 
 def test_seqlets_point_at_rows_of_the_attribution_file(found):
     path, _, modisco, _ = found
-    codes = files.read_arrays(path, ["sequences"])["sequences"]
+    codes = read_arrays(path, ["sequences"])["sequences"]
     with h5py.File(modisco) as store:
         seqlets = store["pos_patterns/pattern_0/seqlets"]
         names = ("example_idx", "start", "end", "is_revcomp", "sequence")
@@ -143,7 +144,7 @@ def test_cap_on_seqlets_is_kept(found, tmp_path):
 
 
 def test_unknown_bases_contribute_nothing(found, tmp_path):
-    arrays = files.read_arrays(found[0], ["sequences", "multipliers"])
+    arrays = read_arrays(found[0], ["sequences", "multipliers"])
     codes = arrays["sequences"].copy()
     codes[:, 75:85] = dna.UNKNOWN
     codes[0] = dna.UNKNOWN
@@ -279,7 +280,7 @@ def test_bad_attributions_are_refused(tmp_path, changes, words):
 
 
 def test_missing_array_is_refused(tmp_path):
-    files.write_arrays(tmp_path / "x.npz", ids=np.array(["a"]))
+    write_arrays(tmp_path / "x.npz", ids=np.array(["a"]))
     with pytest.raises(InputError, match="no array multipliers, target, sequences; found ids"):
         attributions.read_attributions(tmp_path / "x.npz")
 

@@ -8,7 +8,7 @@ import pytest
 
 from cisflow.data import duplicates
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -124,7 +124,7 @@ def test_settings_out_of_range_are_refused(k, similarity, words):
 
 
 def test_a_table_of_other_windows_is_refused(tmp_path):
-    files.write_table(tmp_path / "near.tsv", pd.DataFrame({"id": ["a", "7"], "other": ["7", "z"]}))
+    write_table(tmp_path / "near.tsv", pd.DataFrame({"id": ["a", "7"], "other": ["7", "z"]}))
     assert duplicates.read(tmp_path / "near.tsv", ["7", "z", "a"]).to_numpy().tolist() == [[2, 0], [0, 1]]
     with pytest.raises(InputError, match="near.tsv: other 'z' is no window of the dataset"):
         duplicates.read(tmp_path / "near.tsv", ["7", "a"])

@@ -8,7 +8,8 @@ from sklearn import metrics as sk
 from cisflow.errors import InputError
 from cisflow.evaluation import statistics
 from cisflow.evaluation import tables as evaluation
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import write_table
 from predictions import pick, write
 
 
@@ -100,9 +101,9 @@ def test_a_sequence_that_is_no_window_is_named(stranded):
 
 
 def test_gc_of_windows_leaves_out_unknown_bases(tmp_path):
-    files.write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ["a", "b", "c"], "chrom": ["chr1", "", "chr2"]}))
+    write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ["a", "b", "c"], "chrom": ["chr1", "", "chr2"]}))
     codes = np.array([[0, 1, 2, 4], [3, 3, 0, 0], [4, 4, 4, 4]], dtype=np.uint8)
-    files.write_array(tmp_path / "sequences.npy", codes)
+    write_array(tmp_path / "sequences.npy", codes)
     windows = evaluation.read_windows(tmp_path / "windows.tsv", tmp_path / "sequences.npy")
     np.testing.assert_allclose(windows.gc, [2 / 3, 0, np.nan])
     assert windows.chroms.tolist() == ["chr1", "", "chr2"]

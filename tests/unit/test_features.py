@@ -9,7 +9,7 @@ import pytest
 
 from cisflow.errors import InputError
 from cisflow.features import arrays as features
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 
 NAMES = Path(__file__).parents[3] / "shared" / "data" / "sei" / "target.names.gz"
 
@@ -64,7 +64,7 @@ def test_shards_cover_all_rows_once_and_are_nearly_equal(n, shards):
 
 def shard(path, ids, width, error):
     values = np.random.default_rng(len(ids)).random((len(ids), width)).astype(np.float16)
-    files.write_arrays(path, ids=np.array(ids), features=values, largest_rounding_error=np.float32(error))
+    write_arrays(path, ids=np.array(ids), features=values, largest_rounding_error=np.float32(error))
     return path, values
 
 
@@ -84,7 +84,7 @@ def test_gathered_strands_stay_apart(tmp_path):
     strands = np.random.default_rng(1).random((5, 2, 3)).astype(np.float16)
     for name, part in (("1", slice(0, 3)), ("2", slice(3, 5))):
         about = {"ids": np.array(list("abcde"))[part], "largest_rounding_error": np.float32(0)}
-        files.write_arrays(tmp_path / f"{name}.npz", features=strands[part], **about)
+        write_arrays(tmp_path / f"{name}.npz", features=strands[part], **about)
     paths = [tmp_path / "1.npz", tmp_path / "2.npz"]
     assert features.gather(paths, np.array(list("abcde")), tmp_path / "features.npy") == (3, 0)
     np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), strands)

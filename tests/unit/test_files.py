@@ -15,6 +15,9 @@ import pytest
 import cisflow
 from cisflow.errors import InputError, listing
 from cisflow.io import files
+from cisflow.io.arrays import read_array, read_arrays, write_array, write_arrays
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import read_table, write_table
 
 
 def test_atomic_makes_folders_and_leaves_no_temporary(tmp_path):
@@ -64,9 +67,9 @@ def test_a_killed_writer_leaves_no_file_and_the_next_one_succeeds(tmp_path):
 def test_a_table_comes_back_as_it_was(tmp_path):
     path = tmp_path / "t.tsv"
     frame = pd.DataFrame({"id": ["007", "NA", ""], "value": [0.1, np.nan, 1e-12], "count": [1, 2, 3]})
-    files.write_table(path, frame)
+    write_table(path, frame)
     assert path.read_text() == "id\tvalue\tcount\n007\t0.1\t1\nNA\t\t2\n\t1e-12\t3\n"
-    back = files.read_table(path, columns=("id", "value"))
+    back = read_table(path, columns=("id", "value"))
     assert back["id"].tolist() == ["007", "NA", ""]
     assert np.array_equal(back["value"], frame["value"], equal_nan=True)
     assert back["count"].tolist() == [1, 2, 3]
@@ -86,15 +89,15 @@ def test_read_table_refuses(tmp_path, content, words):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=f"t.tsv: {words}"):
-        files.read_table(path, columns=("id", "score"))
+        read_table(path, columns=("id", "score"))
 
 
 def test_an_array_comes_back_as_it_was(tmp_path):
     path = tmp_path / "a.npy"
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
-    files.write_array(path, array.T)
-    assert np.array_equal(files.read_array(path, dtype="float32", shape=(4, None), finite=True), array.T)
-    assert isinstance(files.read_array(path, mmap=True), np.memmap)
+    write_array(path, array.T)
+    assert np.array_equal(read_array(path, dtype="float32", shape=(4, None), finite=True), array.T)
+    assert isinstance(read_array(path, mmap=True), np.memmap)
 
 
 @pytest.mark.parametrize(
@@ -108,44 +111,44 @@ def test_an_array_comes_back_as_it_was(tmp_path):
 )
 def test_read_array_refuses_what_it_was_not_told_to_expect(tmp_path, options, words):
     path = tmp_path / "a.npy"
-    files.write_array(path, np.array([[1, 2], [np.nan, 4]], dtype=np.float32))
+    write_array(path, np.array([[1, 2], [np.nan, 4]], dtype=np.float32))
     with pytest.raises(InputError, match=f"a.npy: {words}"):
-        files.read_array(path, **options)
+        read_array(path, **options)
 
 
 @pytest.mark.parametrize("keep", [0, 20, 140])
 def test_a_truncated_array_is_refused(tmp_path, keep):
     path = tmp_path / "a.npy"
-    files.write_array(path, np.arange(10.0))
+    write_array(path, np.arange(10.0))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match="a.npy: not a complete .npy array"):
-        files.read_array(path)
+        read_array(path)
 
 
 def test_arrays_come_back_and_have_the_same_bytes_each_time(tmp_path):
     arrays = {"ids": np.array(["a", "b"]), "x": np.arange(6.0).reshape(2, 3)}
     for name in ("one.npz", "two.npz"):
-        files.write_arrays(tmp_path / name, **arrays)
+        write_arrays(tmp_path / name, **arrays)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    back = files.read_arrays(tmp_path / "one.npz", ["x", "ids"])
+    back = read_arrays(tmp_path / "one.npz", ["x", "ids"])
     assert np.array_equal(back["x"], arrays["x"]) and np.array_equal(back["ids"], arrays["ids"])
     with pytest.raises(InputError, match="one.npz: no array y; found ids, x"):
-        files.read_arrays(tmp_path / "one.npz", ["y"])
+        read_arrays(tmp_path / "one.npz", ["y"])
 
 
 @pytest.mark.parametrize("keep", [0, 30, 400])
 def test_a_truncated_archive_is_refused(tmp_path, keep):
     path = tmp_path / "a.npz"
-    files.write_arrays(path, x=np.arange(100.0))
+    write_arrays(path, x=np.arange(100.0))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match="a.npz: not a complete .npz archive"):
-        files.read_arrays(path, ["x"])
+        read_arrays(path, ["x"])
 
 
 def test_a_manifest_says_how_an_output_was_made(tmp_path):
     source = tmp_path / "in.txt"
     source.write_text("input\n")
-    with files.manifest(tmp_path / "manifest.json", {"window": 600}, [source], seed=7) as record:
+    with manifest(tmp_path / "manifest.json", {"window": 600}, [source], seed=7) as record:
         record["n"] = 3
     content = json.loads((tmp_path / "manifest.json").read_text())
     assert content["settings"] == {"window": 600}
@@ -156,7 +159,7 @@ def test_a_manifest_says_how_an_output_was_made(tmp_path):
 
 
 def test_no_manifest_without_an_output(tmp_path):
-    with pytest.raises(RuntimeError), files.manifest(tmp_path / "manifest.json", {}, []):
+    with pytest.raises(RuntimeError), manifest(tmp_path / "manifest.json", {}, []):
         raise RuntimeError
     assert not list(tmp_path.iterdir())
 

@@ -11,7 +11,7 @@ from memelite import fimo
 from scipy import stats
 
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 from cisflow.io.meme import read_meme
 from cisflow.motifs import hotspots
 from cisflow.sequence import dna
@@ -65,7 +65,7 @@ def plant(motif, codes, observed, rng):
 
 def scan(folder, database, codes, observed, seed=1, **settings):
     n = len(codes)
-    files.write_arrays(
+    write_arrays(
         folder / "a.npz",
         multipliers=multipliers_of(observed, codes),
         ids=np.array([f"w{i}" for i in range(n)], dtype=str),

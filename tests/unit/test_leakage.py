@@ -8,7 +8,8 @@ import pytest
 
 from cisflow.__main__ import main
 from cisflow.data import duplicates, leakage, splits
-from cisflow.io import files
+from cisflow.io.arrays import write_array
+from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 from tables import check_table
 
@@ -102,11 +103,11 @@ def test_commands_from_files_to_files(tmp_path):
     codes[30:] = dna.reverse_complement(codes[:30])
     frame = pd.DataFrame({"id": [f"w{i}" for i in range(60)], "chrom": "chr1", "start": np.arange(60) * 300})
     frame = frame.assign(end=frame["start"] + 200, strand="+", label=np.tile([0, 1], 30))
-    files.write_array(tmp_path / "sequences.npy", codes)
+    write_array(tmp_path / "sequences.npy", codes)
     # Two windows with a name in place of a locus.
     frame = frame.astype({"start": "Int64", "end": "Int64"})
     frame.loc[58:, ["chrom", "strand"]], frame.loc[58:, ["start", "end"]] = "", pd.NA
-    files.write_table(tmp_path / "windows.tsv", frame)
+    write_table(tmp_path / "windows.tsv", frame)
     names = 'gene_id "G"; transcript_id "T";'
     (tmp_path / "genes.gtf").write_text(f"chr1\t.\texon\t1\t3000\t.\t+\t.\t{names}\n")
     paths = {name: str(tmp_path / name) for name in ("windows.tsv", "sequences.npy", "near.tsv", "genes.gtf")}

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from cisflow.attribution import selection
-from cisflow.io import files
+from cisflow.io.tables import write_table
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def predictions(tmp_path):
         ("g", "test", "y", 1, 0.95),
     ]
     path = tmp_path / "predictions.tsv"
-    files.write_table(path, pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"]))
+    write_table(path, pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"]))
     return path
 
 
@@ -47,7 +47,7 @@ def test_another_network_is_explained_on_the_same_windows_where_it_predicts_them
     for number, wrong in enumerate((set(), set(ids[::10]))):
         rows = [(item, "test", "x", 1, 0.1 if item in wrong else 0.9) for item in ids]
         path = tmp_path / f"{number}.tsv"
-        files.write_table(path, pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"]))
+        write_table(path, pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"]))
         drawn.append(set(chosen(path, max_per_target=50)))
     assert drawn[0] - set(ids[::10]) <= drawn[1]
     assert len(drawn[0]) == len(drawn[1]) == 50

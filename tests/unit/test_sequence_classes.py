@@ -7,7 +7,7 @@ import pytest
 
 from cisflow.errors import InputError
 from cisflow.features import sequence_classes
-from cisflow.io import files
+from cisflow.io.arrays import read_array, write_array
 
 NAMES = Path(__file__).parents[3] / "shared" / "data" / "sei" / "seqclass.names"
 
@@ -84,9 +84,9 @@ def test_inputs_stay_as_they_are():
 def test_a_file_is_projected_block_by_block(tmp_path, rows):
     values = np.random.default_rng(2).random((10, 8)).astype(np.float16)
     vectors = unit(np.random.default_rng(3).normal(size=(3, 8)))
-    files.write_array(tmp_path / "features.npy", values)
+    write_array(tmp_path / "features.npy", values)
     sequence_classes.project_file(tmp_path / "features.npy", 10, vectors, tmp_path / "scores.npy", rows)
-    scores = files.read_array(tmp_path / "scores.npy", np.float32, (10, 3))
+    scores = read_array(tmp_path / "scores.npy", np.float32, (10, 3))
     np.testing.assert_allclose(scores, values.astype(float) @ vectors.T.astype(float), atol=1e-6)
 
 

@@ -13,6 +13,8 @@ from cisflow.errors import InputError
 from cisflow.features import arrays as features
 from cisflow.features import families
 from cisflow.io import files
+from cisflow.io.arrays import read_array, write_array
+from cisflow.io.tables import read_table, write_table
 from cisflow.report import page, tables
 
 SPLITS = ("published", "chromosome")
@@ -71,12 +73,12 @@ def fitted(folder, model, split, converged=True, seed=1):
 def folder(tmp_path):
     """A dataset of 400 windows, 100 of them positive, half of them for testing, with its tables."""
     ids = [f"w{i}" for i in range(400)]
-    files.write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ids}))
-    files.write_array(tmp_path / "targets.npy", (np.arange(400) % 4 == 0).astype(np.float32)[:, None])
+    write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ids}))
+    write_array(tmp_path / "targets.npy", (np.arange(400) % 4 == 0).astype(np.float32)[:, None])
     folds = np.repeat(["train", "valid", "test"], (150, 50, 200))
     checks = [("overlap", "train", 31, ""), ("near_duplicate", "train", 0, ""), ("sei_trained", "", 200, "")]
     for number, split in enumerate(SPLITS):
-        files.write_table(tmp_path / "splits" / f"{split}.tsv", pd.DataFrame({"id": ids, "fold": folds}))
+        write_table(tmp_path / "splits" / f"{split}.tsv", pd.DataFrame({"id": ids, "fold": folds}))
         rows = [
             {"check": check, "fold": "test", "other": other, "count": count + number, "n": 200, "note": note}
             | {"fraction": (count + number) / 200}
@@ -86,17 +88,17 @@ def folder(tmp_path):
         for model in ("lr_tf", "gc"):
             fitted(tmp_path, model, split)
         frame = pd.DataFrame([*rows, unknown])
-        files.write_table(tmp_path / "splits" / f"{split}.leakage.tsv", frame.astype({"count": "Int64"}))
-    files.write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
-    files.write_table(tmp_path / "evaluation" / "comparisons.tsv", pd.DataFrame(comparison_rows(["attention"])))
+        write_table(tmp_path / "splits" / f"{split}.leakage.tsv", frame.astype({"count": "Int64"}))
+    write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
+    write_table(tmp_path / "evaluation" / "comparisons.tsv", pd.DataFrame(comparison_rows(["attention"])))
     names = ["K562 | CTCF | ENCODE", "K562 | DNase.hot | Roadmap", "H9 | FAIRE | ENCODE", "H9 | H1.2 | x"]
     table = pd.DataFrame({"name": names, "group": [features.sei_group(name) for name in names]})
-    files.write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
+    write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
     rows = [
         {"model": name, "features": "x", "auroc": a, "auprc": b, "base_rate": 0.272}
         for name, a, b in PUBLISHED.values()
     ]
-    files.write_table(tmp_path / "published.tsv", pd.DataFrame(rows))
+    write_table(tmp_path / "published.tsv", pd.DataFrame(rows))
     return tmp_path
 
 
@@ -125,7 +127,7 @@ def section(text, title):
 
 def change(folder, edit, name="metrics"):
     path = folder / "evaluation" / f"{name}.tsv"
-    files.write_table(path, edit(pd.read_csv(path, sep="\t")))
+    write_table(path, edit(pd.read_csv(path, sep="\t")))
 
 
 def test_data_are_counted(folder):
@@ -139,9 +141,9 @@ def test_data_are_counted(folder):
 
 
 def test_windows_without_a_label_are_no_negatives(folder):
-    labels = files.read_array(folder / "targets.npy", np.float32, (400, None)).copy()
+    labels = read_array(folder / "targets.npy", np.float32, (400, None)).copy()
     labels[-100:][labels[-100:] == 0] = np.nan
-    files.write_array(folder / "targets.npy", labels)
+    write_array(folder / "targets.npy", labels)
     text = section(written(folder), "Data")
     # Of the last 100 windows, all for testing, the 25 positives alone have a label.
     assert "400 windows, 325 of them with a label, of which 100 (30.8%) are positive" in text
@@ -242,10 +244,10 @@ def test_the_honest_split_is_judged_by_the_counts(folder):
     shown = "more by overlapping windows, near-duplicates, chromosomes that Sei was trained on."
     assert f"the test fold of `chromosome` leaks, against `published`: {shown}" in text
     path = folder / "splits" / "chromosome.leakage.tsv"
-    table = files.read_table(path)
+    table = read_table(path)
     table.loc[table["check"] == "overlap", "fraction"] = 0.1
     table.loc[table["check"] == "near_duplicate", "fraction"] = 0.0
-    files.write_table(path, table)
+    write_table(path, table)
     text = section(written(folder), "What the folds have in common")
     shown = "less by overlapping windows; as much by near-duplicates; more by chromosomes that Sei was trained on."
     assert shown in text
@@ -331,7 +333,7 @@ def test_a_regression_short_of_its_optimum_is_named(folder):
 
 def test_every_split_is_in_the_table(folder):
     for name in ("splits/chromosome.tsv", "splits/chromosome.leakage.tsv"):
-        files.write_table(folder / name.replace("chromosome", "cluster"), files.read_table(folder / name))
+        write_table(folder / name.replace("chromosome", "cluster"), read_table(folder / name))
 
     def more(frame):
         rows = frame[frame["split"] == "chromosome"]
@@ -352,7 +354,7 @@ def test_figures_are_linked(folder):
 
 def test_what_is_missing_is_said_and_never_printed_as_nan(folder):
     path = folder / "published.tsv"
-    files.write_table(path, files.read_table(path).assign(auprc=np.nan))
+    write_table(path, read_table(path).assign(auprc=np.nan))
     change(folder, lambda frame: frame[(frame["model"] != "fsei") & (frame["metric"] != "calibration_slope")])
     change(folder, lambda frame: frame.assign(delong_holm=np.nan, p_holm=np.nan), "comparisons")
     text = written(folder)
@@ -367,11 +369,11 @@ def test_what_is_missing_is_said_and_never_printed_as_nan(folder):
 
 def test_base_rates_that_differ_are_named(folder):
     path = folder / "splits" / "chromosome.tsv"
-    table = files.read_table(path)
+    table = read_table(path)
     table["fold"] = np.repeat(["test", "valid", "train"], (160, 40, 200))
-    files.write_table(path, table)
+    write_table(path, table)
     assert "base rates" not in section(written(folder), "What changed, and why")
-    files.write_array(folder / "targets.npy", (np.arange(400) >= 120).astype(np.float32)[:, None])
+    write_array(folder / "targets.npy", (np.arange(400) >= 120).astype(np.float32)[:, None])
     text = section(written(folder), "What changed, and why")
     assert "The base rates of the test folds differ (100.0% against 25.0%)" in text
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cisflow.data import windows
 from cisflow.data.windows import Windows
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.arrays import read_array
 from cisflow.io.genome import Genome, Locus
 from cisflow.sequence import dna
 
@@ -83,10 +83,10 @@ def test_what_is_written_comes_back(tmp_path, small):
     assert targets == ["liver", "lung"]
     assert frame["id"].tolist() == ["007", "b", "c"]
     assert frame["chrom"].tolist() == ["1", "", "X"]
-    labels = files.read_array(tmp_path / "targets.npy", dtype=np.float32, shape=(3, 2))
+    labels = read_array(tmp_path / "targets.npy", dtype=np.float32, shape=(3, 2))
     assert np.array_equal(labels, small.labels, equal_nan=True)
     assert np.array_equal(frame[targets].to_numpy(np.float32), labels, equal_nan=True)
-    assert np.array_equal(files.read_array(tmp_path / "sequences.npy", dtype=np.uint8), small.codes)
+    assert np.array_equal(read_array(tmp_path / "sequences.npy", dtype=np.uint8), small.codes)
     assert not (tmp_path / "truth.tsv").exists()
 
 

@@ -18,7 +18,8 @@ from cisflow.figures import (
     reading,
     style,
 )
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
+from cisflow.io.tables import read_table, write_table
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -47,7 +48,7 @@ def recovery_tables(folder, seeds=(1, 2, 3), planted=True):
         measures["seed_correlation"] = pairs[pairs["method"] != "random"]
     tables = {"summary": agreement.summary(measures), "planted": truth, "perturbation": curves}
     for name, table in tables.items():
-        files.write_table(folder / f"{name}.tsv", table)
+        write_table(folder / f"{name}.tsv", table)
     return {name: str(folder / f"{name}.tsv") for name in tables}
 
 
@@ -68,7 +69,7 @@ def test_recovery_is_written_with_its_interval_over_seeds(tmp_path):
         inputs = recovery_tables(tmp_path)
         figure = attribution_recovery.draw(inputs, {})
     a, b, c, d = figure.axes
-    summary = files.read_table(inputs["summary"], text=("measure", "seed"))
+    summary = read_table(inputs["summary"], text=("measure", "seed"))
     rows = summary[summary["measure"].str.startswith("planted") & (summary["seed"] == "all")].set_index("method")
     written = {text.get_text() for text in a.texts}
     for method, values in RECOVERED.items():
@@ -108,11 +109,11 @@ def agreement_inputs(folder, multipliers):
     given["probability"] = np.ones(len(codes), dtype=np.float32)
     sources = [{"method": method, "path": str(folder / f"{method}.npz")} for method in multipliers]
     for source in sources:
-        files.write_arrays(source["path"], multipliers=multipliers[source["method"]], **given)
+        write_arrays(source["path"], multipliers=multipliers[source["method"]], **given)
     found = agreement.agreement({part.method: part for part in reading.attributions(sources)}, "ism").assign(seed=1)
     cost = pd.DataFrame({"seed": 1, "method": list(multipliers), "repeat": 1, "n_sequences": 1})
-    files.write_table(folder / "agreement.tsv", found[list(agreement.AGREEMENT)])
-    files.write_table(folder / "cost.tsv", cost.assign(seconds_per_sequence=0.5))
+    write_table(folder / "agreement.tsv", found[list(agreement.AGREEMENT)])
+    write_table(folder / "cost.tsv", cost.assign(seconds_per_sequence=0.5))
     return {name: str(folder / f"{name}.tsv") for name in ("agreement", "cost")} | {"attributions": sources}
 
 
@@ -142,7 +143,7 @@ def test_the_guide_is_three_lengths_of_tism_for_one_target(tmp_path):
     sizes = timing.grid([100, 400], [1, 8], [1, 16])
     # A second for every 100 bp, sequence and target.
     rows = [("tism", varied, *size, repeat, np.prod(size) / 100, 5) for varied, *size in sizes for repeat in (1, 2)]
-    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
     with style.applied():
         figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
     guides = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes[:3]]
@@ -152,7 +153,7 @@ def test_the_guide_is_three_lengths_of_tism_for_one_target(tmp_path):
 def test_without_sequences_the_judgement_says_so(tmp_path):
     inputs = recovery_tables(tmp_path, planted=False)
     for path in inputs.values():
-        files.write_table(path, files.read_table(path).iloc[:0])
+        write_table(path, read_table(path).iloc[:0])
     with style.applied():
         figure = attribution_recovery.draw(inputs, {})
     assert "No sequence is explained" in figure.axes[0].texts[0].get_text()
@@ -210,7 +211,7 @@ def test_a_planted_motif_has_its_name_over_the_logos(tmp_path):
     noise = np.random.default_rng(4).normal(size=(2, 4, 60)).astype(np.float32)
     sources = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})["attributions"]
     truth = {"id": ["w0", "w1"], "target": "x", "matrix_id": "MA0001.1", "start": 20, "end": 38, "strand": ["+", "-"]}
-    files.write_table(tmp_path / "truth.tsv", pd.DataFrame(truth))
+    write_table(tmp_path / "truth.tsv", pd.DataFrame(truth))
     with style.applied():
         inputs = {"attributions": sources, "truth": str(tmp_path / "truth.tsv")}
         figure = attribution_logos.draw(inputs, {"n_sequences": 2})
@@ -220,7 +221,7 @@ def test_a_planted_motif_has_its_name_over_the_logos(tmp_path):
 
 def test_a_single_length_is_within_its_panels(tmp_path):
     rows = [("tism", varied, *size, 1, 0.5, 5) for varied, *size in timing.grid([2000], [1, 2], [1])]
-    files.write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
     with style.applied():
         figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
         figure.canvas.draw()

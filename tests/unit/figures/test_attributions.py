@@ -12,8 +12,9 @@ from scipy.stats import pearsonr, spearmanr
 from cisflow.attribution import scores
 from cisflow.errors import InputError
 from cisflow.figures import attribution_logos, method_agreement, reading, style
-from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 from cisflow.io.genome import Genome
+from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 from cisflow.sequence.context import Sequences
 from drawing import CTCF, METHODS, RUN, check_layout, check_reproducible, check_says_why, drawn, empty_cases, svg_text
@@ -38,7 +39,7 @@ def attribution_files(folder, methods, n=24, length=200):
         multipliers = (10.0 ** (1 - i) * (signal + noise)).astype(np.float32)
         order = rng.permutation(n)[: n - i]
         path = folder / f"{method}.npz"
-        files.write_arrays(
+        write_arrays(
             path,
             multipliers=multipliers[order],
             ids=ids[order],
@@ -51,7 +52,7 @@ def attribution_files(folder, methods, n=24, length=200):
         )
         sources.append({"method": method, "path": str(path)})
     path = folder / "truth.tsv"
-    files.write_table(path, pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"]))
+    write_table(path, pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"]))
     return sources, str(path)
 
 
@@ -71,13 +72,13 @@ def awkward_logos(folder):
         multipliers = np.zeros((1, 4, 60), np.float32) if i else rng.normal(size=(1, 4, 60)).astype(np.float32)
         row = {"ids": np.array([name]), "target": np.array(["ir"]), "fold": np.array(["test"])}
         row |= {"probability": np.array([0.7], np.float32), "sequences": codes, "multipliers": multipliers}
-        files.write_arrays(path, **row, baseline=np.full(4, 0.25, np.float32), method=np.array(method))
+        write_arrays(path, **row, baseline=np.full(4, 0.25, np.float32), method=np.array(method))
         sources.append({"method": method, "path": str(path)})
     spans = pd.DataFrame({"id": name, "target": "ir", "start": [0, 8, 16, 24, 52], "end": [8, 16, 24, 32, 60]})
-    files.write_table(folder / "truth.tsv", spans.assign(matrix_id="MA0139.2", strand="-"))
-    files.write_table(folder / "hotspots.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
+    write_table(folder / "truth.tsv", spans.assign(matrix_id="MA0139.2", strand="-"))
+    write_table(folder / "hotspots.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
     window = {"id": name, "chrom": "chr1", "start": 65400, "end": 65460, "strand": "-", "ir": 1}
-    files.write_table(folder / "windows.tsv", pd.DataFrame([window]))
+    write_table(folder / "windows.tsv", pd.DataFrame([window]))
     hotspots = [{"method": "ism", "path": str(folder / "hotspots.tsv")}]
     paths = {key: str(folder / f"{key}.tsv") for key in ("truth", "windows")}
     return {"attributions": sources, "hotspots": hotspots} | paths
@@ -138,8 +139,8 @@ def test_logos_show_the_same_bases_under_every_method(tmp_path):
 
 def test_logos_choose_the_most_probable_planted_sequences_and_mark_them(tmp_path):
     sources, truth = attribution_files(tmp_path, METHODS[:2])
-    table = files.read_table(truth)
-    files.write_table(truth, table[table["id"].isin(["s010", "s020"])])
+    table = read_table(truth)
+    write_table(truth, table[table["id"].isin(["s010", "s020"])])
     figure = drawn("attribution_logos", {"attributions": sources, "truth": truth}, RUN)
     text = svg_text(figure)
     assert re.findall(r"s0\d\d", text) == ["s010", "s020", "s000"]
@@ -149,7 +150,7 @@ def test_logos_choose_the_most_probable_planted_sequences_and_mark_them(tmp_path
 def test_logos_zoom_on_the_planted_site(tmp_path):
     sources, truth = attribution_files(tmp_path, METHODS[:3])
     module = import_module("cisflow.figures.attribution_logos")
-    table = files.read_table(truth).set_index("id")
+    table = read_table(truth).set_index("id")
     for item in module.gather(reading.attributions(sources), {}, 9):
         site = table.loc[item.key[0]]
         assert item.start <= site["start"] and site["end"] <= item.end == item.start + 72
@@ -215,7 +216,7 @@ def test_attributions_twice_or_not_finite_are_refused(tmp_path):
 
 def test_attributions_and_truth_without_a_row(tmp_path):
     sources, truth = attribution_files(tmp_path, METHODS[:2])
-    files.write_table(truth, files.read_table(truth).head(0))
+    write_table(truth, read_table(truth).head(0))
     assert "s000" in svg_text(drawn("attribution_logos", {"attributions": sources, "truth": truth}, RUN))
     arrays = dict(np.load(sources[0]["path"]))
     np.savez(sources[0]["path"], **{name: array[:0] if array.ndim else array for name, array in arrays.items()})
@@ -225,8 +226,8 @@ def test_attributions_and_truth_without_a_row(tmp_path):
 
 def test_a_window_of_another_length_is_refused(tmp_path):
     inputs = awkward_logos(tmp_path)
-    windows = files.read_table(inputs["windows"])
-    files.write_table(inputs["windows"], windows.assign(end=65461))
+    windows = read_table(inputs["windows"])
+    write_table(inputs["windows"], windows.assign(end=65461))
     with pytest.raises(InputError, match="windows.tsv: id 'ENST.*spans 61 bases, its sequence 60; expected no more"):
         drawn("attribution_logos", inputs, RUN)
 

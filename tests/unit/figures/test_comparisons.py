@@ -6,7 +6,7 @@ import pytest
 
 from cisflow.errors import InputError
 from cisflow.figures import reading
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from drawing import DATASET, LONG, MODELS, NOWHERE, check_layout, check_says_why, drawn, empty_cases, svg_text
 from evaluated import below_chance, comparison, comparison_table, metric_table, study, study_settings
 
@@ -103,7 +103,7 @@ def test_comparison_guides_are_what_no_skill_scores(tmp_path):
 def test_comparison_orders_models_by_auroc_and_bears_missing_values(tmp_path):
     path, frame = metric_table(tmp_path / "metrics.tsv", ["a", "b", "c"], n_seeds=2)
     frame.loc[(frame["model"] == "a") & (frame["metric"] == "auroc"), ["value", "lower", "upper"]] = np.nan
-    files.write_table(path, frame)
+    write_table(path, frame)
     figure = drawn(
         "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET
     )
@@ -112,7 +112,7 @@ def test_comparison_orders_models_by_auroc_and_bears_missing_values(tmp_path):
 
 def test_a_value_that_is_no_number_is_named(tmp_path):
     path, frame = metric_table(tmp_path / "metrics.tsv", ["FSei"])
-    files.write_table(path, frame.assign(value=["0.5", "high", *frame["value"].iloc[2:].astype(str)]))
+    write_table(path, frame.assign(value=["0.5", "high", *frame["value"].iloc[2:].astype(str)]))
     with pytest.raises(InputError, match=r"metrics.tsv: row 2: value is 'high', expected a number"):
         drawn(
             "model_comparison", {"metrics": path, "comparisons": comparison_table(tmp_path / "c.tsv", ["x"])}, DATASET

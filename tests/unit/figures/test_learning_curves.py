@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from drawing import DATASET, LONG, MODELS, check_layout, check_reproducible, check_says_why, drawn, empty_cases
 
 STUDIED = ["fsei", "basset", "convnet", "attention_conv", "dnabert2", "fsei_modern", "basset_modern"]
@@ -24,7 +24,7 @@ def history_tables(folder, models, splits=("random",), n_seeds=1):
         auroc[2] = np.nan
         path = folder / f"{model}-{split}-{seed}.tsv"
         frame = pd.DataFrame({"epoch": epochs, "learning_rate": 0.001, "train_loss": train, "valid_loss": valid})
-        files.write_table(path, frame.assign(valid_auroc=auroc, best=(epochs == epochs[valid.argmin()]).astype(int)))
+        write_table(path, frame.assign(valid_auroc=auroc, best=(epochs == epochs[valid.argmin()]).astype(int)))
         sources.append({"model": model, "split": split, "seed": seed, "path": str(path)})
     return sources
 

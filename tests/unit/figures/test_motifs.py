@@ -10,6 +10,7 @@ import pytest
 from cisflow.errors import InputError
 from cisflow.figures import logos, style
 from cisflow.io import files
+from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 from drawing import (
     CTCF,
@@ -76,7 +77,7 @@ def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
                 )
         rows.append(("control", "pos_0", 9999, 30, "A" * 30, "MA0139.2", "CTCF", 0.5))
         columns = ["run", "pattern", "n_seqlets", "width", "consensus", "match_id", "match_name", "q_value"]
-        files.write_table(paths["patterns"], pd.DataFrame(rows, columns=columns).assign(p_value=0.001))
+        write_table(paths["patterns"], pd.DataFrame(rows, columns=columns).assign(p_value=0.001))
         explanation = "" if n else "Only 12 seqlets were above the threshold; TF-MoDISco needs 20 to form a pattern."
         files.write_json(
             paths["summary"],
@@ -99,7 +100,7 @@ def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
                 "q_value",
                 "how",
             ]
-            files.write_table(paths["recovery"], pd.DataFrame(found, columns=columns))
+            write_table(paths["recovery"], pd.DataFrame(found, columns=columns))
             inputs.setdefault("recovery", []).append({"method": method, "path": paths["recovery"]})
     return inputs
 
@@ -117,7 +118,7 @@ def score_tables(folder, methods, empty=(), n_significant=(22, 22, 0, 5, 12)):
         frame = frame.assign(n_sequences=320, n_hot=hot, n_background=background, hot_only=hot, background_only=5)
         frame = frame.assign(log2_ratio=np.log2(hot / background), p_value=p, q_value=q)
         path = folder / f"{method}-scores.tsv"
-        files.write_table(path, frame)
+        write_table(path, frame)
         sources.append({"method": method, "path": str(path)})
     return sources
 
@@ -197,8 +198,8 @@ def test_information_heights_sum_to_the_information():
 
 def test_a_match_outside_the_database_is_refused(tmp_path):
     inputs = discovery(tmp_path, METHODS[:1])
-    table = files.read_table(inputs["runs"][0]["patterns"])
-    files.write_table(inputs["runs"][0]["patterns"], table.assign(match_id="MA9999.1"))
+    table = read_table(inputs["runs"][0]["patterns"])
+    write_table(inputs["runs"][0]["patterns"], table.assign(match_id="MA9999.1"))
     with pytest.raises(InputError, match="match 'MA9999.1' is not in the motif database"):
         drawn("discovered_motifs", inputs, RUN)
 
@@ -220,5 +221,5 @@ def test_factors_are_the_significant_ones_and_say_their_q_values(tmp_path):
 
 def test_a_table_without_a_row_is_explained(tmp_path):
     sources = score_tables(tmp_path, METHODS[:1])
-    files.write_table(sources[0]["path"], files.read_table(sources[0]["path"]).head(0))
+    write_table(sources[0]["path"], read_table(sources[0]["path"]).head(0))
     assert "nothing to test" in svg_text(drawn("top_factors", {"scores": sources}, RUN))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.tables import read_table, write_table
 from drawing import (
     LONG,
     MODELS,
@@ -102,16 +102,16 @@ def test_performance_without_intervals_or_metrics(tmp_path):
     curves = curve_table(tmp_path / "curves.tsv", frame)
     frame.loc[frame["model"] == "FSei", ["lower", "upper"]] = np.nan
     value = frame.loc[(frame["model"] == "FSei") & (frame["metric"] == "auroc"), "value"].iloc[-1]
-    files.write_table(path, frame[(frame["model"] == "FSei") & (frame["metric"] == "auroc")].assign(n_positive=np.nan))
+    write_table(path, frame[(frame["model"] == "FSei") & (frame["metric"] == "auroc")].assign(n_positive=np.nan))
     text = svg_text(drawn("performance_curves", {"curves": curves, "metrics": path}, SPLIT))
     assert f"{value:.3f}\n" in text and "n/a" in text and "unknown positive" in text
 
 
 def test_a_model_keeps_its_look_on_every_split(tmp_path):
     inputs = performance(tmp_path, MODELS[:4])
-    curves = files.read_table(inputs["curves"])
+    curves = read_table(inputs["curves"])
     gone = (curves["model"] == MODELS[0]) & (curves["split"] == "chromosome")
-    files.write_table(inputs["curves"], curves[~gone])
+    write_table(inputs["curves"], curves[~gone])
     colours = []
     for split in ("random", "chromosome"):
         axes = drawn("performance_curves", inputs, SPLIT | {"split": split}).axes[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from drawing import DATASET, LONG, MODELS, NOWHERE, SPLIT, check_layout, check_says_why, drawn, empty_cases, svg_text
 from evaluated import metric_table
 
@@ -17,7 +17,7 @@ def robust(folder, models, splits=("random", "chromosome"), strands=True, chromo
     rows = [frame, frame[frame["seed"] == "mean"].assign(seed="ensemble", value=0.999)]
     if strands:
         rows.append(frame.assign(strands="separate", value=frame["value"] - 0.02))
-    files.write_table(path, pd.concat(rows))
+    write_table(path, pd.concat(rows))
     names = [("chromosome", f"chr{i + 1}", None, None) for i in range(chromosomes)]
     names += [("gc", "low", 0.31, 0.42), ("gc", "middle", 0.42, 0.5), ("gc", "high", 0.51, 0.74)]
     means = frame[(frame["seed"] == "mean") & (frame["metric"] == "auroc")]
@@ -29,7 +29,7 @@ def robust(folder, models, splits=("random", "chromosome"), strands=True, chromo
         for row in means.itertuples()
         for i, name in enumerate(names)
     ]
-    files.write_table(folder / "strata.tsv", pd.DataFrame(strata))
+    write_table(folder / "strata.tsv", pd.DataFrame(strata))
     return {"metrics": path, "strata": str(folder / "strata.tsv")}
 
 
@@ -39,7 +39,7 @@ def calibration(folder, models, targets=("ir",), seeds=("1", "2", "ensemble")):
     own = frame[frame["metric"] == "brier"]
     values = [own.assign(metric="calibration_error", value=0.034), own.assign(metric="calibration_slope", value=1.21)]
     values = pd.concat(values)
-    files.write_table(path, pd.concat([frame, values, values[values["seed"] == "mean"].assign(seed="ensemble")]))
+    write_table(path, pd.concat([frame, values, values[values["seed"] == "mean"].assign(seed="ensemble")]))
     rows = []
     for model, target, seed, i in itertools.product(models, targets, seeds, range(10)):
         n = 0 if i == 2 else 200 - 18 * i
@@ -50,7 +50,7 @@ def calibration(folder, models, targets=("ir",), seeds=("1", "2", "ensemble")):
             where | {"bin_from": i / 10, "bin_to": (i + 1) / 10} | {k: v if n else None for k, v in shares.items()}
         )
         rows[-1] |= {"n": n, "n_positive": round(n * observed)}
-    files.write_table(folder / "calibration.tsv", pd.DataFrame(rows))
+    write_table(folder / "calibration.tsv", pd.DataFrame(rows))
     return {"calibration": str(folder / "calibration.tsv"), "metrics": path}
 
 
@@ -69,7 +69,7 @@ def leakage_tables(folder, splits, note=()):
                 row |= {"fraction": count / 7599, "note": ""}
                 rows.append(row | ({"count": None, "n": 0, "fraction": None, "note": "x"} if check in note else {}))
         path = folder / f"{number}.leakage.tsv"
-        files.write_table(path, pd.DataFrame(rows).astype({"count": "Int64"}))
+        write_table(path, pd.DataFrame(rows).astype({"count": "Int64"}))
         sources.append({"split": split, "path": str(path)})
     return {"tables": sources}
 
@@ -132,7 +132,7 @@ def test_calibration_draws_the_bins_of_the_ensemble(tmp_path):
     table = pd.read_csv(inputs["calibration"], sep="\t")
     changed = (table["seed"] == "ensemble") & (table["model"] == "LR")
     table.loc[changed, "observed"] = table.loc[changed, "observed"] ** 2
-    files.write_table(inputs["calibration"], table)
+    write_table(inputs["calibration"], table)
     figure = drawn("calibration", inputs, SPLIT)
     for axes, model in zip(figure.axes, ("FSei", "LR"), strict=True):
         rows = table[(table["model"] == model) & (table["seed"] == "ensemble") & (table["n"] > 0)]
@@ -147,7 +147,7 @@ def test_calibration_of_many_targets_pools_their_sequences(tmp_path):
     table = pd.read_csv(inputs["calibration"], sep="\t")
     table = table[table["target"] != "mean"]
     table.loc[table["target"] == "b", "n_positive"] = 0
-    files.write_table(inputs["calibration"], table)
+    write_table(inputs["calibration"], table)
     points = drawn("calibration", inputs, SPLIT).axes[0].lines[1].get_ydata()
     rows = table[(table["seed"] == "ensemble") & (table["n"] > 0)]
     expected = rows.groupby("bin_from")["n_positive"].sum() / rows.groupby("bin_from")["n"].sum()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.tables import read_table, write_table
 from drawing import FACTORS, check_layout, check_says_why, drawn, empty_cases, svg_text
 
 TARGETS = ["HepG2 | ZNF274 | ENCODE", "293T | ZNF101 | Cistrome ID:1", "K562 | Pol2(phosphoS2) | ENCODE"]
@@ -24,10 +24,10 @@ def weight_tables(folder, names, n_seeds=2, groups=("TF", "histone", "accessibil
     for seed in range(n_seeds):
         weights = scale * (np.linspace(1, -0.4, len(names)) + 0.01 * seed * (-1) ** np.arange(len(names)))
         path = folder / f"weights{seed}.tsv"
-        files.write_table(path, pd.DataFrame({"name": names, "weight": weights}))
+        write_table(path, pd.DataFrame({"name": names, "weight": weights}))
         paths.append(str(path))
     table = {"name": names, "group": [groups[i % len(groups)] for i in range(len(names))]}
-    files.write_table(folder / "targets.tsv", pd.DataFrame(table))
+    write_table(folder / "targets.tsv", pd.DataFrame(table))
     return {"weights": paths, "targets": str(folder / "targets.tsv")}
 
 
@@ -113,10 +113,10 @@ def test_shares_of_the_signal_are_those_of_absolute_weights(tmp_path):
 
 def test_weights_of_other_targets_are_refused(tmp_path):
     inputs = weight_tables(tmp_path, FACTORS, 2)
-    table = files.read_table(inputs["weights"][1])
-    files.write_table(inputs["weights"][1], table[::-1])
+    table = read_table(inputs["weights"][1])
+    write_table(inputs["weights"][1], table[::-1])
     with pytest.raises(InputError, match="weights1.tsv: its targets are not those of .*weights0.tsv"):
         drawn("top_targets", inputs, WEIGHTS)
-    files.write_table(inputs["targets"], files.read_table(inputs["targets"]).iloc[1:])
+    write_table(inputs["targets"], read_table(inputs["targets"]).iloc[1:])
     with pytest.raises(InputError, match="target 'CTCF' is not in .*targets.tsv .1 are not."):
         drawn("top_targets", inputs | {"weights": inputs["weights"][:1]}, WEIGHTS)

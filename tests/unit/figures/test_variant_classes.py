@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from drawing import check_layout, check_says_why, drawn, empty_cases, svg_text
 
 
@@ -17,7 +17,7 @@ def variant_table(folder, n, n_classes):
     frame = frame.assign(record="", chrom="chr22", pos=range(1, n + 1), ref="ACCGT", alt="A")
     frame["max_abs_class_score"] = np.abs(scores).max(axis=1) if n else []
     classes = pd.DataFrame(scores, columns=[f"HET{i} Heterochromatin" for i in range(n_classes)])
-    files.write_table(folder / "class_scores.tsv", pd.concat([frame, classes], axis=1))
+    write_table(folder / "class_scores.tsv", pd.concat([frame, classes], axis=1))
     return {"scores": str(folder / "class_scores.tsv")}
 
 

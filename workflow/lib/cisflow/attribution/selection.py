@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError, listing
-from cisflow.io import files
+from cisflow.io.tables import read_table
 
 DEFAULTS = {"folds": ["test"], "labels": [1], "min_probability": 0.5, "max_per_target": None}
 
@@ -33,9 +33,7 @@ def select(predictions, settings, groups=None):
         predictions lack.
     """
     settings = _complete(settings)
-    table = files.read_table(
-        predictions, ["id", "fold", "target", "label", "probability"], text=("id", "fold", "target")
-    )
+    table = read_table(predictions, ["id", "fold", "target", "label", "probability"], text=("id", "fold", "target"))
     own = np.where(table["label"] == 1, table["probability"], 1 - table["probability"])
     keep = (
         table["fold"].isin(settings["folds"])

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from cisflow.classifiers import classifiers
 from cisflow.errors import InputError, listing
-from cisflow.io import files
+from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 
 # The search of Daoud & Ben-Hur (2025): its ranges, number of trials and folds.
@@ -165,7 +165,7 @@ def _table(trials):
 
 def read_best(path):
     """Settings of the best trial of a table that `tune` wrote (InputError: it has none)."""
-    table = files.read_table(path, ["parameter", "value", "best"], text=("parameter",))
+    table = read_table(path, ["parameter", "value", "best"], text=("parameter",))
     best = table[table["best"] == 1]
     unknown = sorted(set(best["parameter"]) - set(classifiers.LIGHTGBM_DEFAULTS))
     if best.empty or unknown or best["parameter"].duplicated().any():

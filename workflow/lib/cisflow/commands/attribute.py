@@ -20,6 +20,7 @@ from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features import inputs, shards
 from cisflow.io import files
+from cisflow.io.arrays import write_arrays
 from cisflow.io.resumable import Rows
 from cisflow.models import device, extraction
 
@@ -155,7 +156,7 @@ def run(args):
         if "completeness_error" in found:
             report(found, method)
         baseline = settings.get("baseline") or methods.DEFAULT_BASELINE.get(method, "uniform")
-        files.write_arrays(
+        write_arrays(
             args.output,
             **found,
             ids=chosen["id"].to_numpy(dtype=str),

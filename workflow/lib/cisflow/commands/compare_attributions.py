@@ -13,7 +13,7 @@ from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError, listing
 from cisflow.features import shards
 from cisflow.figures import reading
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from cisflow.models import device
 
 
@@ -94,7 +94,7 @@ def run(args):
     tables["cost"] = pd.DataFrame(found["cost"], columns=timing.COST)
     tables["summary"] = agreement.summary(measures(tables))
     for name, frame in tables.items():
-        files.write_table(args.output / f"{name}.tsv", frame)
+        write_table(args.output / f"{name}.tsv", frame)
 
 
 def check_run(entry, methods):

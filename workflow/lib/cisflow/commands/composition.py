@@ -7,7 +7,9 @@ import numpy as np
 
 from cisflow.features import arrays as features
 from cisflow.features import composition
-from cisflow.io import files
+from cisflow.io.arrays import read_array, write_array
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import read_table, write_table
 
 
 def arguments(parser):
@@ -19,13 +21,13 @@ def arguments(parser):
 
 def run(args):
     folder = Path(args.output)
-    ids = files.read_table(args.windows, ["id"])["id"]
-    codes = files.read_array(args.sequences, np.uint8, (len(ids), None), mmap=True)
+    ids = read_table(args.windows, ["id"])["id"]
+    codes = read_array(args.sequences, np.uint8, (len(ids), None), mmap=True)
     k = args.extractor["k"]
-    with files.manifest(folder / "manifest.json", args.extractor, [args.windows, args.sequences]) as record:
+    with manifest(folder / "manifest.json", args.extractor, [args.windows, args.sequences]) as record:
         names = composition.names(k)
-        files.write_table(folder / "targets.tsv", features.target_table(names, ["composition"] * len(names)))
-        files.write_table(folder / "ids.tsv", ids.to_frame())
-        files.write_array(folder / "features.npy", composition.frequencies(codes, k).astype(np.float16))
+        write_table(folder / "targets.tsv", features.target_table(names, ["composition"] * len(names)))
+        write_table(folder / "ids.tsv", ids.to_frame())
+        write_array(folder / "features.npy", composition.frequencies(codes, k).astype(np.float16))
         # float16 keeps eleven binary digits of a frequency, whatever its size.
         record |= {"windows": len(ids), "targets": len(names), "largest_relative_error": 2.0**-11}

@@ -6,7 +6,7 @@ Writes metrics.tsv, curves.tsv, comparisons.tsv, strata.tsv and calibration.tsv.
 from pathlib import Path
 
 from cisflow.evaluation import tables as evaluation
-from cisflow.io import files
+from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -27,4 +27,4 @@ def run(args):
     windows = evaluation.read_windows(args.windows, args.sequences)
     tables = evaluation.evaluate(args.dataset, runs, args.seed, args.resamples, windows, args.baselines)
     for name, table in tables.items():
-        files.write_table(args.output / f"{name}.tsv", table)
+        write_table(args.output / f"{name}.tsv", table)

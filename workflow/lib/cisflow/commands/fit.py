@@ -12,6 +12,8 @@ import pandas as pd
 from cisflow.classifiers import classifiers, tuning
 from cisflow.data import dataset as datasets
 from cisflow.io import files
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -33,7 +35,7 @@ def run(args):
     folds = datasets.read_folds(args.split, dataset.ids)
     settings = args.model.get("settings", {}) | (tuning.read_best(args.tuning) if args.tuning else {})
     inputs = [Path(args.features, "features.npy"), Path(args.dataset, "targets.npy"), args.split]
-    with files.manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
+    with manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
         fit = classifiers.CLASSIFIERS[args.model["classifier"]](
             source,
             np.repeat(dataset.labels[:, 0], source.strands),
@@ -45,7 +47,7 @@ def run(args):
         strands = fit.probability.reshape(-1, source.strands)
         single = (strands[:, :1], strands[:, 1:]) if source.strands == 2 else (None, None)
         files.write_text(args.output, fit.text)
-        files.write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
+        write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
         table = datasets.prediction_table(dataset, folds, *single, strands.mean(axis=1, keepdims=True))
-        files.write_table(args.predictions, table)
+        write_table(args.predictions, table)
         record |= {"chosen": fit.chosen, "features": len(source.names), "device": "cpu"}

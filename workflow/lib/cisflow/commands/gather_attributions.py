@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays, write_arrays
 
 # Arrays that do not have one entry a row.
 COMMON = ("baseline", "method")
@@ -14,7 +14,7 @@ def arguments(parser):
 
 
 def run(args):
-    first = files.read_arrays(args.shards[0])
-    parts = [first] + [files.read_arrays(path, list(first)) for path in args.shards[1:]]
+    first = read_arrays(args.shards[0])
+    parts = [first] + [read_arrays(path, list(first)) for path in args.shards[1:]]
     rows = {name: np.concatenate([part[name] for part in parts]) for name in first if name not in COMMON}
-    files.write_arrays(args.output, **first | rows)
+    write_arrays(args.output, **first | rows)

@@ -4,7 +4,7 @@ from cisflow.data import dataset as datasets
 from cisflow.data import duplicates, leakage, windows
 from cisflow.data.sources.annotation import read_exons
 from cisflow.data.sources.events import genes_of
-from cisflow.io import files
+from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -23,4 +23,4 @@ def run(args):
     if args.genes:
         windows.require_bedtools()
         genes = genes_of(read_exons(args.genes))
-    files.write_table(args.output, leakage.report(frame, folds, near, genes))
+    write_table(args.output, leakage.report(frame, folds, near, genes))

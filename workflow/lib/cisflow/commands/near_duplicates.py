@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cisflow.data import duplicates
-from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table, write_table
 
 
 def arguments(parser):
@@ -17,8 +18,8 @@ def arguments(parser):
 
 
 def run(args):
-    ids = files.read_table(args.windows, ["id"])["id"].to_numpy(dtype=object)
-    codes = files.read_array(args.sequences, np.uint8, (len(ids), None), mmap=True)
+    ids = read_table(args.windows, ["id"])["id"].to_numpy(dtype=object)
+    codes = read_array(args.sequences, np.uint8, (len(ids), None), mmap=True)
     pairs = duplicates.find(codes, **args.settings)
     table = {"id": ids[pairs["first"]], "other": ids[pairs["second"]], "similarity": pairs["similarity"]}
-    files.write_table(args.output, pd.DataFrame(table))
+    write_table(args.output, pd.DataFrame(table))

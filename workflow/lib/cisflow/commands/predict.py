@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cisflow import models
 from cisflow.data import dataset as datasets
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from cisflow.models import device, prediction
 
 
@@ -25,4 +25,4 @@ def run(args):
     with device.acquire(args.device, args.gpus, args.threads) as where:
         forward, reverse = prediction.predict(model, dataset.codes, where)
     probability = forward if reverse is None else (forward + reverse) / 2
-    files.write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, probability))
+    write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, probability))

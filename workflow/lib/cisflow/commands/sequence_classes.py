@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cisflow.features import sequence_classes
-from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table, write_table
 
 
 def arguments(parser):
@@ -19,10 +20,10 @@ def arguments(parser):
 
 def run(args):
     folder = Path(args.features)
-    ids = files.read_table(folder / "ids.tsv", ["id"])["id"]
-    width = files.read_array(folder / "features.npy", np.float16, (len(ids), None), mmap=True).shape[1]
+    ids = read_table(folder / "ids.tsv", ["id"])["id"]
+    width = read_array(folder / "features.npy", np.float16, (len(ids), None), mmap=True).shape[1]
     names = sequence_classes.read_names(args.class_names)
     vectors = sequence_classes.read_vectors(args.classes, len(names), width)
     sequence_classes.project_file(folder / "features.npy", len(ids), vectors, args.output)
-    scores = files.read_array(args.output, mmap=True)
-    files.write_table(args.table, pd.concat([ids, pd.DataFrame(scores, columns=names)], axis=1))
+    scores = read_array(args.output, mmap=True)
+    write_table(args.table, pd.concat([ids, pd.DataFrame(scores, columns=names)], axis=1))

@@ -3,7 +3,7 @@
 import json
 
 from cisflow.data import duplicates, splits, windows
-from cisflow.io import files
+from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -17,4 +17,4 @@ def arguments(parser):
 def run(args):
     frame, targets = windows.read(args.windows)
     near = duplicates.read(args.near_duplicates, frame["id"]) if args.near_duplicates else None
-    files.write_table(args.output, splits.assign(frame, targets, args.settings, args.name, near))
+    write_table(args.output, splits.assign(frame, targets, args.settings, args.name, near))

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from cisflow.attribution.comparison import timing
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.tables import write_table
 from cisflow.models import device
 
 
@@ -36,4 +36,4 @@ def run(args):
                     known[key] = timing.measure(args.model, settings, *size, where, args.threads, args.repeats)
                 for repeat, cost in enumerate(known[key], start=1):
                     records.append((name, varied, *size, repeat, *cost))
-    files.write_table(args.output, pd.DataFrame(records, columns=timing.COLUMNS))
+    write_table(args.output, pd.DataFrame(records, columns=timing.COLUMNS))

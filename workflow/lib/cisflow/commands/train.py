@@ -9,6 +9,8 @@ import pandas as pd
 from cisflow import models
 from cisflow.data import dataset as datasets
 from cisflow.io import files
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import write_table
 from cisflow.models import device
 from cisflow.training import train as training
 
@@ -45,14 +47,14 @@ def run(args):
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
     with (
-        files.manifest(args.manifest, args.model, inputs, args.seed) as record,
+        manifest(args.manifest, args.model, inputs, args.seed) as record,
         device.acquire(args.device, args.gpus, args.threads) as where,
     ):
         network, header, history = training.train(
             dataset, folds, **job, seed=args.seed, device=where, work=args.work, inputs=job_inputs
         )
         models.save(args.output, network, header)
-        files.write_table(args.history, pd.DataFrame(training.table(history)))
+        write_table(args.history, pd.DataFrame(training.table(history)))
         record |= {
             "device": str(where),
             "epochs": len(history),

@@ -9,6 +9,7 @@ import numpy as np
 from cisflow.classifiers import classifiers, tuning
 from cisflow.data import dataset as datasets
 from cisflow.io import files
+from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -42,5 +43,5 @@ def run(args):
         args.work,
         [files.digest(path) for path in inputs],
     )
-    files.write_table(args.output, table)
+    write_table(args.output, table)
     shutil.rmtree(args.work)

@@ -16,7 +16,9 @@ from cisflow.features import arrays as features
 from cisflow.features import sequence_classes, shards, variants
 from cisflow.io import files
 from cisflow.io.genome import Genome
+from cisflow.io.manifests import manifest
 from cisflow.io.resumable import Rows
+from cisflow.io.tables import write_table
 from cisflow.models import device
 
 
@@ -40,12 +42,12 @@ def run(args):
     inputs = [args.vcf, args.genome, args.weights]
     inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
     made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
-    manifest = folder / "manifest.json"
-    if manifest.exists() and files.read_json(manifest).get("made_of") == made_of:
+    finished = folder / "manifest.json"
+    if finished.exists() and files.read_json(finished).get("made_of") == made_of:
         print(f"variants: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
-    manifest.unlink(missing_ok=True)
+    finished.unlink(missing_ok=True)
     if extractor.get("strands") == "separate":
         raise InputError("strands: found separate; a variant has one effect, expected both or forward")
     model = shards.load_model(extractor, args.weights)
@@ -59,7 +61,7 @@ def run(args):
     genome = Genome(args.genome)
     frame = variants.read(args.vcf, genome, length, args.strict)
     scored = frame[frame["status"] == variants.SCORED]
-    with files.manifest(manifest, extractor, inputs) as record:
+    with manifest(finished, extractor, inputs) as record:
         alleles = variants.Alleles(scored, genome, length)
         layout = variants.layout(model.n_outputs, classes)
         acquire = functools.partial(device.acquire, args.device, args.gpus, args.threads or torch.get_num_threads())
@@ -67,13 +69,13 @@ def run(args):
             options = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
             variants.score(shards.ready(model, extractor, where), alleles, rows, where, *options, classes)
             class_names = classes.names if classes else []
-            files.write_table(folder / "variants.tsv", variants.table(frame, rows, names, class_names))
+            write_table(folder / "variants.tsv", variants.table(frame, rows, names, class_names))
             arrays = ["ref", "alt", "diff"]
             if classes:
                 scores = rows.read("class_scores")
-                files.write_table(folder / "class_scores.tsv", variants.class_table(frame, scores, class_names))
+                write_table(folder / "class_scores.tsv", variants.class_table(frame, scores, class_names))
                 arrays.append("class_scores")
-            files.write_table(folder / "targets.tsv", features.target_table(names, groups))
+            write_table(folder / "targets.tsv", features.target_table(names, groups))
             rows.finish(folder, arrays)
         counts = frame["status"].value_counts(sort=False)
         record |= {"variants": {name: int(count) for name, count in counts.items()}, "targets": model.n_outputs}

@@ -123,9 +123,13 @@ def _class(node, path):
 
 
 def _is_root(base, path):
-    return ast.unparse(base) == "Settings" and any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == _ROOT
-        and any((alias.asname or alias.name) == "Settings" for alias in node.names)
-        for node in tree(path).body
-    ) or ast.unparse(base) == "settings.Settings"
+    return (
+        ast.unparse(base) == "Settings"
+        and any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == _ROOT
+            and any((alias.asname or alias.name) == "Settings" for alias in node.names)
+            for node in tree(path).body
+        )
+        or ast.unparse(base) == "settings.Settings"
+    )

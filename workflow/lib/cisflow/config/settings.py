@@ -193,7 +193,11 @@ def _complaint_of_object(value, schema):
 
 
 _CHECKS = (
-    ("enum", lambda value, choices: not any(_same(value, choice) for choice in choices), "{value} is not one of {limit}"),
+    (
+        "enum",
+        lambda value, choices: not any(_same(value, choice) for choice in choices),
+        "{value} is not one of {limit}",
+    ),
     ("minimum", lambda value, limit: not value >= limit, "{value} is less than the minimum of {limit}"),
     (
         "exclusiveMinimum",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table
 
 FOLDS = ("train", "valid", "test")
 
@@ -29,10 +30,10 @@ def read(folder):
     InputError : a file is absent or incomplete, or the files disagree on the number of windows or targets.
     """
     folder = Path(folder)
-    ids = files.read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
-    targets = files.read_table(folder / "targets.tsv", ["target"], text=("target",))["target"].tolist()
-    codes = files.read_array(folder / "sequences.npy", np.uint8, (len(ids), None))
-    labels = files.read_array(folder / "targets.npy", np.float32, (len(ids), len(targets)))
+    ids = read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
+    targets = read_table(folder / "targets.tsv", ["target"], text=("target",))["target"].tolist()
+    codes = read_array(folder / "sequences.npy", np.uint8, (len(ids), None))
+    labels = read_array(folder / "targets.npy", np.float32, (len(ids), len(targets)))
     return Dataset(ids, codes, labels, targets)
 
 
@@ -43,7 +44,7 @@ def read_folds(path, ids):
     ------
     InputError : a window has no fold, or a fold is not one of train, valid, test.
     """
-    table = files.read_table(path, ["id", "fold"])
+    table = read_table(path, ["id", "fold"])
     unknown = sorted(set(table["fold"]) - set(FOLDS))
     if unknown:
         raise InputError(f"{path}: fold '{unknown[0]}'; expected one of {', '.join(FOLDS)}")

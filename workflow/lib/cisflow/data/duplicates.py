@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 
 LARGEST_K = 15
@@ -66,7 +66,7 @@ def read(path, ids):
     ------
     InputError : the table names a window that is not among the ids.
     """
-    table = files.read_table(path, ["id", "other"], text=("id", "other"))
+    table = read_table(path, ["id", "other"], text=("id", "other"))
     index, pairs = pd.Index(ids), {}
     for column, name in (("first", "id"), ("second", "other")):
         pairs[column] = index.get_indexer(table[name])

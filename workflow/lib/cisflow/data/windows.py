@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from cisflow.data import sources
 from cisflow.errors import InputError, listing
-from cisflow.io import files
+from cisflow.io.arrays import write_array
 from cisflow.io.genome import Locus, parse_locus
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 
 COLUMNS = ("id", "chrom", "start", "end", "strand")
@@ -70,7 +72,7 @@ def build(directory, dataset, source, length, inputs, seed):
         )
     module = importlib.import_module(f"cisflow.data.sources.{source['kind']}")
     settings = {"dataset": dataset, "source": source, "window": length}
-    with files.manifest(Path(directory) / "manifest.json", settings, inputs.values(), seed) as record:
+    with manifest(Path(directory) / "manifest.json", settings, inputs.values(), seed) as record:
         windows = module.collect(source, length, inputs, seed)
         write(directory, windows)
         record["n"] = len(windows.frame)
@@ -88,18 +90,18 @@ def write(directory, windows):
     check(directory / "windows.tsv", windows)
     frame = windows.frame.loc[:, list(COLUMNS)]
     labels = pd.DataFrame(windows.labels, columns=windows.targets, index=frame.index).astype("Int64")
-    files.write_table(directory / "windows.tsv", pd.concat([frame, labels], axis=1))
-    files.write_array(directory / "sequences.npy", windows.codes)
-    files.write_array(directory / "targets.npy", windows.labels)
+    write_table(directory / "windows.tsv", pd.concat([frame, labels], axis=1))
+    write_array(directory / "sequences.npy", windows.codes)
+    write_array(directory / "targets.npy", windows.labels)
     counts = {
         "target": windows.targets,
         "n_positive": (windows.labels == 1).sum(axis=0),
         "n_negative": (windows.labels == 0).sum(axis=0),
         "n_missing": np.isnan(windows.labels).sum(axis=0),
     }
-    files.write_table(directory / "targets.tsv", pd.DataFrame(counts))
+    write_table(directory / "targets.tsv", pd.DataFrame(counts))
     if windows.truth is not None:
-        files.write_table(directory / "truth.tsv", windows.truth)
+        write_table(directory / "truth.tsv", windows.truth)
 
 
 def check(path, windows):
@@ -129,7 +131,7 @@ def refuse_duplicates(path, ids, rows):
 
 def read(path):
     """Read windows.tsv: (frame with the coordinate columns and one column per target, target names)."""
-    frame = files.read_table(path, COLUMNS, text=("id", "chrom", "strand"))
+    frame = read_table(path, COLUMNS, text=("id", "chrom", "strand"))
     return frame, [name for name in frame.columns if name not in COLUMNS]
 
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from cisflow.errors import InputError, listing
 from cisflow.evaluation import statistics
-from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 
 FOLDS = ("train", "valid", "test")
@@ -173,7 +174,7 @@ def read_predictions(path):
 def _checked_rows(path):
     """The columns of a predictions.tsv that count, each value checked by itself (InputError)."""
     columns = ["id", "fold", "target", "label", "forward", "reverse", "probability"]
-    frame = files.read_table(path, columns, text=("id", "fold", "target"))[columns]
+    frame = read_table(path, columns, text=("id", "fold", "target"))[columns]
     if frame.empty:
         raise InputError(f"{path}: no rows, expected one per id and target")
     for name in columns[3:]:
@@ -239,8 +240,8 @@ def read_windows(table, sequences):
     ------
     InputError : a file is absent or incomplete, or they disagree on the number of windows.
     """
-    frame = files.read_table(table, ["id", "chrom"], text=("id", "chrom"))
-    codes = files.read_array(sequences, np.uint8, (len(frame), None), mmap=True)
+    frame = read_table(table, ["id", "chrom"], text=("id", "chrom"))
+    codes = read_array(sequences, np.uint8, (len(frame), None), mmap=True)
     gc = np.empty(len(frame))
     step = max(1, (1 << 24) // max(codes.shape[1], 1))
     for start in range(0, len(frame), step):

@@ -5,6 +5,8 @@ import pandas as pd
 
 from cisflow.errors import InputError, listing
 from cisflow.io import files
+from cisflow.io.arrays import read_array, read_arrays
+from cisflow.io.tables import read_table
 
 GROUP_RULES = ("legacy", "corrected")
 
@@ -33,7 +35,7 @@ def gather(shards, ids, output):
     # Written as a stream: pages of a memory map would count as memory of this process.
     with files.atomic(output) as temporary, open(temporary, "wb") as handle:
         for path in shards:
-            part = files.read_arrays(path, ["ids", "features", "largest_rounding_error"])
+            part = read_arrays(path, ["ids", "features", "largest_rounding_error"])
             values, names = part["features"], part["ids"]
             expected = ids[row : row + len(names)]
             if len(names) != len(values) or not np.array_equal(names, expected):
@@ -104,11 +106,11 @@ def load_columns(folder, groups=None):
     ------
     InputError : files disagree, values are not finite, or a group has no target.
     """
-    ids = files.read_table(f"{folder}/ids.tsv", ["id"])["id"].to_numpy(dtype=str)
-    targets = files.read_table(f"{folder}/targets.tsv", ["name", "group"], text=("name", "group"))
+    ids = read_table(f"{folder}/ids.tsv", ["id"])["id"].to_numpy(dtype=str)
+    targets = read_table(f"{folder}/targets.tsv", ["name", "group"], text=("name", "group"))
     path = f"{folder}/features.npy"
-    strands = (2,) if files.read_array(path, mmap=True).ndim == 3 else ()
-    values = files.read_array(path, np.float16, (len(ids), *strands, len(targets)), finite=True, mmap=True)
+    strands = (2,) if read_array(path, mmap=True).ndim == 3 else ()
+    values = read_array(path, np.float16, (len(ids), *strands, len(targets)), finite=True, mmap=True)
     known = sorted(set(targets["group"]))
     absent = [group for group in groups or () if group not in known]
     if absent:

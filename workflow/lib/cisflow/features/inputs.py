@@ -10,8 +10,9 @@ from cisflow.data import windows
 from cisflow.data.windows import COLUMNS, locate, table
 from cisflow.errors import InputError
 from cisflow.features import variants
-from cisflow.io import files
+from cisflow.io.arrays import read_array
 from cisflow.io.genome import Genome, Locus, Records
+from cisflow.io.tables import read_table
 
 
 class Rows(NamedTuple):
@@ -58,9 +59,9 @@ def read(args):
 def read_dataset(folder):
     """The windows of a dataset; their sequences stay on disk."""
     paths = [Path(folder, "windows.tsv"), Path(folder, "sequences.npy")]
-    frame = files.read_table(paths[0], COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
+    frame = read_table(paths[0], COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
     refuse_none(paths[0], len(frame))
-    return Rows(frame, files.read_array(paths[1], np.uint8, (len(frame), None), mmap=True), paths)
+    return Rows(frame, read_array(paths[1], np.uint8, (len(frame), None), mmap=True), paths)
 
 
 def read_bed(path):

@@ -9,6 +9,7 @@ import numpy as np
 
 from cisflow.errors import InputError
 from cisflow.io import files
+from cisflow.io.arrays import read_array
 
 
 def read_names(path):
@@ -35,7 +36,7 @@ def read_vectors(path, n_classes, n_targets):
     ------
     InputError : fewer rows, another number of columns, values that are not finite, or a row of zeros.
     """
-    vectors = files.read_array(path, shape=(None, n_targets), finite=True)
+    vectors = read_array(path, shape=(None, n_targets), finite=True)
     if len(vectors) < n_classes:
         raise InputError(f"{path}: {len(vectors)} rows, expected at least {n_classes}, one for each class name")
     vectors = vectors[:n_classes].astype(np.float64)
@@ -52,7 +53,7 @@ def read_histone_columns(path, n_targets):
     ------
     InputError : not whole numbers, one outside 0 … n_targets - 1, or one twice.
     """
-    columns = files.read_array(path, shape=(None,))
+    columns = read_array(path, shape=(None,))
     if columns.dtype.kind == "f" and np.array_equal(columns, np.round(columns)):
         columns = columns.astype(np.int64)
     if columns.dtype.kind not in "iu":
@@ -112,7 +113,7 @@ def project_file(features, n, vectors, output, rows=1024):
         np.lib.format.write_array_header_1_0(handle, header)
         for start in range(0, n, rows):
             # Mapped anew each time, so that pages already read do not stay in memory.
-            block = files.read_array(features, np.float16, shape, mmap=True)[start : start + rows]
+            block = read_array(features, np.float16, shape, mmap=True)[start : start + rows]
             if not np.isfinite(block).all():
                 raise InputError(f"{features}: values that are not finite in rows {start} to {start + len(block)}")
             handle.write(np.ascontiguousarray(project(block, vectors), dtype="<f4"))

@@ -14,7 +14,10 @@ from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features.variants import Alleles
 from cisflow.io import files
+from cisflow.io.arrays import read_arrays, write_arrays
 from cisflow.io.genome import Genome
+from cisflow.io.manifests import manifest
+from cisflow.io.tables import write_table
 from cisflow.models import extraction, inference
 from cisflow.sequence.context import Sequences
 
@@ -119,7 +122,7 @@ def compute(output, model, sequences, device, extractor, bar):
         row += len(rounded)
         bar.update(len(rounded))
     about = {"largest_rounding_error": np.float32(error), "device": np.str_(device.type)}
-    files.write_arrays(output, ids=sequences.ids, features=values, **about)
+    write_arrays(output, ids=sequences.ids, features=values, **about)
 
 
 def progress(total, done=0):
@@ -138,14 +141,14 @@ def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), note
     notes : further entries of the manifest.
     """
     folder = Path(folder)
-    with files.manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
+    with manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
         ids = rows.frame["id"].to_numpy(dtype=str)
         width, error = features.gather(shards, ids, folder / "features.npy")
         names, groups = target_names(extractor, weights, width, names)
-        files.write_table(folder / "targets.tsv", features.target_table(names, groups))
-        files.write_table(folder / "ids.tsv", rows.frame)
+        write_table(folder / "targets.tsv", features.target_table(names, groups))
+        write_table(folder / "ids.tsv", rows.frame)
         record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error, **(notes or {})}
-        used = {str(files.read_arrays(path, ["device"])["device"]) for path in shards}
+        used = {str(read_arrays(path, ["device"])["device"]) for path in shards}
         record["device"] = listing(sorted(used))
 
 
@@ -168,12 +171,12 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
         "files": [identity(path) for path in (*rows.files, weights, *extra)],
     }
     whole = {**made_of, "groups": extractor.get("groups"), "names": identity(names) if names else None}
-    manifest, record = folder / "manifest.json", folder / "shards" / "made_of.json"
-    if manifest.exists() and files.read_json(manifest).get("made_of") == whole:
+    finished, record = folder / "manifest.json", folder / "shards" / "made_of.json"
+    if finished.exists() and files.read_json(finished).get("made_of") == whole:
         print(f"features: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
-    manifest.unlink(missing_ok=True)
+    finished.unlink(missing_ok=True)
     if not (record.exists() and files.read_json(record) == made_of):
         shutil.rmtree(record.parent, ignore_errors=True)
         files.write_json(record, made_of)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError, listing
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays
+from cisflow.io.tables import read_table
 
 CLASSES = ("dataset", "split", "model", "fold", "target")
 METRICS = (*CLASSES, "seed", "strands", "metric")
@@ -45,7 +46,7 @@ def table(path, text=(), numbers=()):
     ------
     InputError : a column is missing, or a value of `numbers` is not a number.
     """
-    frame = files.read_table(path, (*text, *numbers), text)
+    frame = read_table(path, (*text, *numbers), text)
     for name in numbers:
         values = pd.to_numeric(frame[name], errors="coerce")
         bad = np.flatnonzero(values.isna() & frame[name].notna())
@@ -279,7 +280,7 @@ def attributions(sources):
 
 def _attribution(method, path):
     names = ("multipliers", "sequences", "ids", "target", "probability")
-    multipliers, codes, ids, targets, probability = files.read_arrays(path, names).values()
+    multipliers, codes, ids, targets, probability = read_arrays(path, names).values()
     if multipliers.shape != (len(ids), 4, codes.shape[-1]) or len(codes) != len(ids) or len(targets) != len(ids):
         raise InputError(
             f"{path}: multipliers {multipliers.shape}, sequences {codes.shape}, ids {ids.shape} and target "

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from cisflow.errors import InputError, listing
 from cisflow.features import families
 from cisflow.figures import reading, style
-from cisflow.io import files
+from cisflow.io.tables import read_table
 
 COLOURS = {
     "Pol II": style.BLUE,
@@ -130,7 +130,7 @@ def signal(paths, targets):
     for path, table in zip(paths, tables, strict=True):
         if table["name"].tolist() != tables[0]["name"].tolist():
             raise InputError(f"{path}: its targets are not those of {paths[0]}, in their order")
-    known = files.read_table(targets, ("name", "group"), ("name", "group"))
+    known = read_table(targets, ("name", "group"), ("name", "group"))
     groups = dict(zip(known["name"], known["group"], strict=True))
     names = tables[0]["name"]
     absent = [name for name in names if name not in groups]

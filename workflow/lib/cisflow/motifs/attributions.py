@@ -6,7 +6,7 @@ import numpy as np
 
 from cisflow.attribution import scores
 from cisflow.errors import InputError
-from cisflow.io import files
+from cisflow.io.arrays import read_arrays
 
 
 class Attributions(NamedTuple):
@@ -28,7 +28,7 @@ def read_attributions(path):
     ------
     InputError : an array is missing, the shapes do not fit, or a multiplier is not finite.
     """
-    multipliers, ids, targets, codes = files.read_arrays(path, ("multipliers", "ids", "target", "sequences")).values()
+    multipliers, ids, targets, codes = read_arrays(path, ("multipliers", "ids", "target", "sequences")).values()
     expected = (len(ids), 4, codes.shape[-1])
     if multipliers.shape != expected or codes.shape != (len(ids), codes.shape[-1]) or targets.shape != ids.shape:
         raise InputError(

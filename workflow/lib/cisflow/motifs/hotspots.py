@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from cisflow.attribution import scores
 from cisflow.errors import InputError, listing
-from cisflow.io import files, meme
+from cisflow.io import meme
+from cisflow.io.tables import write_table
 from cisflow.motifs.attributions import read_attributions
 from cisflow.sequence import dna
 
@@ -73,8 +74,8 @@ def scan_hotspots(attributions, database, settings, seed, threads, hotspots, out
     counts = count_rows(rows.codes, windows, motifs, settings["p_value"])
     n_sequences = int((windows > 0).any(axis=1).sum())
     named = spots.assign(id=rows.ids[spots["row"]], target=rows.targets[spots["row"]], strand="")
-    files.write_table(hotspots, named[list(SPOT_COLUMNS)])
-    files.write_table(output, enrichment(motifs, counts, n_sequences))
+    write_table(hotspots, named[list(SPOT_COLUMNS)])
+    write_table(output, enrichment(motifs, counts, n_sequences))
 
 
 def checked(settings):

@@ -10,7 +10,8 @@ from memelite import tomtom
 from scipy import special, stats
 
 from cisflow.errors import InputError
-from cisflow.io import files, meme
+from cisflow.io import meme
+from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 
 COLUMNS = (
@@ -190,4 +191,4 @@ def name_patterns(modisco, control, database, threads=None):
 
 def write_names(modisco, control, database, output, threads=None):
     """Write `name_patterns` to `output`."""
-    files.write_table(output, name_patterns(modisco, control, database, threads))
+    write_table(output, name_patterns(modisco, control, database, threads))

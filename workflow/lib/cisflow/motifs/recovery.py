@@ -5,7 +5,8 @@ import re
 import pandas as pd
 
 from cisflow.errors import InputError
-from cisflow.io import files, meme
+from cisflow.io import meme
+from cisflow.io.tables import read_table, write_table
 from cisflow.motifs import naming
 
 COLUMNS = ("target", "matrix_id", "matrix_name", "found", "pattern", "match_id", "match_name", "q_value", "how")
@@ -17,16 +18,16 @@ FAMILY = 1e-3
 
 def write_recovery(patterns, truth, database, output):
     """Write `recovered` of three files to `output`."""
-    named = files.read_table(
+    named = read_table(
         patterns,
         ["run", "pattern", "match_id", "match_name", "p_value", "q_value"],
         text=("run", "pattern", "match_id", "match_name"),
     )
-    planted = files.read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
+    planted = read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
     motifs = {motif.id: motif for motif in meme.read_meme(database)}
     check_ids(truth, planted["matrix_id"], motifs, database)
     check_ids(patterns, named["match_id"], {*motifs, ""}, database)
-    files.write_table(output, recovered(named, planted, motifs))
+    write_table(output, recovered(named, planted, motifs))
 
 
 def check_ids(path, ids, known, database):

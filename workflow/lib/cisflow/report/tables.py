@@ -10,6 +10,8 @@ import pandas as pd
 from cisflow.data import dataset as datasets
 from cisflow.figures import reading
 from cisflow.io import files
+from cisflow.io.arrays import read_array
+from cisflow.io.tables import read_table
 
 FOLD = "test"
 METRIC_NUMBERS = ("value", "lower", "upper", "minimum", "maximum", "n_seeds", "n", "n_positive")
@@ -56,7 +58,7 @@ def read(folder, published, settings):
         for split in settings["splits"]
     }
     features = {
-        name: files.read_table(folder / "features" / name / "targets.tsv", ("name", "group"), ("name", "group"))
+        name: read_table(folder / "features" / name / "targets.tsv", ("name", "group"), ("name", "group"))
         for name in settings.get("extractors", {})
     }
     return Tables(
@@ -85,8 +87,8 @@ def _unconverged(folder, settings):
 
 
 def _counts(folder, splits):
-    ids = files.read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
-    labels = files.read_array(folder / "targets.npy", np.float32, (len(ids), None))
+    ids = read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
+    labels = read_array(folder / "targets.npy", np.float32, (len(ids), None))
     positive, known = (labels == 1).any(axis=1), np.isfinite(labels).any(axis=1)
     rows = []
     for split in splits:
