@@ -15,11 +15,13 @@ from cisflow import __version__
 from cisflow.errors import InputError
 
 COMMANDS = Path(__file__).parent / "commands"
+# Modules of that folder that are no command.
+_SHARED = ("__init__", "options")
 
 
 def command_names():
     """Names of all commands, with dashes, sorted."""
-    return sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("*.py") if path.stem not in _SHARED)
 
 
 def summary(name):
@@ -51,9 +53,8 @@ def main(argv=None):
     module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
     module.arguments(parser)
-    args = parser.parse_args(argv[1:])
     try:
-        module.run(args)
+        module.run(parser.parse_args(argv[1:]))
     except InputError as error:
         print(f"cisflow {name}: error: {error}", file=sys.stderr)
         return 1
