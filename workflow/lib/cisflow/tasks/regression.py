@@ -1,0 +1,67 @@
+"""Labels that are real numbers: independent targets under the squared error."""
+
+import numpy as np
+import pandas as pd
+
+from cisflow.tasks.task import Task
+
+
+class Regression(Task):
+    """How much of something a sequence has. A network's output is the prediction itself."""
+
+    name = "regression"
+    expected = "a finite number or empty"
+    truth, predicted = "value", "prediction"
+    range = None
+    score = "pearson"
+    metrics = ("pearson", "spearman", "rmse")
+    headline = "pearson"
+    compared = ("pearson", "spearman", "rmse")
+    axis = "Predicted value"
+
+    def valid(self, values):
+        return np.isfinite(values)
+
+    def column(self, values):
+        return pd.array(np.asarray(values, dtype=np.float64), dtype="Float64")
+
+    def summary(self, labels, targets):
+        known = pd.DataFrame(labels.astype(np.float64))
+        return pd.DataFrame(
+            {
+                "target": targets,
+                "task": self.name,
+                "n_labelled": known.count().to_numpy(),
+                "n_missing": known.isna().sum().to_numpy(),
+                "mean": known.mean().to_numpy(),
+                "sd": known.std().to_numpy(),
+                "minimum": known.min().to_numpy(),
+                "maximum": known.max().to_numpy(),
+            }
+        )
+
+    def complaint(self, labels, target):
+        distinct = len(np.unique(labels[np.isfinite(labels)]))
+        if distinct > 1:
+            return None
+        return f"has {distinct} distinct values of target '{target}' in {len(labels)} windows, expected at least two"
+
+    def loss(self, outputs, labels):
+        import torch
+
+        known = ~torch.isnan(labels)
+        residuals = outputs.float() - torch.where(known, labels, 0.0)
+        count = known.sum()
+        return torch.where(known, residuals**2, 0.0).sum() / count.clamp(min=1), count
+
+    def link(self, outputs, kind):
+        return outputs
+
+    def trains(self, kind):
+        # A probability cannot leave 0 … 1.
+        return kind != "probability"
+
+    def _score(self, labels, outputs):
+        if len(labels) < 2 or np.ptp(labels) == 0 or np.ptp(outputs) == 0:
+            return None
+        return np.corrcoef(labels.astype(np.float64), outputs.astype(np.float64))[0, 1]
