@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import cisflow
+from attributed import write
 from cisflow.__main__ import main
 from cisflow.io import files
-from cisflow.io.arrays import write_arrays
 from cisflow.io.meme import read_meme
 from cisflow.sequence import dna
 from tables import check_table
@@ -66,20 +66,10 @@ def folder(tmp_path_factory):
         truth.append((f"w{row}", "CTCF", PLANTED, start, start + len(instance), strand))
     columns = ["id", "target", "matrix_id", "start", "end", "strand"]
     pd.DataFrame(truth, columns=columns).to_csv(folder / "truth.tsv", sep="\t", index=False)
-    write(folder / "a.npz", codes, multipliers)
-    write(folder / "few.npz", codes[:3], multipliers[:3])
+    targets = np.full(len(codes), "CTCF")
+    write(folder / "a.npz", codes, multipliers, targets=targets)
+    write(folder / "few.npz", codes[:3], multipliers[:3], targets=targets[:3])
     return folder
-
-
-def write(path, codes, multipliers):
-    n = len(codes)
-    write_arrays(
-        path,
-        multipliers=multipliers,
-        ids=np.array([f"w{i}" for i in range(n)]),
-        target=np.array(["CTCF"] * n),
-        sequences=codes,
-    )
 
 
 def run(command, folder, **paths):
@@ -199,7 +189,7 @@ def test_discovery_does_not_depend_on_threads(folder, tmp_path):
         (
             "discover",
             dict(attributions="a.npz", settings='{"x": 1}', seed=1, output="o.h5", control="c.h5", summary="s.json"),
-            "discover: unknown setting x",
+            "motifs.discovery: unknown key 'x'",
         ),
         (
             "name-motifs",

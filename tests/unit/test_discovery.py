@@ -8,11 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
+from attributed import attributions, write
 from cisflow.errors import InputError
 from cisflow.io import files
-from cisflow.io.arrays import read_arrays, write_arrays
+from cisflow.io.arrays import read_arrays
 from cisflow.io.meme import read_meme
-from cisflow.motifs import attributions, discovery, naming
+from cisflow.motifs import discovery, naming
 from cisflow.sequence import dna
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
@@ -38,20 +39,10 @@ def planted(motifs, rng):
     return codes, multipliers
 
 
-def write(path, codes, multipliers, changes=None):
-    arrays = {
-        "multipliers": multipliers,
-        "ids": np.array([f"w{i}" for i in range(len(codes))], dtype=str),
-        "target": np.array(["t"] * len(codes), dtype=str),
-        "sequences": codes,
-    }
-    write_arrays(path, **(arrays | (changes or {})))
-    return path
-
-
 def discover(folder, attributions, seed=1, **settings):
     """The summary, and the paths of the patterns and of the control."""
     paths = folder / "modisco.h5", folder / "control.h5"
+    settings = discovery.Settings.complete(settings, "settings")
     discovery.discover(attributions, settings, seed, *paths, folder / "discovery.json")
     return files.read_json(folder / "discovery.json"), *paths
 
@@ -104,7 +95,7 @@ def test_summary_agrees_with_the_files(found):
     assert summary["n_rows"] == N and summary["explanation"] == ""
     assert (summary["n_patterns"], summary["n_seqlets"]) == (len(sizes), sum(sizes))
     assert summary["control_n_patterns"] == len(naming.read_patterns(control))
-    assert summary["settings"] == discovery.DEFAULTS
+    assert summary["settings"] == discovery.Settings().as_dict()
 
 
 def test_seqlets_point_at_rows_of_the_attribution_file(found):
@@ -148,8 +139,8 @@ def test_unknown_bases_contribute_nothing(found, tmp_path):
     codes = arrays["sequences"].copy()
     codes[:, 75:85] = dna.UNKNOWN
     codes[0] = dna.UNKNOWN
-    rows = attributions.read_attributions(write(tmp_path / "n.npz", codes, arrays["multipliers"]))
-    found = discovery.find_patterns(rows.codes, rows.hypothetical, discovery.DEFAULTS)
+    rows = attributions(codes, arrays["multipliers"])
+    found = discovery.find_patterns(rows.codes, rows.hypothetical(), discovery.Settings())
     discovery.write_patterns(tmp_path / "n.h5", found, np.arange(N), LENGTH)
     with h5py.File(tmp_path / "n.h5") as store:
         seqlets = store["pos_patterns/pattern_0/seqlets"]
@@ -184,7 +175,7 @@ def test_noise_yields_nothing_that_has_a_name(tmp_path, database):
     rng = np.random.default_rng(3)
     n, length = 800, 200
     codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
-    found = discovery.find_patterns(codes, rng.normal(0, 1, (n, 4, length)).astype(np.float32), discovery.DEFAULTS)
+    found = discovery.find_patterns(codes, rng.normal(0, 1, (n, 4, length)).astype(np.float32), discovery.Settings())
     discovery.write_patterns(tmp_path / "noise.h5", found, np.arange(n), length)
     table = naming.name_patterns(tmp_path / "noise.h5", tmp_path / "noise.h5", database)
     assert len(table) == 2 * found.n_patterns <= 2
@@ -248,48 +239,17 @@ def test_too_little_is_explained(tmp_path, arrays, words):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"seqlets": 5}, "unknown setting seqlets; expected max_seqlets"),
-        ({"max_seqlets": 0}, "max_seqlets is 0, expected a whole number of at least 1"),
-        ({"flank_size": 2.5}, "flank_size is 2.5"),
-        ({"n_leiden_runs": True}, "n_leiden_runs is True"),
-        ({"target_seqlet_fdr": 1}, "target_seqlet_fdr is 1, expected a number between 0 and 1"),
-        ({"target_seqlet_fdr": "x"}, "target_seqlet_fdr is 'x'"),
+        ({"seqlets": 5}, "discovery: unknown key 'seqlets'; expected keys: max_seqlets"),
+        ({"max_seqlets": 0}, r"discovery\.max_seqlets: 0 is less than the minimum of 1"),
+        ({"flank_size": 2.5}, r"discovery\.flank_size: 2\.5 is not of type 'integer'"),
+        ({"n_leiden_runs": True}, r"discovery\.n_leiden_runs: True is not of type 'integer'"),
+        ({"target_seqlet_fdr": 1}, r"discovery\.target_seqlet_fdr: 1 is greater than or equal to the maximum of 1"),
+        ({"target_seqlet_fdr": "x"}, r"discovery\.target_seqlet_fdr: 'x' is not of type 'number'"),
     ],
 )
 def test_bad_settings_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
-        discovery.checked(settings)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"ids": np.array(["a"])}, r"ids \(1,\) and target \(5,\) do not fit; expected \(m, 4, length\)"),
-        ({"sequences": np.zeros((5, 99), np.uint8)}, r"sequences \(5, 99\)"),
-        (
-            {"multipliers": np.where(np.arange(5)[:, None, None] == 2, np.nan, few()[1])},
-            r"row 3, id 'w2': found a multiplier that is not finite \(1 of 5 rows\)",
-        ),
-    ],
-)
-def test_bad_attributions_are_refused(tmp_path, changes, words):
-    path = write(tmp_path / "bad.npz", *few(), changes)
-    with pytest.raises(InputError, match=words) as error:
-        attributions.read_attributions(path)
-    assert str(error.value).startswith(f"{path}: ")
-
-
-def test_missing_array_is_refused(tmp_path):
-    write_arrays(tmp_path / "x.npz", ids=np.array(["a"]))
-    with pytest.raises(InputError, match="no array multipliers, target, sequences; found ids"):
-        attributions.read_attributions(tmp_path / "x.npz")
-
-
-def test_hypothetical_scores_do_not_depend_on_the_baseline_in_the_file(tmp_path):
-    codes, multipliers = few()
-    path = write(tmp_path / "a.npz", codes, multipliers, {"baseline": np.zeros(4, np.float32)})
-    expected = multipliers - multipliers.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(attributions.read_attributions(path).hypothetical, expected, atol=1e-6)
+        discovery.Settings.complete(settings, "discovery")
 
 
 def test_summary_is_plain_json(found):

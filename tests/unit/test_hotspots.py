@@ -10,8 +10,8 @@ import pytest
 from memelite import fimo
 from scipy import stats
 
+from attributed import write
 from cisflow.errors import InputError
-from cisflow.io.arrays import write_arrays
 from cisflow.io.meme import read_meme
 from cisflow.motifs import hotspots
 from cisflow.sequence import dna
@@ -64,14 +64,8 @@ def plant(motif, codes, observed, rng):
 
 
 def scan(folder, database, codes, observed, seed=1, **settings):
-    n = len(codes)
-    write_arrays(
-        folder / "a.npz",
-        multipliers=multipliers_of(observed, codes),
-        ids=np.array([f"w{i}" for i in range(n)], dtype=str),
-        target=np.array(["t"] * n, dtype=str),
-        sequences=codes,
-    )
+    write(folder / "a.npz", codes, multipliers_of(observed, codes))
+    settings = hotspots.Settings.complete(settings, "settings")
     paths = folder / "hotspots.tsv", folder / "motif_scores.tsv"
     hotspots.scan_hotspots(folder / "a.npz", database, settings, seed, 1, *paths)
     return check_table(paths[0], "hotspots"), check_table(paths[1], "motif_scores")
@@ -127,7 +121,7 @@ def test_table_is_sorted_and_its_columns_agree(planted):
 def test_same_seed_same_bytes(planted, database, tmp_path):
     for name in ("hotspots.tsv", "motif_scores.tsv"):
         (tmp_path / name).write_bytes((planted[3] / name).read_bytes())
-    arguments = (planted[3] / "a.npz", database, {}, 1, 1)
+    arguments = (planted[3] / "a.npz", database, hotspots.Settings(), 1, 1)
     hotspots.scan_hotspots(*arguments, tmp_path / "again.tsv", tmp_path / "scores.tsv")
     assert (tmp_path / "again.tsv").read_bytes() == (tmp_path / "hotspots.tsv").read_bytes()
     assert (tmp_path / "scores.tsv").read_bytes() == (tmp_path / "motif_scores.tsv").read_bytes()
@@ -154,7 +148,7 @@ def test_p_values_are_sane_where_attribution_ignores_the_sequence(motifs):
         rng = np.random.default_rng(seed)
         codes, observed = random_codes(rng), bumps(rng)
         windows = hotspots.draw_windows(
-            hotspots.call_hotspots(observed, hotspots.DEFAULTS, rng), observed.shape, 8, rng
+            hotspots.call_hotspots(observed, hotspots.Settings(), rng), observed.shape, 8, rng
         )
         table = hotspots.enrichment(motifs, hotspots.count_rows(codes, windows, motifs, 1e-3), M)
         below.append((table["p_value"] < 0.05).mean())
@@ -171,7 +165,7 @@ def test_composition_of_a_sequence_does_not_matter(motifs):
     codes = np.where(rng.random((M, LENGTH)) < np.where(strong, 0.8, 0.2)[:, None], 1, 0).astype(np.uint8)
     codes = np.where(rng.random((M, LENGTH)) < 0.5, codes, 3 - codes).astype(np.uint8)
     observed = bumps(rng)
-    windows = hotspots.draw_windows(hotspots.call_hotspots(observed, hotspots.DEFAULTS, rng), observed.shape, 8, rng)
+    windows = hotspots.draw_windows(hotspots.call_hotspots(observed, hotspots.Settings(), rng), observed.shape, 8, rng)
     table = hotspots.enrichment(motifs, hotspots.count_rows(codes, windows, motifs, 1e-3), M)
     assert (table["p_value"] < 0.05).mean() <= 0.05 and table["q_value"].min() > 0.05
 
@@ -308,13 +302,13 @@ def test_mcnemar_approaches_the_chi_squared_form():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"window": 5}, "unknown setting window; expected target_fdr"),
-        ({"flank": -1}, "flank is -1, expected a whole number of at least 0"),
-        ({"max_length": 3}, "max_length is 3, expected a whole number of at least 4"),
-        ({"p_value": 0}, "p_value is 0, expected a number between 0 and 1"),
-        ({"target_fdr": None}, "target_fdr is None"),
+        ({"window": 5}, "hotspots: unknown key 'window'; expected keys: target_fdr"),
+        ({"flank": -1}, r"hotspots\.flank: -1 is less than the minimum of 0"),
+        ({"max_length": 3}, r"hotspots\.max_length: 3 is less than min_length, which is 4"),
+        ({"p_value": 0}, r"hotspots\.p_value: 0 is less than or equal to the minimum of 0"),
+        ({"target_fdr": None}, r"hotspots\.target_fdr: None is not of type 'number'"),
     ],
 )
 def test_bad_settings_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
-        hotspots.checked(settings)
+        hotspots.Settings.complete(settings, "hotspots")

@@ -1,15 +1,16 @@
 """Find de novo motifs in attributions with TF-MoDISco, and in shuffled attributions as a control."""
 
-import json
 import os
 import sys
+
+from cisflow.commands import options
 
 
 def arguments(parser):
     parser.add_argument("--attributions", required=True, help=".npz that `cisflow attribute` wrote")
-    parser.add_argument("--settings", default={}, type=json.loads, help="JSON: max_seqlets, n_leiden_runs, …")
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--threads", default=1, type=int)
+    options.mapping(parser, "--settings", "max_seqlets, n_leiden_runs, …", default={})
+    options.seed(parser)
+    options.cpu_threads(parser)
     parser.add_argument("--output", required=True, help="patterns, .h5")
     parser.add_argument("--control", required=True, help="patterns of the shuffled attributions, .h5")
     parser.add_argument("--summary", required=True, help="counts and settings, .json")
@@ -23,4 +24,5 @@ def run(args):
         os.environ["NUMBA_NUM_THREADS"] = str(max(2, args.threads))
     from cisflow.motifs import discovery
 
-    discovery.discover(args.attributions, args.settings, args.seed, args.output, args.control, args.summary)
+    settings = discovery.Settings.complete(args.settings, "motifs.discovery")
+    discovery.discover(args.attributions, settings, args.seed, args.output, args.control, args.summary)

@@ -1,11 +1,6 @@
 """Put the shards of an attribution file together, to the bytes that one job gives."""
 
-import numpy as np
-
-from cisflow.io.arrays import read_arrays, write_arrays
-
-# Arrays that do not have one entry a row.
-COMMON = ("baseline", "method")
+from cisflow.attribution import files
 
 
 def arguments(parser):
@@ -14,7 +9,4 @@ def arguments(parser):
 
 
 def run(args):
-    first = read_arrays(args.shards[0])
-    parts = [first] + [read_arrays(path, list(first)) for path in args.shards[1:]]
-    rows = {name: np.concatenate([part[name] for part in parts]) for name in first if name not in COMMON}
-    write_arrays(args.output, **first | rows)
+    files.write(args.output, files.concatenated(args.shards))

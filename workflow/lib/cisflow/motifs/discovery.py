@@ -8,21 +8,26 @@ import h5py
 import numpy as np
 from modiscolite import io, tfmodisco
 
-from cisflow.errors import InputError, listing
+from cisflow.attribution import files as attribution_files
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.io import files
-from cisflow.motifs.attributions import read_attributions
 from cisflow.sequence import dna
 
-DEFAULTS = {
-    # Seqlets of each sign that take part; the cost grows with them, not with the sequences.
-    "max_seqlets": 20000,
-    "n_leiden_runs": 2,
-    "sliding_window_size": 20,
-    "flank_size": 5,
-    "target_seqlet_fdr": 0.05,
-    # A sign with no more seqlets than this is left out.
-    "min_seqlets": 100,
-}
+
+class Settings(settings.Settings):
+    """TF-MoDISco."""
+
+    max_seqlets: int = setting(20000, minimum=1, meaning="Seqlets of each sign that take part; time grows with them.")
+    n_leiden_runs: int = setting(2, minimum=1, meaning="Runs of the clustering, of which the best is kept.")
+    sliding_window_size: int = setting(20, minimum=1, meaning="Width of a seqlet's core, in bp.")
+    flank_size: int = setting(5, minimum=1, meaning="Bases added on either side of the core.")
+    target_seqlet_fdr: float = setting(
+        0.05, above=0, below=1, meaning="Share of false seqlets, by TF-MoDISco's own null."
+    )
+    min_seqlets: int = setting(100, minimum=1, meaning="A sign with no more seqlets than this is left out.")
+
+
 # Bits that the best six adjacent columns of a pattern must hold. The library's default of 0.6 is what twenty random
 # sequences hold, so that it lets pass what it finds in shuffled attributions; known motifs hold more than 4.
 MIN_INFORMATION = 2.0
@@ -50,16 +55,15 @@ def discover(attributions, settings, seed, output, control, summary):
     Parameters
     ----------
     attributions : path of an `.npz`.
-    settings : overrides DEFAULTS.
+    settings : Settings.
     seed : of the order in which rows offer their seqlets (`max_seqlets` takes the first) and of the shuffle.
     output, control : paths of the two `.h5` files; without patterns they hold neither group.
     summary : path of the JSON with the counts.
     """
-    settings = checked(settings)
-    rows = read_attributions(attributions)
+    rows = attribution_files.read(attributions)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(rows.ids))
-    codes, hypothetical = rows.codes[order], rows.hypothetical[order]
+    codes, hypothetical = rows.codes[order], rows.hypothetical()[order]
     found = logged_run("attributions", codes, hypothetical, settings)
     write_patterns(output, found, order, codes.shape[1])
     shuffled = logged_run("shuffled attributions", *shuffle_positions(codes, hypothetical, rng), settings)
@@ -72,24 +76,9 @@ def discover(attributions, settings, seed, output, control, summary):
             "n_seqlets": found.n_seqlets,
             "control_n_patterns": shuffled.n_patterns,
             "explanation": found.explanation,
-            "settings": settings,
+            "settings": settings.as_dict(),
         },
     )
-
-
-def checked(settings):
-    """DEFAULTS overridden by `settings` (InputError: unknown key, or a value out of range)."""
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise InputError(f"discover: unknown setting {listing(unknown)}; expected {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | settings
-    fdr = settings["target_seqlet_fdr"]
-    if isinstance(fdr, bool) or not isinstance(fdr, int | float) or not 0 < fdr < 1:
-        raise InputError(f"discover: target_seqlet_fdr is {fdr!r}, expected a number between 0 and 1")
-    for name in sorted(set(settings) - {"target_seqlet_fdr"}):
-        if type(settings[name]) is not int or settings[name] < 1:
-            raise InputError(f"discover: {name} is {settings[name]!r}, expected a whole number of at least 1")
-    return settings
 
 
 def logged_run(name, codes, hypothetical, settings):
@@ -108,7 +97,7 @@ def find_patterns(codes, hypothetical, settings):
     ----------
     codes : (m, length) uint8; an unknown base contributes nothing.
     hypothetical : (m, 4, length) float32.
-    settings : complete, as `checked` returns them.
+    settings : Settings.
     """
     one_hot = np.eye(dna.UNKNOWN + 1, 4, dtype=np.float32)[codes]
     hypothetical = np.ascontiguousarray(np.moveaxis(hypothetical, 1, 2), dtype=np.float32)
@@ -119,12 +108,12 @@ def find_patterns(codes, hypothetical, settings):
         positive, negative = tfmodisco.TFMoDISco(
             one_hot,
             hypothetical,
-            sliding_window_size=settings["sliding_window_size"],
-            flank_size=settings["flank_size"],
-            min_metacluster_size=settings["min_seqlets"],
-            max_seqlets_per_metacluster=settings["max_seqlets"],
-            target_seqlet_fdr=settings["target_seqlet_fdr"],
-            n_leiden_runs=settings["n_leiden_runs"],
+            sliding_window_size=settings.sliding_window_size,
+            flank_size=settings.flank_size,
+            min_metacluster_size=settings.min_seqlets,
+            max_seqlets_per_metacluster=settings.max_seqlets,
+            target_seqlet_fdr=settings.target_seqlet_fdr,
+            n_leiden_runs=settings.n_leiden_runs,
             min_ic_in_window=MIN_INFORMATION,
         )
     except (IndexError, ValueError, ZeroDivisionError) as error:
@@ -146,8 +135,8 @@ def find_patterns(codes, hypothetical, settings):
 def why_impossible(contributions, settings):
     """Why seqlets cannot be called on contributions (m, length), as a sentence; "" where they can."""
     m, length = contributions.shape
-    width = settings["sliding_window_size"]
-    seqlet = width + 2 * settings["flank_size"]
+    width = settings.sliding_window_size
+    seqlet = width + 2 * settings.flank_size
     if m == 0:
         return "There is nothing to search: no window of the folds and labels asked for was predicted correctly."
     if length < seqlet:

@@ -13,23 +13,13 @@ from scipy import stats
 from tangermeme import seqlet
 from tqdm import tqdm
 
-from cisflow.attribution import scores
-from cisflow.errors import InputError, listing
+from cisflow.attribution import files, scores
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.errors import InputError
 from cisflow.io import meme
 from cisflow.io.tables import write_table
-from cisflow.motifs.attributions import read_attributions
 from cisflow.sequence import dna
-
-DEFAULTS = {
-    # Share of false hot spots, estimated on shuffled attributions.
-    "target_fdr": 0.1,
-    "min_length": 4,
-    "max_length": 25,
-    # Bases added on either side of a hot spot before it is scanned: hot spots are narrower than binding sites.
-    "flank": 5,
-    # Of a motif hit, on each strand.
-    "p_value": 1e-4,
-}
 
 SPOT_COLUMNS = ("id", "target", "start", "end", "strand", "score", "p_value")
 SCORE_COLUMNS = (
@@ -42,6 +32,28 @@ ROWS_AT_ONCE = 2000
 for compiled in vars(seqlet).values():
     if isinstance(compiled, Dispatcher):
         compiled.enable_caching()
+
+
+class Settings(settings.Settings):
+    """Scan of attribution hot spots for known motifs."""
+
+    target_fdr: float = setting(
+        0.1, above=0, below=1, meaning="Share of false hot spots, estimated on shuffled attributions."
+    )
+    min_length: int = setting(4, minimum=1, meaning="Shortest hot spot, in bp.")
+    max_length: int = setting(25, minimum=2, meaning="Longest hot spot, in bp.")
+    # Hot spots are narrower than binding sites.
+    flank: int = setting(5, minimum=0, meaning="Bases added on either side of a hot spot before it is scanned.")
+    p_value: float = setting(0.0001, above=0, below=1, meaning="Of a motif hit, on each strand.")
+
+    @classmethod
+    def complete(cls, given, where):
+        found = super().complete(given, where)
+        if found.max_length < found.min_length:
+            raise InputError(
+                f"{where}.max_length: {found.max_length} is less than min_length, which is {found.min_length}"
+            )
+        return found
 
 
 class Counts(NamedTuple):
@@ -58,42 +70,23 @@ def scan_hotspots(attributions, database, settings, seed, threads, hotspots, out
 
     Parameters
     ----------
-    attributions : `.npz` of raw multipliers. database : MEME file. settings : overrides DEFAULTS.
+    attributions : `.npz` of raw multipliers. database : MEME file. settings : Settings.
     seed : of the shuffled control and of the background windows.
     threads : at most as many as NUMBA_NUM_THREADS allows.
     hotspots, output : paths of hotspots.tsv and motif_scores.tsv.
     """
-    settings = checked(settings)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     motifs = meme.read_meme(database)
-    rows = read_attributions(attributions)
+    rows = files.read(attributions)
     rng = np.random.default_rng(seed)
-    spots = call_hotspots(scores.observed(rows.hypothetical, rows.codes), settings, rng)
+    spots = call_hotspots(scores.observed(rows.hypothetical(), rows.codes), settings, rng)
     print(f"{len(spots)} hot spots in {spots['row'].nunique()} of {len(rows.ids)} rows", file=sys.stderr)
-    windows = draw_windows(spots, rows.codes.shape, settings["flank"], rng)
-    counts = count_rows(rows.codes, windows, motifs, settings["p_value"])
+    windows = draw_windows(spots, rows.codes.shape, settings.flank, rng)
+    counts = count_rows(rows.codes, windows, motifs, settings.p_value)
     n_sequences = int((windows > 0).any(axis=1).sum())
     named = spots.assign(id=rows.ids[spots["row"]], target=rows.targets[spots["row"]], strand="")
     write_table(hotspots, named[list(SPOT_COLUMNS)])
     write_table(output, enrichment(motifs, counts, n_sequences))
-
-
-def checked(settings):
-    """DEFAULTS overridden by `settings` (InputError: unknown key, or a value out of range)."""
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise InputError(f"scan-hotspots: unknown setting {listing(unknown)}; expected {listing(DEFAULTS, 9)}")
-    settings = DEFAULTS | settings
-    for name in ("target_fdr", "p_value"):
-        value = settings[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-            raise InputError(f"scan-hotspots: {name} is {value!r}, expected a number between 0 and 1")
-    for name, least in (("flank", 0), ("min_length", 1), ("max_length", settings["min_length"])):
-        if type(settings[name]) is not int or settings[name] < least:
-            raise InputError(
-                f"scan-hotspots: {name} is {settings[name]!r}, expected a whole number of at least {least}"
-            )
-    return settings
 
 
 def call_hotspots(observed, settings, rng):
@@ -102,7 +95,7 @@ def call_hotspots(observed, settings, rng):
     Parameters
     ----------
     observed : (m, length) float, signed attribution of the base present.
-    settings : complete, as `checked` returns them.
+    settings : Settings.
 
     Returns
     -------
@@ -110,17 +103,17 @@ def call_hotspots(observed, settings, rng):
     rate), by row and start.
     """
     columns = {"example_idx": "row", "start": "start", "end": "end", "attribution": "score", "p-value": "p_value"}
-    longest = min(settings["max_length"], observed.shape[1])
-    if observed.size == 0 or longest < settings["min_length"]:
+    longest = min(settings.max_length, observed.shape[1])
+    if observed.size == 0 or longest < settings.min_length:
         return pd.DataFrame(columns=columns.values()).astype({"row": int, "start": int, "end": int})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         spots = seqlet.recursive_seqlets(
             observed,
-            min_seqlet_len=settings["min_length"],
+            min_seqlet_len=settings.min_length,
             max_seqlet_len=longest,
             X_control=rng.permuted(observed, axis=1),
-            target_fdr=settings["target_fdr"],
+            target_fdr=settings.target_fdr,
         )
     for warning in caught:
         print(f"hot spots: {warning.message}", file=sys.stderr)
