@@ -1,6 +1,7 @@
 """What modules of the package declare, read from their source text: a run is planned without importing them."""
 
 import ast
+import contextlib
 import functools
 from pathlib import Path
 
@@ -33,6 +34,24 @@ def literal(module, name, default=None):
         if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
             return ast.literal_eval(node.value)
     return default
+
+
+def class_literals(module):
+    """{name: literal} of what the classes at the top level of a module (`tasks/binary`) assign in their bodies."""
+    found = {}
+    for node in tree(PACKAGE / f"{module}.py").body:
+        for part in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
+                with contextlib.suppress(ValueError):
+                    found[part.targets[0].id] = ast.literal_eval(part.value)
+    return found
+
+
+@functools.cache
+def tasks():
+    """{name: its metrics} of every task that labels may have; numpy is not at hand where a run is planned."""
+    known = {name: class_literals(f"tasks/{name}") for name in names("tasks")}
+    return {name: literals["metrics"] for name, literals in known.items() if "metrics" in literals}
 
 
 def docstring(module):

@@ -1,0 +1,209 @@
+"""Checks of what no schema can say: every name that one part of a config uses is defined by another, and fits there."""
+
+from cisflow.config import declared, entries, settings
+from cisflow.errors import InputError
+
+
+def refuse(where, what):
+    raise InputError(f"config: {where}: {what}")
+
+
+def expect(name, known, where):
+    """Refuse a name that is none of `known`, which the config defines under `where`'s other end."""
+    if name not in known:
+        refuse(where, f"'{name}' is not defined; expected one of {', '.join(map(str, known)) or '(none)'}")
+
+
+def check(study):
+    """Refuse a config whose parts do not fit together (InputError)."""
+    for model in study.models.values():
+        (check_network if isinstance(model, entries.Network) else check_classifier)(study, model)
+    for extractor in study.extractors.values():
+        if isinstance(extractor, entries.Extractor):
+            check_extractor(study, extractor)
+    for job in study.variants.values():
+        check_variants(study, job)
+    for dataset in study.datasets.values():
+        check_dataset(study, dataset)
+    if study.timing:
+        expect(study.timing.model, study.networks, "timing.model")
+        if study.networks[study.timing.model].reads_tokens:
+            refuse("timing.model", f"'{study.timing.model}' reads tokens, so that it cannot be attributed to bases")
+        for method in study.timing.methods:
+            expect(method, study.methods, "timing.methods")
+    if study.motif_database:
+        expect(study.motif_database, study.resources, "motifs.database")
+
+
+def check_network(study, network):
+    where = f"models.{network.name}"
+    for key in ("weights", "pretrained", "tokenizer"):
+        if getattr(network, key) is not None:
+            expect(getattr(network, key), study.resources, f"{where}.{key}")
+    if network.trained_on is not None:
+        if network.pretrained is not None:
+            refuse(where, "found pretrained and trained_on; expected one of them at most")
+        expect(network.trained_on.model, study.networks, f"{where}.trained_on.model")
+        check_training(study, network.trained_on, f"{where}.trained_on")
+        chain = [network.name]
+        while (start := study.networks[chain[-1]].trained_on) is not None:
+            chain.append(start.model)
+            if chain[-1] in chain[:-1]:
+                refuse(f"{where}.trained_on", f"{' starts from '.join(chain)}; expected a chain that ends")
+    elif network.freeze and network.pretrained is None:
+        refuse(f"{where}.freeze", "true needs the key pretrained or trained_on")
+
+
+def check_classifier(study, classifier):
+    where = f"models.{classifier.name}"
+    expect(classifier.features, study.extractors, f"{where}.features")
+    if classifier.tune is not None and classifier.classifier != "lightgbm":
+        refuse(f"{where}.tune", f"the classifier is {classifier.classifier}; only lightgbm is tuned")
+    known = declared.classes(f"classifiers/{classifier.classifier}")["Settings"].block()
+    if found := settings.complaint(classifier.settings, known):
+        refuse(f"{where}.settings{found[0]}", found[1])
+
+
+def check_training(study, training, where):
+    """A training that something starts from is one that the config names."""
+    expect(training.dataset, study.datasets, f"{where}.dataset")
+    dataset = study.datasets[training.dataset]
+    expect(training.model, dataset.models, f"{where}.dataset ({training.dataset}): models")
+    expect(training.split, dataset.splits, f"{where}.split")
+    expect(training.seed, study.models[training.model].seeds, f"{where}.seed")
+
+
+def check_extractor(study, extractor):
+    where = f"features.{extractor.name}"
+    expect(extractor.model, study.networks, f"{where}.model")
+    network = study.networks[extractor.model]
+    if network.reads_tokens:
+        refuse(f"{where}.model", f"'{extractor.model}' reads tokens; expected a network on one-hot sequence")
+    for key, resource in extractor.resources.items():
+        expect(resource, study.resources, f"{where}.{key}")
+    if (extractor.classes is None) != (extractor.class_names is None):
+        refuse(where, "found one of the keys classes, class_names; expected both or neither")
+    if extractor.classes is not None and extractor.strands == "separate":
+        refuse(
+            f"{where}.strands", "found separate and classes; expected both or forward, of which classes have scores"
+        )
+    if extractor.context == "genome" and extractor.genome is None:
+        refuse(where, "context: genome needs the key genome, a resource")
+    if not network.is_published:
+        if extractor.trained_on is None:
+            refuse(where, f"model '{extractor.model}' has no published weights, so the key trained_on is needed")
+        check_training(study, extractor.trained_on, f"{where}.trained_on")
+
+
+def check_variants(study, job):
+    where = f"variants.{job.name}"
+    for key in ("vcf", "genome"):
+        expect(getattr(job, key), study.resources, f"{where}.{key}")
+    expect(job.features, study.extractors, f"{where}.features")
+    extractor = study.extractors[job.features]
+    if isinstance(extractor, entries.Composition):
+        refuse(f"{where}.features", f"features.{job.features} counts k-mers; expected an extractor on a network")
+    if extractor.strands == "separate":
+        refuse(
+            f"{where}.features", f"features.{job.features} keeps strands separate; expected both or forward"
+        )
+    if extractor.classes is not None and extractor.histone is None and extractor.names is None:
+        refuse(where, f"features.{job.features} has classes but neither histone nor names; expected one of them")
+
+
+def check_dataset(study, dataset):
+    where = f"datasets.{dataset.name}"
+    for resource in dataset.resources:
+        expect(resource, study.resources, f"{where}.source")
+    if dataset.genes is not None:
+        expect(dataset.genes, study.resources, f"{where}.genes")
+    check_task(study, dataset, where)
+    for model in dataset.models:
+        expect(model, study.models, f"{where}.models")
+        entry = study.models[model]
+        if isinstance(entry, entries.Network):
+            if entry.is_published:
+                text = f"'{model}' has published weights and is not trained; use it in features or explain"
+                refuse(f"{where}.models", text)
+        elif dataset.n_targets > 1:
+            text = f"'{model}' is a classifier, which expects one target; the source has several"
+            refuse(f"{where}.models", text)
+    check_explanations(study, dataset)
+    if dataset.study is not None:
+        check_study(dataset, f"{where}.study")
+
+
+def check_task(study, dataset, where):
+    """The metrics, models and the study of a dataset are of what its labels mean."""
+    known = declared.tasks()
+    for metric in dataset.metrics or ():
+        if metric not in known[dataset.task]:
+            owner = next((name for name, metrics in known.items() if metric in metrics), None)
+            found = f"'{metric}' is of task {owner}" if owner else f"'{metric}' is not defined"
+            expected = f"expected one of {', '.join(known[dataset.task])}, of task {dataset.task}"
+            refuse(f"{where}.metrics", f"{found}; {expected}")
+    if dataset.task == "binary":
+        return
+    for model in dataset.models:
+        if isinstance(study.models.get(model), entries.Classifier):
+            refuse(f"{where}.models", f"'{model}' is a classifier, which expects task binary; found {dataset.task}")
+    if dataset.study is not None:
+        refuse(f"{where}.study", f"the published study has task binary; found {dataset.task}")
+
+
+def check_explanations(study, dataset):
+    explained, compared = set(), set()
+    for number, job in enumerate(dataset.explain):
+        where = f"datasets.{dataset.name}.explain[{number}]"
+        known = [name for name, network in study.networks.items() if name in dataset.models or network.is_published]
+        expect(job.model, known, f"{where}.model")
+        network = study.networks[job.model]
+        if network.reads_tokens:
+            refuse(f"{where}.model", f"'{job.model}' reads tokens, so that it cannot be attributed to bases")
+        expect(job.split, dataset.splits, f"{where}.split")
+        check_published(study, dataset, job, network, where)
+        for method in job.methods:
+            expect(method, study.methods, f"{where}.methods")
+        if job.reference is not None:
+            expect(job.reference, job.methods, f"{where}.reference")
+            if len(job.methods) < 2:
+                refuse(f"{where}.reference", "found one method; expected another to compare with it")
+        for seed in job.seeds:
+            expect(seed, network.seeds, f"{where}.seeds")
+            if (job.model, job.split, seed) in explained:
+                refuse(where, f"seed {seed} of this model and split is in an entry above; expected one entry")
+            explained.add((job.model, job.split, seed))
+        if job.reference is not None:
+            if (job.model, job.split) in compared:
+                refuse(f"{where}.reference", "this model and split have one in an entry above; expected one entry")
+            compared.add((job.model, job.split))
+
+
+def check_published(study, dataset, job, network, where):
+    """What an explanation says of a network with published weights, and what only such a network may have."""
+    if not network.is_published:
+        if job.features is not None:
+            refuse(f"{where}.features", f"'{job.model}' is trained here, on bare windows; expected no such key")
+        return
+    if job.targets is None:
+        refuse(where, f"'{job.model}' has published weights and no predictions to choose by; expected the key targets")
+    if job.features is not None:
+        known = [name for name, entry in study.extractors.items() if getattr(entry, "model", None) == job.model]
+        expect(job.features, known, f"{where}.features")
+        if dataset.is_planted and study.extractors[job.features].context != "none":
+            refuse(
+                f"{where}.features",
+                "planted motifs have their places in bare windows; expected an extractor of context none, or no such "
+                "key, and windows as long as the network reads",
+            )
+
+
+def check_study(dataset, where):
+    """The models and splits that a comparison with a published study names are those of its dataset."""
+    for role, split in dataset.study.splits.items():
+        expect(split, dataset.splits, f"{where}.splits.{role}")
+    for model in dataset.study.published:
+        expect(model, dataset.models, f"{where}.published")
+    for name, models in dataset.study.sets.items():
+        for model in models:
+            expect(model, dataset.models, f"{where}.sets.{name}")

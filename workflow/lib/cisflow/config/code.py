@@ -1,0 +1,73 @@
+"""The code that a job depends on: by content, so that touching, moving or checking out files reruns nothing."""
+
+import ast
+import functools
+import hashlib
+
+from cisflow.config import declared
+
+
+@functools.cache
+def _imported(path):
+    """Files of the package that one file imports, at any depth of its body, with the packages that they lie in."""
+    names = set()
+    for node in ast.walk(declared.tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "cisflow":
+            # `cisflow` itself holds the version alone, which is that of a release and not of a job.
+            inner = range(2, len(parts) + 1) if len(parts) > 1 else range(1, 2)
+            found.update(declared.module_path(".".join(parts[:end])) for end in inner)
+    return found - {None}
+
+
+def files(*modules):
+    """The named modules of the package (`commands/train`) and all that they import, directly or not, sorted."""
+    waiting = [declared.PACKAGE / f"{module}.py" for module in modules]
+    found = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting.extend(_imported(file))
+    return sorted(found)
+
+
+@functools.cache
+def _content(path):
+    return path.relative_to(declared.PACKAGE.parent).as_posix().encode() + path.read_bytes()
+
+
+@functools.cache
+def digest(*modules):
+    """Digest of the modules and of all that they import, 16 hexadecimal digits."""
+    state = hashlib.sha256()
+    for file in files(*modules):
+        state.update(_content(file))
+    return state.hexdigest()[:16]
+
+
+def command(name, *modules):
+    """Digest of a command, and of modules that it imports by name."""
+    return digest(f"commands/{name}", *modules)
+
+
+@functools.cache
+def architectures():
+    """{class name of a network: module}: every class of a module of `models` that says what its `output` is."""
+    return {
+        node.name: f"models/{name}"
+        for name in declared.names("models")
+        for node in declared.tree(declared.PACKAGE / f"models/{name}.py").body
+        if isinstance(node, ast.ClassDef) and "output" in _assigned(node)
+    }
+
+
+def _assigned(node):
+    return {target.id for part in node.body if isinstance(part, ast.Assign) for target in part.targets}

@@ -1,0 +1,452 @@
+"""What the rules ask of a study: the inputs and settings of a job, by its wildcards, and the jobs that there are.
+
+A method that takes wildcards alone is an input function of Snakemake; one that takes wildcards and input makes options
+of the files of a job, so that paths stay right where Snakemake puts a prefix before them.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from cisflow.config import code, entries, paths
+from cisflow.config.figures import Figures
+from cisflow.config.study import to_json
+
+COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
+EVALUATION_TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
+
+
+def any_of(names):
+    """A regular expression that matches the given names and no other; nothing when there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def option(name, files):
+    """[--name, path] of the one path of a list, or an empty list."""
+    files = [files] if isinstance(files, str) else list(files)
+    return [f"--{name}", files[0]] if files else []
+
+
+def resource(name):
+    return paths.fill(paths.RESOURCE, name=name)
+
+
+def genome(name):
+    """A genome with its index."""
+    return [resource(name), paths.fill(paths.INDEX, name=name)]
+
+
+class Jobs(Figures):
+    """A Study whose jobs are planned."""
+
+    # --- Windows -----------------------------------------------------------------------------------------------------
+
+    def source_files(self, wildcards):
+        """Resources of a dataset's source, each once, then the index of each genome."""
+        dataset = self.dataset(wildcards)
+        names = sorted(set(dataset.resources))
+        genomes = [part["genome"] for part in (dataset.source, dataset.source.get("background", {})) if "genome" in part]
+        return [resource(name) for name in names] + [paths.fill(paths.INDEX, name=name) for name in genomes]
+
+    def source_arguments(self, wildcards, input):
+        """NAME=PATH of each resource of a dataset's source."""
+        names = sorted(set(self.dataset(wildcards).resources))
+        return [f"{name}={path}" for name, path in zip(names, input, strict=False)]
+
+    def source_code(self, wildcards):
+        return code.command("windows", self.dataset(wildcards).source_module)
+
+    def datasets_with_truth(self, planted):
+        """The datasets whose source writes a planted truth, or the others, as a wildcard constraint."""
+        return any_of(name for name, dataset in self.datasets.items() if dataset.is_planted == planted)
+
+    def truth(self, wildcards):
+        """The planted truth of a dataset, where it has one."""
+        return [paths.fill(paths.TRUTH, dataset=wildcards.dataset)] if self.dataset(wildcards).is_planted else []
+
+    def split_settings(self, wildcards):
+        return self.dataset(wildcards).splits[wildcards.split]
+
+    def near_duplicates(self, wildcards):
+        """Near-duplicates of a dataset, which a split of kind cluster reads."""
+        kind = self.split_settings(wildcards)["kind"]
+        return [paths.fill(paths.NEAR_DUPLICATES, dataset=wildcards.dataset)] if kind == "cluster" else []
+
+    def genes(self, wildcards):
+        """Annotation of the genes that folds may share, where the config names one."""
+        genes = self.dataset(wildcards).genes
+        return [resource(genes)] if genes is not None else []
+
+    def leakage_tables(self, wildcards):
+        """Leakage table of every split of a dataset."""
+        splits = self.dataset(wildcards).splits
+        return [paths.fill(paths.LEAKAGE, dataset=wildcards.dataset, split=split) for split in splits]
+
+    # --- Features ----------------------------------------------------------------------------------------------------
+
+    def reading(self, extractor):
+        """How an extractor reads windows, with the layout of its network where the checkpoint does not hold it."""
+        network = self.networks[extractor.model]
+        return extractor.described | (network.layout if network.is_published else {})
+
+    def extractor_weights(self, wildcards):
+        return self._weights_of(self.extractor(wildcards))
+
+    def _weights_of(self, extractor):
+        network = self.networks[extractor.model]
+        return resource(network.weights) if network.is_published else extractor.trained_on.weights
+
+    def extractor_genome(self, wildcards):
+        """The genome around the windows, with its index, where the extractor reads them in their context."""
+        extractor = self.extractor(wildcards)
+        return genome(extractor.genome) if extractor.context == "genome" else []
+
+    def extractor_names(self, wildcards):
+        names = self.extractor(wildcards).names
+        return [resource(names)] if names is not None else []
+
+    def extractor_code(self, wildcards):
+        return code.command("features", self.networks[self.extractor(wildcards).model].module)
+
+    def extractors_of(self, kind):
+        """The extractors that count k-mers (Composition), or that run a network (Extractor), as a constraint."""
+        return any_of(name for name, extractor in self.extractors.items() if isinstance(extractor, kind))
+
+    @property
+    def extracted(self):
+        """(dataset, extractor) of each feature array that some classifier reads, sorted."""
+        return sorted(
+            {
+                (dataset.name, self.models[model].features)
+                for dataset in self.datasets.values()
+                for model in dataset.models
+                if model in self.classifiers
+            }
+        )
+
+    def class_files(self, wildcards):
+        """Vectors and names of an extractor's sequence classes."""
+        found = self.extractor(wildcards).resources
+        return {key: resource(found[key]) for key in ("classes", "class_names") if key in found}
+
+    # --- Variants ----------------------------------------------------------------------------------------------------
+
+    def _scorer(self, wildcards):
+        return self.extractors[self.variants[wildcards.job].features]
+
+    def variant_files(self, wildcards):
+        """The files that a variants job reads, by the options of its command, and the index of the genome."""
+        job = self.variants[wildcards.job]
+        named = {key: name for key, name in self._scorer(wildcards).resources.items() if key != "genome"}
+        named = {"vcf": job.vcf, "genome": job.genome} | named
+        return {key: resource(name) for key, name in named.items()} | {
+            "weights": self._weights_of(self._scorer(wildcards)),
+            "index": paths.fill(paths.INDEX, name=job.genome),
+        }
+
+    def variant_arguments(self, wildcards, input):
+        """The options of a variants job: files, and whether an odd variant is an error."""
+        given = [(key, path) for key, path in input.items() if key != "index"]
+        options = [part for key, path in given for part in (f"--{key.replace('_', '-')}", path)]
+        return options + ["--strict"] * self.variants[wildcards.job].strict
+
+    def variant_reading(self, wildcards):
+        """How a variants job reads alleles; a variant has its surroundings from the genome in any case."""
+        return {key: value for key, value in self.reading(self._scorer(wildcards)).items() if key != "context"}
+
+    def variant_code(self, wildcards):
+        return code.command("variants", self.networks[self._scorer(wildcards).model].module)
+
+    def has_classes(self, job):
+        return self.extractors[self.variants[job].features].classes is not None
+
+    def variant_jobs(self, classes):
+        """The variants jobs whose extractor has, or has no, sequence classes, as a wildcard constraint."""
+        return any_of(job for job in self.variants if self.has_classes(job) == classes)
+
+    # --- Models and evaluation ---------------------------------------------------------------------------------------
+
+    def models_of(self, kind):
+        """The networks (Network), or the classifiers (Classifier), as a wildcard constraint."""
+        return any_of(name for name, model in self.models.items() if isinstance(model, kind))
+
+    def tuned_models(self):
+        return any_of(name for name, model in self.classifiers.items() if model.tune is not None)
+
+    def start(self, wildcards):
+        """Weights that a network starts from, where it does."""
+        return self.model(wildcards).start
+
+    def tokenizer(self, wildcards):
+        tokenizer = self.model(wildcards).tokenizer
+        return [resource(tokenizer)] if tokenizer is not None else []
+
+    def start_arguments(self, wildcards, input):
+        return option("pretrained", input.pretrained) + option("tokenizer", input.tokenizer)
+
+    def network_code(self, command):
+        """Digest function of a command that builds the network of the wildcard `model`."""
+        return lambda wildcards: code.command(command, self.model(wildcards).module)
+
+    def classifier_code(self, command):
+        """Digest function of a command that fits the classifier of the wildcard `model`."""
+        return lambda wildcards: code.command(command, f"classifiers/{self.model(wildcards).classifier}")
+
+    def classifier_features(self, wildcards):
+        known = {"dataset": wildcards.dataset, "extractor": self.model(wildcards).features}
+        files = {"features": paths.FEATURE_ARRAY, "names": paths.FEATURE_TARGETS, "ids": paths.FEATURE_IDS}
+        return {key: paths.fill(pattern, **known) for key, pattern in files.items()}
+
+    def tuning(self, wildcards):
+        """The trials behind a classifier's settings, where it is tuned."""
+        return [paths.fill(paths.TUNING, **dict(wildcards.items()))] if self.model(wildcards).tune is not None else []
+
+    def runs(self, dataset):
+        """(split, model, seed) of every training of a dataset."""
+        return [
+            (split, model, seed)
+            for split in self.datasets[dataset].splits
+            for model in self.datasets[dataset].models
+            for seed in self.models[model].seeds
+        ]
+
+    def run_table(self, wildcards):
+        """The text of runs.tsv: every training of a dataset, whether it is a network, and a baseline's k-mers."""
+        baselines = self.baselines(wildcards.dataset)
+        lines = ["split\tmodel\tseed\tkind\tk"]
+        for split, model, seed in self.runs(wildcards.dataset):
+            kind = "network" if model in self.networks else "classifier"
+            lines.append(f"{split}\t{model}\t{seed}\t{kind}\t{baselines.get(model, '')}")
+        return "\n".join(lines) + "\n"
+
+    def run_files(self, pattern, dataset, network=None):
+        """`pattern` of every training of a dataset; of the networks alone, or of the classifiers, where that is asked."""
+        return [
+            paths.fill(pattern, dataset=dataset, split=split, model=model, seed=seed)
+            for split, model, seed in self.runs(dataset)
+            if network is None or (model in self.networks) == network
+        ]
+
+    def predictions(self, wildcards):
+        return self.run_files(paths.PREDICTIONS, wildcards.dataset)
+
+    def metric_arguments(self, wildcards):
+        """The metrics that the config asks for, as options; nothing where it asks for all."""
+        metrics = self.dataset(wildcards).metrics
+        return ["--metrics", *metrics] if metrics is not None else []
+
+    # --- Explanations ------------------------------------------------------------------------------------------------
+
+    def explained_code(self, wildcards):
+        method = self.methods[wildcards.method]
+        return code.command("attribute", method.module, self.networks[wildcards.model].module)
+
+    def method_settings(self, wildcards):
+        return self.methods[wildcards.method].described
+
+    def explained_reading(self, job):
+        """How the published network of an explanation reads windows: as its extractor does, or bare."""
+        if job.features is not None:
+            return self.reading(self.extractors[job.features])
+        return self.networks[job.model].layout | {"context": "none"}
+
+    def explained_names(self, job):
+        """The list of target names of a published network, where it has one."""
+        names = self.extractors[job.features].names if job.features is not None else None
+        return [resource(names)] if names is not None else []
+
+    def explained_files(self, wildcards):
+        """Weights of an explained network, and what its windows are chosen by and read from."""
+        job, network = self.explanation(wildcards), self.networks[wildcards.model]
+        known = {key: getattr(wildcards, key) for key in ("dataset", "model", "split", "seed")}
+        if not network.is_published:
+            return {key: paths.fill(getattr(paths, key.upper()), **known) for key in ("weights", "predictions")}
+        found = {"weights": resource(network.weights), "split_table": paths.fill(paths.SPLIT, **known)}
+        found["names"] = self.explained_names(job)
+        extractor = self.extractors.get(job.features)
+        found["genome"] = genome(extractor.genome) if extractor and extractor.context == "genome" else []
+        return found
+
+    def explained_arguments(self, wildcards, input):
+        """The options that say what is explained, by the files of `explained_files`."""
+        if "predictions" in input.keys():
+            return ["--predictions", input.predictions]
+        reading = to_json(self.explained_reading(self.explanation(wildcards)))
+        options = ["--split", input.split_table, "--extractor", reading]
+        return options + option("names", input.get("names", [])) + option("genome", input.get("genome", []))
+
+    def explained_datasets(self, sharded):
+        """A dataset where it stands before an explanation that has, or has not, several shards, as a constraint."""
+        return (
+            "|".join(
+                f"{re.escape(dataset)}(?=/attributions/{re.escape(model)}/{re.escape(split)}/seed{seed}/)"
+                for dataset, model, split, seed, job in self.explained
+                if (job.shards > 1) == sharded
+            )
+            or "(?!)"
+        )
+
+    def attribution_shards(self, wildcards):
+        """The shards of an attribution file, in order."""
+        count = self.explanation(wildcards).shards
+        known = dict(wildcards.items())
+        parts = (f"{number}-of-{count}" for number in range(1, count + 1))
+        return [paths.fill(paths.ATTRIBUTION_SHARD, **known, part=part) for part in parts]
+
+    def shard_arguments(self, wildcards):
+        """Which part of the rows a job explains; nothing where it explains all."""
+        part = dict(wildcards.items()).get("part")
+        if part is None:
+            return []
+        number, count = part.split("-of-")
+        return ["--shard", number, "--shards", count]
+
+    def compared_files(self, wildcards):
+        """Weights and attributions of every seed of a comparison, and the names of a published network's outputs."""
+        job = self.comparison(wildcards)
+        network = self.networks[job.model]
+        known = {"dataset": job.dataset, "model": job.model, "split": job.split}
+        weights = [resource(network.weights)] if network.is_published else []
+        weights += [] if network.is_published else [paths.fill(paths.WEIGHTS, **known, seed=seed) for seed in job.seeds]
+        attributions = [
+            paths.fill(paths.ATTRIBUTIONS, **known, seed=seed, method=method)
+            for seed in job.seeds
+            for method in job.methods
+        ]
+        return {"weights": weights, "attributions": attributions, "names": self.explained_names(job)}
+
+    def compared_arguments(self, wildcards, input):
+        """The options that say what is compared; of a published network, how it is loaded and what its outputs are."""
+        job = self.comparison(wildcards)
+        folder = PurePosixPath(input.attributions[0]).parents[4].as_posix()
+        methods = {name: self.methods[name].described for name in job.methods}
+        options = ["--folder", folder, "--model", job.model, "--split", job.split]
+        options += ["--seeds", *map(str, job.seeds), "--methods", to_json(methods), "--reference", job.reference]
+        options += ["--targets", to_json(job.targets)] if job.targets is not None else []
+        options += option("truth", input.truth)
+        if not self.networks[job.model].is_published:
+            return options
+        options += ["--weights", input.weights[0], "--extractor", to_json(self.explained_reading(job))]
+        return options + option("names", input.names)
+
+    def compared_code(self, wildcards):
+        modules = sorted({self.methods[name].module for name in self.comparison(wildcards).methods})
+        return code.command("compare_attributions", *modules, self.networks[wildcards.model].module)
+
+    def timed_methods(self):
+        """Settings of the methods that are timed; what has no strands of its own explains what the model predicts."""
+        strands = self.networks[self.timing.model].strands
+        return {name: {"strands": strands} | self.methods[name].described for name in self.timing.methods}
+
+    def timing_code(self):
+        modules = sorted({self.methods[name].module for name in self.timing.methods})
+        return code.command("time_attributions", *modules, self.networks[self.timing.model].module)
+
+    # --- The page of a study -----------------------------------------------------------------------------------------
+
+    def study_features(self, dataset):
+        """Extractors on networks that the classifiers of a dataset read, sorted."""
+        return [
+            extractor
+            for name, extractor in self.extracted
+            if name == dataset and isinstance(self.extractors[extractor], entries.Extractor)
+        ]
+
+    def study_settings(self, wildcards):
+        """What the page needs to know beside the tables."""
+        dataset = self.dataset(wildcards)
+        settings = {"dataset": dataset.name, "study": dataset.study_entry, "splits": list(dataset.splits)}
+        settings |= {"models": {name: self._told(self.models[name]) for name in dataset.models}}
+        settings |= {"baselines": self.baselines(dataset.name), "resamples": self.evaluation["resamples"]}
+        keys = ("groups", "context", "length", "strands")
+        extractors = {
+            name: {key: getattr(self.extractors[name], key) for key in keys}
+            for name in self.study_features(dataset.name)
+        }
+        figures = [PurePosixPath(path).name for path in self.figures_of(dataset.name)]
+        return to_json(settings | {"extractors": extractors, "figures": figures}) + "\n"
+
+    @staticmethod
+    def _told(model):
+        """How a model was made, as its entry of the config tells it."""
+        told = model.described | {"seeds": list(model.seeds)}
+        if isinstance(model, entries.Classifier):
+            return told | {"features": model.features}
+        told |= {"pretrained": model.pretrained} if model.pretrained is not None else {}
+        start = model.trained_on
+        return told | ({"trained_on": vars(start)} if start is not None else {})
+
+    def study_files(self, wildcards):
+        """What the page of a study is written from, beside the tables of the dataset and its evaluation."""
+        dataset = self.dataset(wildcards)
+        known = {"dataset": dataset.name}
+        logistic = [
+            paths.fill(paths.MODEL_MANIFEST, **known, split=split, model=model, seed=seed)
+            for split, model, seed in self.runs(dataset.name)
+            if getattr(self.models[model], "classifier", None) == "logistic_regression"
+        ]
+        return {
+            "splits": [paths.fill(paths.SPLIT, **known, split=split) for split in dataset.splits],
+            "leakage": self.leakage_tables(wildcards),
+            "features": [
+                paths.fill(paths.FEATURE_TARGETS, **known, extractor=name) for name in self.study_features(dataset.name)
+            ],
+            "published": self.shipped(paths.PUBLISHED_METRICS),
+            "manifests": logistic,
+            "figures": self.figures_of(dataset.name),
+        }
+
+    # --- What a run ends in ------------------------------------------------------------------------------------------
+
+    def stacked_metrics(self):
+        return [paths.STACKED_METRICS] if self.evaluated else []
+
+    def metric_tables(self):
+        return [paths.fill(paths.EVALUATION_TABLE, dataset=dataset.name, table="metrics") for dataset in self.evaluated]
+
+    def all_leakage(self):
+        return [
+            paths.fill(paths.LEAKAGE, dataset=dataset.name, split=split)
+            for dataset in self.datasets.values()
+            for split in dataset.splits
+        ]
+
+    def feature_arrays(self):
+        return [paths.fill(paths.FEATURE_ARRAY, dataset=name, extractor=extractor) for name, extractor in self.extracted]
+
+    def class_tables(self):
+        """Class scores of every feature array whose extractor has sequence classes."""
+        return [
+            paths.fill(paths.CLASS_TABLE, dataset=name, extractor=extractor)
+            for name, extractor in self.extracted
+            if getattr(self.extractors[extractor], "classes", None) is not None
+        ]
+
+    def variant_results(self):
+        """Tables of every variants job."""
+        return [paths.fill(paths.VARIANT_TABLE, job=job) for job in self.variants]
+
+    def explained_results(self, *patterns):
+        """Each pattern for every method of every explanation."""
+        return [
+            paths.fill(pattern, dataset=dataset, model=model, split=split, seed=seed, method=method)
+            for dataset, model, split, seed, job in self.explained
+            for method in job.methods
+            for pattern in patterns
+        ]
+
+    def motif_results(self):
+        """Tables and reports of every motif search."""
+        if self.motif_database is None:
+            return []
+        found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
+        return found + [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
+
+    def _of_planted(self, path):
+        return any(path.startswith(f"results/{name}/") for name, dataset in self.datasets.items() if dataset.is_planted)
+
+    def study_pages(self):
+        return [
+            paths.fill(paths.STUDY_PAGE, dataset=dataset.name)
+            for dataset in self.evaluated
+            if dataset.study is not None
+        ]

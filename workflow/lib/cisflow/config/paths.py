@@ -1,0 +1,78 @@
+"""Where everything lies: each pattern of `results/` and `resources/` once. Names in braces are wildcards."""
+
+RESOURCE = "resources/{name}"
+INDEX = f"{RESOURCE}.fai"
+# Numbers of the intron retention study, which ship with the repository.
+PUBLISHED_METRICS = "resources/published/metrics.tsv"
+PUBLISHED_TARGETS = "resources/published/top_targets.tsv"
+
+DATASET = "results/{dataset}"
+WINDOWS = f"{DATASET}/windows.tsv"
+SEQUENCES = f"{DATASET}/sequences.npy"
+LABELS = f"{DATASET}/targets.npy"
+TARGETS = f"{DATASET}/targets.tsv"
+MANIFEST = f"{DATASET}/manifest.json"
+TRUTH = f"{DATASET}/truth.tsv"
+RUNS = f"{DATASET}/runs.tsv"
+NEAR_DUPLICATES = f"{DATASET}/near_duplicates.tsv"
+SPLIT = f"{DATASET}/splits/{{split}}.tsv"
+LEAKAGE = f"{DATASET}/splits/{{split}}.leakage.tsv"
+
+FEATURES = f"{DATASET}/features/{{extractor}}"
+FEATURE_ARRAY = f"{FEATURES}/features.npy"
+FEATURE_IDS = f"{FEATURES}/ids.tsv"
+FEATURE_TARGETS = f"{FEATURES}/targets.tsv"
+FEATURE_MANIFEST = f"{FEATURES}/manifest.json"
+# `{scatteritem}` is Snakemake's own: a shard.
+FEATURE_SHARD = f"{FEATURES}/shards/{{scatteritem}}.npz"
+CLASS_SCORES = f"{FEATURES}/sequence_classes.npy"
+CLASS_TABLE = f"{FEATURES}/sequence_classes.tsv"
+
+MODEL = f"{DATASET}/models/{{model}}/{{split}}/seed{{seed}}"
+WEIGHTS = f"{MODEL}/model.safetensors"
+HISTORY = f"{MODEL}/history.tsv"
+PREDICTIONS = f"{MODEL}/predictions.tsv"
+MODEL_MANIFEST = f"{MODEL}/manifest.json"
+CLASSIFIER = f"{MODEL}/model.txt"
+CLASSIFIER_WEIGHTS = f"{MODEL}/weights.tsv"
+TUNING = f"{MODEL}/tuning.tsv"
+# Checkpoints and trials live where Snakemake does not delete them when their job fails, so that it goes on from them.
+TRAINING_WORK = f"{MODEL}/work"
+TUNING_WORK = f"{MODEL}/trials"
+
+EVALUATION = f"{DATASET}/evaluation"
+EVALUATION_TABLE = f"{EVALUATION}/{{table}}.tsv"
+STACKED_METRICS = "results/metrics.tsv"
+
+EXPLAINED = f"{DATASET}/attributions/{{model}}/{{split}}/seed{{seed}}"
+ATTRIBUTIONS = f"{EXPLAINED}/{{method}}.npz"
+ATTRIBUTION_SHARD = f"{EXPLAINED}/{{method}}.shards/{{part}}.npz"
+COMPARISON = f"{DATASET}/comparisons/{{model}}/{{split}}"
+COMPARISON_TABLE = f"{COMPARISON}/{{table}}.tsv"
+TIMING = "results/timing.tsv"
+
+MOTIFS = f"{DATASET}/motifs/{{model}}/{{split}}/seed{{seed}}/{{method}}"
+MODISCO = f"{MOTIFS}/modisco.h5"
+CONTROL = f"{MOTIFS}/control.h5"
+DISCOVERY = f"{MOTIFS}/discovery.json"
+PATTERNS = f"{MOTIFS}/patterns.tsv"
+MOTIF_REPORT = f"{MOTIFS}/report"
+HOTSPOTS = f"{MOTIFS}/hotspots.tsv"
+MOTIF_SCORES = f"{MOTIFS}/motif_scores.tsv"
+RECOVERY = f"{MOTIFS}/recovery.tsv"
+
+VARIANTS = "results/variants/{job}"
+VARIANT_TABLE = f"{VARIANTS}/variants.tsv"
+VARIANT_ARRAY = f"{VARIANTS}/{{array}}.npy"
+VARIANT_CLASSES = f"{VARIANTS}/class_scores.tsv"
+VARIANT_TARGETS = f"{VARIANTS}/targets.tsv"
+VARIANT_MANIFEST = f"{VARIANTS}/manifest.json"
+
+FIGURES = f"{DATASET}/figures"
+STUDY_SETTINGS = f"{DATASET}/study.json"
+STUDY_PAGE = f"{DATASET}/study.md"
+
+
+def fill(pattern, **wildcards):
+    """A path: a pattern with its wildcards, of which it may use some."""
+    return pattern.format(**wildcards)

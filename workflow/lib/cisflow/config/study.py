@@ -1,0 +1,149 @@
+"""A config as one object, which the rules speak to: `study = load(config, …)`.
+
+It knows every entry by its name (`entries`), every path (`paths`), what each rule reads and is told (`jobs`), and which
+files a run ends in (`targets`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cisflow.config import checks, entries, paths, schema
+
+
+def to_json(content):
+    """JSON with sorted keys, so that the same settings are the same text."""
+    return json.dumps(content, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a config says. Entries are dicts by name; wildcards are any object with the attributes that a method reads.
+
+    root : the folder of the workflow's repository, whose `resources/demo` and `resources/published` are shipped.
+    """
+
+    device: str
+    shards: int
+    resources: dict
+    datasets: dict
+    models: dict
+    extractors: dict
+    variants: dict
+    methods: dict
+    evaluation: dict
+    motifs: dict
+    figure_counts: dict
+    timing: entries.Timing | None
+    root: Path
+
+    @property
+    def networks(self):
+        return {name: model for name, model in self.models.items() if isinstance(model, entries.Network)}
+
+    @property
+    def classifiers(self):
+        return {name: model for name, model in self.models.items() if isinstance(model, entries.Classifier)}
+
+    @property
+    def motif_database(self):
+        """Name of the resource with known motifs; None where none are sought."""
+        return self.motifs.get("database")
+
+    def dataset(self, wildcards):
+        return self.datasets[wildcards.dataset]
+
+    def model(self, wildcards):
+        return self.models[wildcards.model]
+
+    def extractor(self, wildcards):
+        return self.extractors[wildcards.extractor]
+
+    def is_baseline(self, model):
+        """Whether a model is a classifier that sees no more than the k-mers of a sequence; k = 1 is GC content."""
+        classifier = self.classifiers.get(model)
+        return classifier is not None and isinstance(self.extractors[classifier.features], entries.Composition)
+
+    def baselines(self, dataset):
+        """{baseline of a dataset: length of the k-mers that it counts}."""
+        models = [model for model in self.datasets[dataset].models if self.is_baseline(model)]
+        return {model: self.extractors[self.models[model].features].k for model in models}
+
+    @property
+    def evaluated(self):
+        """The datasets that some model is trained on."""
+        return [dataset for dataset in self.datasets.values() if dataset.models]
+
+    @property
+    def explained(self):
+        """(dataset, model, split, seed, Explanation) of everything that is explained."""
+        return [
+            (dataset.name, job.model, job.split, seed, job)
+            for dataset in self.datasets.values()
+            for job in dataset.explain
+            for seed in job.seeds
+        ]
+
+    @property
+    def compared(self):
+        """The explanations whose methods are compared with a reference."""
+        return [job for dataset in self.datasets.values() for job in dataset.explain if job.reference is not None]
+
+    def explanation(self, wildcards):
+        """The entry that the wildcards dataset, model, split and seed name."""
+        wanted = (wildcards.dataset, wildcards.model, wildcards.split, str(wildcards.seed))
+        return next(job for *key, job in self.explained if (*key[:3], str(key[3])) == wanted)
+
+    def comparison(self, wildcards):
+        """The entry with a reference that the wildcards dataset, model and split name."""
+        wanted = (wildcards.dataset, wildcards.model, wildcards.split)
+        return next(job for job in self.compared if (job.dataset, job.model, job.split) == wanted)
+
+    def shipped(self, path):
+        """A file of the repository: where the run looks for it, or, for a run in another folder, at its own place."""
+        return path if Path(path).exists() or not (self.root / path).exists() else (self.root / path).as_posix()
+
+    def resource_source(self, wildcards):
+        """The file that a resource is made of, where that is a path."""
+        return [self.shipped(path) for path in self.resources[wildcards.name].source]
+
+
+def of(config, root):
+    """The entries of a config that the schema has checked and completed."""
+    return {
+        "device": config["device"],
+        "shards": config["shards"],
+        "resources": {name: entries.Resource(name, **entry) for name, entry in config["resources"].items()},
+        "datasets": {name: entries.dataset(name, entry) for name, entry in config["datasets"].items()},
+        "models": {name: entries.model(name, entry) for name, entry in config["models"].items()},
+        "extractors": {name: entries.extractor(name, entry) for name, entry in config["features"].items()},
+        "variants": {name: entries.VariantJob(name, **entry) for name, entry in config["variants"].items()},
+        "methods": {name: entries.method(name, entry) for name, entry in config["attribution"].items()},
+        "evaluation": config["evaluation"],
+        "motifs": config["motifs"],
+        "figure_counts": config["figures"],
+        "timing": entries.timing(config["timing"]) if "timing" in config else None,
+        "root": Path(root),
+    }
+
+
+def load(config, root="."):
+    """The Study of a config, whose defaults are filled in, in place.
+
+    Parameters
+    ----------
+    config : mapping, as YAML gives it. root : folder of the workflow's repository.
+
+    Raises
+    ------
+    InputError : the first thing that is wrong, in one line that says where it is.
+    """
+    from cisflow.config.jobs import Jobs
+
+    schema.validate(config, schema.read())
+    study = Jobs(**of(config, root))
+    checks.check(study)
+    return study
+
+
+__all__ = ["Study", "load", "paths", "to_json"]
