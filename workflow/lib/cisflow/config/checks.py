@@ -84,9 +84,7 @@ def check_extractor(study, extractor):
     if (extractor.classes is None) != (extractor.class_names is None):
         refuse(where, "found one of the keys classes, class_names; expected both or neither")
     if extractor.classes is not None and extractor.strands == "separate":
-        refuse(
-            f"{where}.strands", "found separate and classes; expected both or forward, of which classes have scores"
-        )
+        refuse(f"{where}.strands", "found separate and classes; expected both or forward, of which classes have scores")
     if extractor.context == "genome" and extractor.genome is None:
         refuse(where, "context: genome needs the key genome, a resource")
     if not network.is_published:
@@ -104,9 +102,7 @@ def check_variants(study, job):
     if isinstance(extractor, entries.Composition):
         refuse(f"{where}.features", f"features.{job.features} counts k-mers; expected an extractor on a network")
     if extractor.strands == "separate":
-        refuse(
-            f"{where}.features", f"features.{job.features} keeps strands separate; expected both or forward"
-        )
+        refuse(f"{where}.features", f"features.{job.features} keeps strands separate; expected both or forward")
     if extractor.classes is not None and extractor.histone is None and extractor.names is None:
         refuse(where, f"features.{job.features} has classes but neither histone nor names; expected one of them")
 

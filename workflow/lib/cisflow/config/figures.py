@@ -1,5 +1,8 @@
 """Figures as jobs: what each module of `figures` says of itself (see there), for every place where the config has it."""
 
+import functools
+import itertools
+import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -35,7 +38,9 @@ FILES = {
     "runs": paths.RUNS,
     "timing": paths.TIMING,
     "class_scores": paths.VARIANT_CLASSES,
-    **{name: f"{paths.EVALUATION}/{name}.tsv" for name in ("metrics", "curves", "comparisons", "strata", "calibration")},
+    **{
+        name: f"{paths.EVALUATION}/{name}.tsv" for name in ("metrics", "curves", "comparisons", "strata", "calibration")
+    },
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
         for name in ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
@@ -52,6 +57,7 @@ class Figure:
     of: str
     label: str
     inputs: dict
+    order: float = math.inf
     caption: str = ""
     reads: list = field(default_factory=list)
     least: dict = field(default_factory=dict)
@@ -79,15 +85,16 @@ class Figure:
         return code.command("figure", f"figures/{self.module}")
 
 
+@functools.cache
 def registry():
-    """{name: Figure} of all figures, sorted by module."""
+    """{name: Figure} of all figures, in their order."""
     found = {}
     for module in declared.names("figures"):
         one = declared.literal(f"figures/{module}", "FIGURE")
         for entry in declared.literal(f"figures/{module}", "FIGURES", [one] if one else []):
             figure = Figure(**{"module": module, "name": module} | entry)
             found[figure.name] = figure
-    return found
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
 
 
 class Figures(Study):
@@ -273,7 +280,9 @@ class Figures(Study):
             elif of == "study_set" and studied:
                 places += [name | {"group": group, "split": split} for group in dataset.study.sets for split in studied]
             elif of == "classifier":
-                places += [name | {"model": model, "split": split} for model in self._ranked(dataset) for split in studied]
+                places += [
+                    name | {"model": model, "split": split} for model in self._ranked(dataset) for split in studied
+                ]
         return places
 
     def _ranked(self, dataset):
@@ -281,10 +290,15 @@ class Figures(Study):
         return [model for model in dataset.models if model in self.classifiers and not self.is_baseline(model)]
 
     def figures(self):
-        """Every figure that the config's jobs allow."""
-        return [
-            paths.fill(figure.path, **place) + ".svg" for figure in registry().values() for place in self.places(figure)
-        ]
+        """Every figure that the config's jobs allow, in order; those of one explanation stand together."""
+        found = []
+        for of, group in itertools.groupby(registry().values(), key=lambda figure: figure.of):
+            drawn = [(figure, place) for figure in group for place in self.places(figure)]
+            if of in ("explanation", "comparison"):
+                places = self._places(of)
+                drawn.sort(key=lambda pair: places.index(pair[1]))
+            found += [paths.fill(figure.path, **place) + ".svg" for figure, place in drawn]
+        return found
 
     def figures_of(self, dataset):
         """All figures of a dataset, which its page links to."""

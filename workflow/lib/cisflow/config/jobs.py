@@ -44,7 +44,9 @@ class Jobs(Figures):
         """Resources of a dataset's source, each once, then the index of each genome."""
         dataset = self.dataset(wildcards)
         names = sorted(set(dataset.resources))
-        genomes = [part["genome"] for part in (dataset.source, dataset.source.get("background", {})) if "genome" in part]
+        genomes = [
+            part["genome"] for part in (dataset.source, dataset.source.get("background", {})) if "genome" in part
+        ]
         return [resource(name) for name in names] + [paths.fill(paths.INDEX, name=name) for name in genomes]
 
     def source_arguments(self, wildcards, input):
@@ -411,7 +413,9 @@ class Jobs(Figures):
         ]
 
     def feature_arrays(self):
-        return [paths.fill(paths.FEATURE_ARRAY, dataset=name, extractor=extractor) for name, extractor in self.extracted]
+        return [
+            paths.fill(paths.FEATURE_ARRAY, dataset=name, extractor=extractor) for name, extractor in self.extracted
+        ]
 
     def class_tables(self):
         """Class scores of every feature array whose extractor has sequence classes."""

@@ -9,6 +9,7 @@ rules of the workflow are made from. It is read from the source text, so that a 
         "explanation" (dataset, model, split, seed), "comparison" (dataset, model, split), "study" (a dataset beside a
         published study), "study_set" (its dataset, group, split), "classifier" (its dataset, model, split), "variants".
     label : what the report calls it.
+    order : where it stands on a page that links to figures; without it, behind those that have one.
     inputs : {name: artifact}, the files that `draw` gets by these names, see `config.figures.Figures.artifact`. An
         artifact of several files is a list. `?` after it: only where the config has it; without, there is no such
         figure where the config has none.
