@@ -126,7 +126,7 @@ def test_histone_indices_and_group_histone_are_the_same_where_they_name_the_same
 
 def test_a_stopped_run_goes_on_and_writes_the_same_bytes(inputs, effects, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(variants, "BLOCK", 2)
-    stream, scored = variants.extraction.stream, []
+    stream, scored = variants.predict.stream, []
 
     def stopped(model, sequences, *rest):
         for number, values in enumerate(stream(model, sequences, *rest)):
@@ -138,11 +138,11 @@ def test_a_stopped_run_goes_on_and_writes_the_same_bytes(inputs, effects, tmp_pa
         scored.append(len(sequences) // 2)
         return stream(model, sequences, *rest)
 
-    monkeypatch.setattr(variants.extraction, "stream", stopped)
+    monkeypatch.setattr(variants.predict, "stream", stopped)
     with pytest.raises(KeyboardInterrupt):
         call(inputs, output=tmp_path)
     assert not (tmp_path / "diff.npy").exists()
-    monkeypatch.setattr(variants.extraction, "stream", counted)
+    monkeypatch.setattr(variants.predict, "stream", counted)
     assert call(inputs, output=tmp_path) == 0
     assert scored == [2]
     for path in effects.iterdir():

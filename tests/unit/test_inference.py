@@ -5,7 +5,7 @@ from torch import nn
 
 from cisflow import models
 from cisflow.errors import InputError
-from cisflow.models import extraction, inference
+from cisflow.models import inference, predict
 from cisflow.sequence import dna
 from weights import randomise
 
@@ -30,6 +30,10 @@ class Counting(nn.Module):
         return x.mean(2)
 
 
+def predicted(model, sequences, strands="both", batch_size="auto"):
+    return np.concatenate(list(predict.stream(model, sequences, CPU, strands, batch_size)))
+
+
 def codes(n, length=50, seed=0):
     return np.random.default_rng(seed).integers(0, 5, (n, length)).astype(np.uint8)
 
@@ -39,16 +43,16 @@ def by_hand(sequences, strands):
     counts = np.stack([(sequences == base).mean(1) for base in range(5)], axis=1)
     forward = counts[:, :4] + counts[:, 4:] / 4
     pair = np.stack([forward, forward[:, ::-1]], axis=1)
-    return {"both": pair.mean(axis=1), "forward": forward, "separate": pair}[strands].astype(np.float16)
+    return {"both": pair.mean(axis=1), "forward": forward, "separate": pair}[strands]
 
 
 @pytest.mark.parametrize("strands", ["both", "forward", "separate"])
 @pytest.mark.parametrize("batch_size", ["auto", 1, 7, 1000])
 def test_extracted_rows_do_not_depend_on_the_batch(strands, batch_size):
     sequences = codes(23)
-    found = extraction.extract(Counting(10**6), sequences, CPU, strands, batch_size)
-    np.testing.assert_allclose(found, by_hand(sequences, strands), atol=5e-4)
-    assert found.dtype == np.float16
+    found = predicted(Counting(10**6), sequences, strands, batch_size)
+    np.testing.assert_allclose(found, by_hand(sequences, strands), atol=1e-6)
+    assert found.dtype == np.float32
 
 
 def cpu_error(_):
@@ -59,7 +63,7 @@ def cpu_error(_):
 def test_a_batch_that_runs_out_of_memory_is_halved_and_no_row_is_lost(error, capsys):
     sequences = codes(50)
     model = Counting(5, error)
-    found = extraction.extract(model, sequences, CPU, "forward", batch_size=32)
+    found = predicted(model, sequences, "forward", batch_size=32)
     np.testing.assert_allclose(found, by_hand(sequences, "forward"), atol=5e-4)
     assert model.sizes == [32, 16, 8, *[4] * 12, 2]
     assert "out of memory with 8 rows in a batch; going on with 4" in capsys.readouterr().err
@@ -67,10 +71,10 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_no_row_is_lost(error, cap
 
 def test_one_window_that_does_not_fit_ends_with_a_message():
     with pytest.raises(InputError, match="out of memory with a single row in the batch: CUDA out of memory"):
-        extraction.extract(Counting(0), codes(3), CPU, batch_size=2)
+        predicted(Counting(0), codes(3), batch_size=2)
 
     with pytest.raises(InputError, match="in the batch: MemoryError$"):
-        extraction.extract(Counting(0, lambda _: MemoryError()), codes(3), CPU, batch_size=2)
+        predicted(Counting(0, lambda _: MemoryError()), codes(3), batch_size=2)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
@@ -78,7 +82,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         return RuntimeError("size mismatch")
 
     with pytest.raises(RuntimeError, match="size mismatch"):
-        extraction.extract(Counting(0, broken), codes(3), CPU)
+        predicted(Counting(0, broken), codes(3))
 
 
 def test_what_torch_raises_on_a_full_cpu_is_known():
@@ -101,10 +105,10 @@ def test_fitting_batch_is_the_largest_power_of_two_that_fits():
 def test_sei_is_fused_and_keeps_its_outputs():
     plain = models.build("Sei", n_targets=5, channels=(5, 6, 8)).eval()
     sequences = codes(6, 600)
-    expected = extraction.extract(plain, sequences, CPU, batch_size=4)
+    expected = predicted(plain, sequences, batch_size=4)
     network, precision = inference.prepare(plain, "float32", CPU)
-    assert type(network).__name__ == "FusedSei" and precision == "float32"
-    np.testing.assert_allclose(extraction.extract(network, sequences, CPU), expected, atol=2.0**-11)
+    assert network.name == "FusedSei" and precision == "float32"
+    np.testing.assert_allclose(predicted(network, sequences), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_bfloat16_is_skipped_with_a_reason_where_the_processor_has_none(monkeypa
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
     model = models.build("MotifCNN").eval()
     network, precision = inference.prepare(model, "bfloat16", CPU)
-    assert precision == "float32" and {p.dtype for p in network.parameters()} == {torch.float32}
+    assert precision == "float32" and {p.dtype for p in network.module.parameters()} == {torch.float32}
     message = "float32 instead of bfloat16: this processor has neither avx512_bf16 nor AMX"
     assert message in capsys.readouterr().err
 

@@ -13,9 +13,10 @@ from cisflow import models
 from cisflow.attribution import methods
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import dnabert2, prediction
+from cisflow.models import checkpoints, dnabert2
 from cisflow.models.attention_conv import SelfAttention
 from cisflow.models.layers import AttentionPool, LogitDifference
+from cisflow.models.predict import predict
 from cisflow.sequence import dna
 from cisflow.training import train as training
 
@@ -111,8 +112,8 @@ def test_prediction_does_not_depend_on_batch_mates(architecture):
     model = models.build(architecture, **NARROW[architecture] | fixed).eval()
     codes = np.random.default_rng(0).integers(0, 4, (6, LENGTH)).astype(np.uint8)
     with torch.inference_mode():
-        together = model(models.inputs(model, codes, CPU))
-        alone = torch.cat([model(models.inputs(model, codes[row : row + 1], CPU)) for row in range(6)])
+        together = model(*model.inputs(codes, CPU))
+        alone = torch.cat([model(*model.inputs(codes[row : row + 1], CPU)) for row in range(6)])
     assert together.std() > 0
     torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-4)
 
@@ -272,7 +273,7 @@ def test_dnabert2_equals_a_plain_numpy_forward():
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     codes = np.random.default_rng(3).integers(0, 4, (4, 30)).astype(np.uint8)
-    ids = models.inputs(model, codes, CPU)
+    (ids,) = model.inputs(codes, CPU)
     padding = model.tokenizer.pad_token_id
     assert (ids == padding).any(), "every row has as many tokens as the longest"
     state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
@@ -288,13 +289,13 @@ def test_dnabert2_equals_a_plain_numpy_forward():
 def test_tokens_spell_the_sequence():
     model = bert()
     codes = np.random.default_rng(0).integers(0, 5, (5, 50)).astype(np.uint8)
-    for row, ids in zip(codes, models.inputs(model, codes, CPU), strict=True):
+    for row, ids in zip(codes, model.inputs(codes, CPU)[0], strict=True):
         names = [name for name in model.tokenizer.convert_ids_to_tokens(ids.tolist()) if name != "[PAD]"]
         assert (names[0], names[-1]) == ("[CLS]", "[SEP]")
         assert "".join(names[1:-1]).replace("[UNK]", "N") == dna.decode(row)
-    assert models.inputs(bert(max_tokens=6), codes, CPU).shape == (5, 6)
+    assert bert(max_tokens=6).inputs(codes, CPU)[0].shape == (5, 6)
     torch.testing.assert_close(
-        models.inputs(model, torch.from_numpy(codes), CPU), models.inputs(model, codes, CPU), rtol=0, atol=0
+        model.inputs(torch.from_numpy(codes), CPU)[0], model.inputs(codes, CPU)[0], rtol=0, atol=0
     )
 
 
@@ -344,7 +345,7 @@ def test_a_tokenizer_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match="no token \\[PAD\\]"):
         bert(tokenizer=text.replace("[PAD]", "[PADDING]"))
     with pytest.raises(InputError, match="DNABERT2: no tokenizer"):
-        models.inputs(bert(tokenizer=None), np.zeros((1, 5), np.uint8), CPU)
+        bert(tokenizer=None).inputs(np.zeros((1, 5), np.uint8), CPU)
 
 
 def test_a_network_that_reads_tokens_is_not_attributed_to_bases():
@@ -374,8 +375,8 @@ def test_every_network_learns_64_sequences_by_heart(architecture, tmp_path):
     network, header, _ = training.train(
         dataset, folds, architecture, WIDER[architecture], recipe, 1, CPU, tmp_path / "work"
     )
-    forward, _ = prediction.predict(network, dataset.codes[:64], CPU)
+    forward, _ = predict(network, dataset.codes[:64], CPU)
     assert training.mean_auroc(dataset.labels[:64], forward) > 0.99
     models.save(tmp_path / "model.safetensors", network, header)
-    loaded, _ = models.load(tmp_path / "model.safetensors")
-    np.testing.assert_array_equal(prediction.predict(loaded, dataset.codes[:64], CPU)[0], forward)
+    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(predict(loaded, dataset.codes[:64], CPU)[0], forward)

@@ -102,8 +102,3 @@ def test_targets_without_a_score_are_left_out(task):
 
 def test_headline_and_compared_metrics_are_metrics_of_the_task(task):
     assert {task.headline, *task.compared} <= set(task.metrics)
-
-
-def test_a_probability_cannot_be_trained_towards_any_number():
-    assert tasks.get("binary").trains("probability")
-    assert not tasks.get("regression").trains("probability")

@@ -9,6 +9,7 @@ import math
 
 import torch
 
+from cisflow.commands import options
 from cisflow.features import arrays as features
 from cisflow.features import inputs, shards
 from cisflow.models import device
@@ -20,12 +21,10 @@ def arguments(parser):
     shards.arguments(parser)
     parser.add_argument("--context", choices=CONTEXTS, help="around windows (default: genome where given, or pad)")
     parser.add_argument(
-        "--shards", type=shards.positive, help=f"number of all shards (default: of {shards.SHARD} windows each)"
+        "--shards", type=options.positive, help=f"number of all shards (default: of {shards.SHARD} windows each)"
     )
-    parser.add_argument("--shard", type=shards.positive, help="compute this shard alone, counted from 1")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", type=shards.positive, help="CPU threads (default: as many as torch finds)")
+    parser.add_argument("--shard", type=options.positive, help="compute this shard alone, counted from 1")
+    options.device(parser, threads=None)
     parser.add_argument("--output", required=True, help="folder; with --shard, the shard's .npz")
 
 
@@ -39,7 +38,7 @@ def run(args):
         shards.run(args.output, rows, extractor, args.weights, args.genome, args.names, count, acquire)
         return
     part = features.shard_rows(len(rows.frame), args.shard, count)
-    model = shards.load_model(extractor, args.weights)
-    sequences = shards.open_sequences(rows, model, extractor, args.genome).part(part)
+    network = shards.load(extractor, args.weights)
+    sequences = shards.open_sequences(rows, network, extractor, args.genome).part(part)
     with acquire() as where, shards.progress(len(sequences)) as bar:
-        shards.compute(args.output, shards.ready(model, extractor, where), sequences, where, extractor, bar)
+        shards.compute(args.output, shards.ready(network, extractor, where), sequences, where, extractor, bar)

@@ -1,28 +1,31 @@
-"""Probabilities of a trained network for every window of a dataset, averaged over the strands it was trained on."""
+"""Predictions of a trained network for every window of a dataset, averaged over the strands it was trained on."""
 
-from pathlib import Path
-
-from cisflow import models
+from cisflow.commands import options
 from cisflow.data import dataset as datasets
+from cisflow.errors import InputError
 from cisflow.io.tables import write_table
-from cisflow.models import device, prediction
+from cisflow.models import checkpoints, device
+from cisflow.models.predict import predict
 
 
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
     parser.add_argument("--weights", required=True, help="network that `cisflow train` wrote")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", default=1, type=int)
+    options.device(parser)
     parser.add_argument("--output", required=True, help="table of predictions")
 
 
 def run(args):
-    dataset = datasets.read(Path(args.dataset))
+    dataset = datasets.read(args.dataset)
     folds = datasets.read_folds(args.split, dataset.ids)
-    model, _ = models.load(args.weights)
+    network = checkpoints.load(args.weights)
+    if network.task != dataset.task:
+        raise InputError(
+            f"{args.weights}: the network is of task {network.task.name}; expected {dataset.task.name}, that of "
+            f"{args.dataset}"
+        )
     with device.acquire(args.device, args.gpus, args.threads) as where:
-        forward, reverse = prediction.predict(model, dataset.codes, where)
-    probability = forward if reverse is None else (forward + reverse) / 2
-    write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, probability))
+        forward, reverse = predict(network, dataset.codes, where)
+    predicted = forward if reverse is None else (forward + reverse) / 2
+    write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, predicted))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cisflow.commands import options
 from cisflow.errors import InputError
 from cisflow.features import arrays as features
 from cisflow.features import sequence_classes, shards, variants
@@ -30,9 +31,7 @@ def arguments(parser):
     parser.add_argument("--class-names", help="names of the sequence classes, one a line")
     parser.add_argument("--histone", help="indices of histone targets (.npy); without it, group histone of --names")
     parser.add_argument("--strict", action="store_true", help="make a REF or place that the genome lacks an error")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", type=shards.positive, help="CPU threads (default: as many as torch finds)")
+    options.device(parser, threads=None)
     parser.add_argument("--output", required=True, help="folder")
 
 
@@ -50,24 +49,24 @@ def run(args):
     finished.unlink(missing_ok=True)
     if extractor.get("strands") == "separate":
         raise InputError("strands: found separate; a variant has one effect, expected both or forward")
-    model = shards.load_model(extractor, args.weights)
-    length = extractor.get("length") or model.length
+    network = shards.load(extractor, args.weights)
+    length = extractor.get("length") or network.length
     if not length:
         raise InputError(f"length: {args.weights}: the network takes any length; expected --length, 4096 for Sei")
-    if model.length and length != model.length:
-        raise InputError(f"length: found {length}, the network expects {model.length}")
-    names, groups = shards.target_names(extractor, args.weights, model.n_outputs, args.names)
+    if network.length and length != network.length:
+        raise InputError(f"length: found {length}, the network expects {network.length}")
+    names, groups = shards.target_names(extractor, args.weights, network.n_outputs, args.names)
     classes = read_classes(args, np.array(groups))
     genome = Genome(args.genome)
     frame = variants.read(args.vcf, genome, length, args.strict)
     scored = frame[frame["status"] == variants.SCORED]
     with manifest(finished, extractor, inputs) as record:
         alleles = variants.Alleles(scored, genome, length)
-        layout = variants.layout(model.n_outputs, classes)
+        layout = variants.layout(network.n_outputs, classes)
         acquire = functools.partial(device.acquire, args.device, args.gpus, args.threads or torch.get_num_threads())
         with acquire() as where, Rows(folder / "work", json.dumps(made_of), len(scored), layout) as rows:
-            options = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
-            variants.score(shards.ready(model, extractor, where), alleles, rows, where, *options, classes)
+            how = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
+            variants.score(shards.ready(network, extractor, where), alleles, rows, where, *how, classes)
             class_names = classes.names if classes else []
             write_table(folder / "variants.tsv", variants.table(frame, rows, names, class_names))
             arrays = ["ref", "alt", "diff"]
@@ -78,7 +77,7 @@ def run(args):
             write_table(folder / "targets.tsv", features.target_table(names, groups))
             rows.finish(folder, arrays)
         counts = frame["status"].value_counts(sort=False)
-        record |= {"variants": {name: int(count) for name, count in counts.items()}, "targets": model.n_outputs}
+        record |= {"variants": {name: int(count) for name, count in counts.items()}, "targets": network.n_outputs}
         record |= {"device": where.type, "made_of": made_of}
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cisflow import models
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features.variants import Alleles
@@ -18,7 +17,8 @@ from cisflow.io.arrays import read_arrays, write_arrays
 from cisflow.io.genome import Genome
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
-from cisflow.models import extraction, inference
+from cisflow.models import checkpoints, inference, predict
+from cisflow.models.network import Network
 from cisflow.sequence.context import Sequences
 
 # Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
@@ -55,21 +55,26 @@ def positive(text):
     return int(text)
 
 
-def load_model(extractor, weights):
-    """The network that an extractor names, or the one that a checkpoint of cisflow's own holds."""
+def load(extractor, weights):
+    """The Network that an extractor names, or the one that a checkpoint of cisflow's own holds."""
     if extractor.get("architecture"):
-        return models.load_pretrained(extractor["architecture"], extractor.get("settings", {}), weights)
-    return models.load(weights)[0]
+        module = checkpoints.load_pretrained(extractor["architecture"], extractor.get("settings", {}), weights)
+        return Network(module)
+    return checkpoints.load(weights)
 
 
-def ready(model, extractor, device):
-    """A loaded network on `device`, made fast for inference at the extractor's `precision` ("float32")."""
-    model, precision = inference.prepare(model, extractor.get("precision", "float32"), device)
-    print(f"features: {type(model).__name__} in {precision} on {device}", file=sys.stderr)
-    return model
+def load_model(extractor, weights):
+    return load(extractor, weights).module
 
 
-def open_sequences(rows, model, extractor, genome=None):
+def ready(network, extractor, device):
+    """A loaded Network on `device`, made fast for inference at the extractor's `precision` ("float32")."""
+    network, precision = inference.prepare(network, extractor.get("precision", "float32"), device)
+    print(f"features: {network.name} in {precision} on {device}", file=sys.stderr)
+    return network
+
+
+def open_sequences(rows, network, extractor, genome=None):
     """`inputs.Rows` as the network sees them.
 
     Parameters
@@ -82,15 +87,15 @@ def open_sequences(rows, model, extractor, genome=None):
     InputError : whatever `Sequences` refuses, or a length that the network does not accept.
     """
     context = extractor.get("context") or ("genome" if genome else "pad")
-    length = extractor.get("length") or model.length
+    length = extractor.get("length") or network.length
     if rows.variants is None:
         sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
     elif context == "genome" and length:
         sequences = Alleles(rows.variants, Genome(genome), length)
     else:
         raise InputError("variants have no length of their own: expected context genome and a length")
-    if model.length and sequences.length != model.length:
-        raise InputError(f"windows have {sequences.length} bases, the network expects {model.length}")
+    if network.length and sequences.length != network.length:
+        raise InputError(f"windows have {sequences.length} bases, the network expects {network.length}")
     return sequences
 
 
@@ -100,10 +105,10 @@ def target_names(extractor, weights, n_targets, path=None):
         return features.read_target_names(path, extractor.get("groups", "legacy"), n_targets)
     if extractor.get("architecture"):
         return [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets
-    return models.read_header(weights)["targets"], ["all"] * n_targets
+    return checkpoints.read_header(weights)["targets"], ["all"] * n_targets
 
 
-def compute(output, model, sequences, device, extractor, bar):
+def compute(output, network, sequences, device, extractor, bar):
     """Write one shard: ids (n,), features (n, t) or (n, 2, t) float16, largest error of rounding to it, and the device.
 
     Parameters
@@ -113,9 +118,9 @@ def compute(output, model, sequences, device, extractor, bar):
     bar : progress bar that counts windows.
     """
     strands, batch_size = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
-    values = np.empty((len(sequences), *extraction.window_shape(model, strands)), dtype=np.float16)
+    values = np.empty((len(sequences), *predict.window_shape(network, strands)), dtype=np.float16)
     row, error = 0, 0.0
-    for exact in extraction.stream(model, sequences, device, strands, batch_size):
+    for exact in predict.stream(network, sequences, device, strands, batch_size):
         rounded = exact.astype(np.float16)
         error = max(error, float(np.abs(exact - rounded).max()))
         values[row : row + len(rounded)] = rounded
@@ -186,15 +191,15 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     if len(waiting) < count:
         print(f"features: {count - len(waiting)} of {count} shards are there from an earlier run", file=sys.stderr)
     if waiting:
-        model = load_model(extractor, weights)
+        network = load(extractor, weights)
         # A list that does not fit is refused now, not after hours.
-        target_names(extractor, weights, model.n_outputs, names)
-        sequences = open_sequences(rows, model, extractor, genome)
+        target_names(extractor, weights, network.n_outputs, names)
+        sequences = open_sequences(rows, network, extractor, genome)
         done = n - sum(part.stop - part.start for _, part in waiting)
         with acquire() as device, progress(n, done) as bar:
-            model = ready(model, extractor, device)
+            network = ready(network, extractor, device)
             for path, part in waiting:
-                compute(path, model, sequences.part(part), device, extractor, bar)
+                compute(path, network, sequences.part(part), device, extractor, bar)
     gather(folder, paths, rows, extractor, weights, names, extra, {"made_of": whole})
     shutil.rmtree(record.parent)
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from cisflow.errors import InputError, listing
 from cisflow.features import sequence_classes
 from cisflow.io import vcf
-from cisflow.models import extraction
+from cisflow.models import predict
 from cisflow.sequence import dna
 from cisflow.sequence.context import Cut
 
@@ -200,20 +200,20 @@ def layout(n_targets, classes=None):
     return arrays | ({"class_scores": ((len(classes.names),), np.float32)} if classes else {})
 
 
-def score(model, alleles, rows, device, strands="both", batch_size="auto", classes=None):
+def score(network, alleles, rows, device, strands="both", batch_size="auto", classes=None):
     """Predict both alleles of each variant and fill the arrays of `layout`, from where `rows` stands.
 
     Parameters
     ----------
     rows : `resumable.Rows` of as many variants as `alleles` has; committed every BLOCK variants or more.
-    strands, batch_size : as for `extraction.stream`.
+    strands, batch_size : as for `predict.stream`.
     classes : `Classes`, or None for none.
     """
     sequences = alleles.part(slice(2 * rows.done, None))
     committed = rows.done
-    waiting = np.empty((0, model.n_outputs), dtype=np.float32)
+    waiting = np.empty((0, network.n_outputs), dtype=np.float32)
     with tqdm(total=len(alleles) // 2, initial=rows.done, desc="variants", unit="variant") as bar:
-        for values in extraction.stream(model, sequences, device, strands, batch_size):
+        for values in predict.stream(network, sequences, device, strands, batch_size):
             # A batch may end between the two alleles of a variant.
             values = np.concatenate([waiting, values])
             whole = len(values) // 2 * 2

@@ -3,6 +3,7 @@
 from torch import nn
 
 from cisflow.models.layers import Product, logits
+from cisflow.models.network import Architecture
 
 DROPOUT = 0.2
 
@@ -28,7 +29,7 @@ class SelfAttention(nn.Module):
         return self.out_proj(self.mix(weights, value).transpose(1, 2).reshape(n, positions, channels))
 
 
-class AttentionConv(nn.Module):
+class AttentionConv(Architecture):
     """(n, 4, length) -> (n, n_outputs) logits. 10,137,794 parameters with the published two logits.
 
     The published network attends across the batch, so that a prediction depends on which sequences it shares its
@@ -39,7 +40,7 @@ class AttentionConv(nn.Module):
     length : in bp; at least 14.
     channels : widths of the three convolutions; the last is divided among the heads.
     hidden : widths of the two dense layers.
-    two_logits : two logits a target in the last layer, as published; their difference is the output.
+    two_logits : see layers.logits.
     """
 
     output = "logit"

@@ -3,14 +3,19 @@
 from torch import nn
 
 from cisflow.models.layers import logits
+from cisflow.models.network import Architecture
 
 
-class BassetLike(nn.Module):
+class BassetLike(Architecture):
     """(n, 4, length) -> (n, n_outputs) logits. 2,392,802 parameters at length 600 with the published two logits.
 
     The layout of the Basset-like baseline of Daoud & Ben-Hur (2025), after Basset (Kelley et al. 2016): convolutions
-    without bias, each followed by batch normalisation and ReLU. `two_logits` gives the last layer two logits a target,
-    as published; their difference is the output.
+    without bias, each followed by batch normalisation and ReLU.
+
+    Parameters
+    ----------
+    length : in bp.
+    two_logits : see layers.logits.
     """
 
     output = "logit"

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from cisflow.models.network import Architecture
+
 # Bases in one pass of the convolutions on a CPU, where larger ones outgrow the cache.
 BASES_AT_ONCE = 8000
 
@@ -14,7 +16,7 @@ class _Reshape(nn.Module):
         return x.unsqueeze(2)
 
 
-class Beluga(nn.Module):
+class Beluga(Architecture):
     """(n, 4, 2000) -> (n, 2002) logits. 149,536,251 parameters in 16 tensors, named as in the published checkpoint."""
 
     output = "logit"
@@ -57,11 +59,10 @@ class Beluga(nn.Module):
         return self.model(self.reshape(x))
 
     def for_inference(self, dtype=torch.float32):
-        """This network made ready for inference; uses its tensors."""
         return FastBeluga(self, dtype)
 
 
-class FastBeluga(nn.Module):
+class FastBeluga(Architecture):
     """A loaded Beluga made ready for inference: the same layers, arranged for speed.
 
     Convolutions over one axis in place of (1, 8) kernels over two, on a CPU a few sequences at a time, so that their

@@ -4,6 +4,7 @@ from torch import nn
 
 from cisflow.errors import InputError
 from cisflow.models.layers import AttentionPool, logits
+from cisflow.models.network import Architecture
 
 DROPOUT = 0.2
 
@@ -18,7 +19,7 @@ def _normalised(n_in, n_out, width, dilation=1):
     return [nn.Conv1d(n_in, n_out, width, padding=padding, dilation=dilation, bias=False), nn.BatchNorm1d(n_out)]
 
 
-class ConvNet(nn.Module):
+class ConvNet(Architecture):
     """(n, 4, length) -> (n, n_outputs) logits. 57,972,530 parameters with the published two logits.
 
     Parameters
@@ -27,7 +28,7 @@ class ConvNet(nn.Module):
     channels : widths of the four stages.
     hidden : width inside the dilated blocks and of the head, and width of the head's dense layer.
     pools : (size, stride) of the three pools.
-    two_logits : two logits a target in the last layer, as published; their difference is the output.
+    two_logits : see layers.logits.
 
     Raises
     ------

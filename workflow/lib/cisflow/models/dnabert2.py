@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from cisflow.errors import InputError
 from cisflow.models.layers import logits
+from cisflow.models.network import Architecture
 from cisflow.sequence import dna
 
 SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
@@ -98,7 +99,7 @@ class Layer(nn.Module):
         return self.mlp(self.attention["output"](self.attention["self"](x, bias), x))
 
 
-class DNABERT2(nn.Module):
+class DNABERT2(Architecture):
     """(n, positions) token ids -> (n, n_outputs) logits. 117,068,544 parameters before the last layer.
 
     Parameters
@@ -108,7 +109,7 @@ class DNABERT2(nn.Module):
     hidden, layers, heads, intermediate : the published sizes by default.
     max_tokens : longer sequences are cut off there.
     dropout : after the embeddings, in each layer and before the last one.
-    two_logits : two logits a target in the last layer, as published; their difference is the output.
+    two_logits : see layers.logits.
 
     Raises
     ------
@@ -116,7 +117,7 @@ class DNABERT2(nn.Module):
     """
 
     output = "logit"
-    length = None
+    reads = "tokens"
 
     def __init__(
         self,
@@ -149,8 +150,8 @@ class DNABERT2(nn.Module):
         self.classifier, self.difference = logits(hidden, n_outputs, two_logits)
         self.apply(_initialise)
 
-    def prepare(self, codes, device):
-        """Base codes (n, length) uint8, numpy or torch -> token ids (n, positions) int64, padded on the right.
+    def inputs(self, codes, device):
+        """Base codes (n, length) uint8, numpy or torch -> (token ids (n, positions) int64, padded on the right,).
 
         Raises
         ------
@@ -163,7 +164,7 @@ class DNABERT2(nn.Module):
         encoded = self.tokenizer(
             texts, padding="longest", truncation=True, max_length=self.max_tokens, return_tensors="pt"
         )
-        return encoded["input_ids"].to(device)
+        return (encoded["input_ids"].to(device),)
 
     def attention_bias(self, tokens):
         """(n, heads, positions, positions): -slope × distance, and minus infinity towards padding."""
@@ -186,7 +187,7 @@ class DNABERT2(nn.Module):
         return self.difference(self.classifier(self.dropout(summary)))
 
     def pretrained(self, state):
-        """Where a checkpoint holds the encoder: (own name -> its name, prefixes of what else it may hold).
+        """The encoder, of a checkpoint with or without a head.
 
         The head of the masked language model (`cls.`) is not needed. A checkpoint saved with that head has no pooler,
         which then starts at random as the last layer does; a pooler that is there is taken.

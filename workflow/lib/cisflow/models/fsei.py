@@ -3,6 +3,7 @@
 from torch import nn
 
 from cisflow.models.layers import AttentionPool, logits
+from cisflow.models.network import Architecture
 from cisflow.models.sei import DILATIONS, SPLINE_COLUMNS, SplineProjection
 
 
@@ -19,7 +20,7 @@ def _dilated(n, dilation):
     return nn.Sequential(nn.Dropout(0.1), nn.Conv1d(n, n, 5, dilation=dilation, padding=2 * dilation), nn.ReLU())
 
 
-class FSei(nn.Module):
+class FSei(Architecture):
     """(n, 4, length) -> (n, n_outputs) logits. 75,569,522 parameters at full size with the published two logits.
 
     The trunk is Sei's, with the pools outside of its second and third stage, so that their tensors are numbered one
@@ -29,11 +30,10 @@ class FSei(nn.Module):
     ----------
     channels : widths of the trunk's three stages.
     hidden : width of the head.
-    two_logits : two logits a target in the last layer, as published; their difference is the output.
+    two_logits : see layers.logits.
     """
 
     output = "logit"
-    length = None
 
     def __init__(self, n_outputs=1, channels=(480, 640, 960), hidden=520, two_logits=False):
         super().__init__()
@@ -80,10 +80,7 @@ class FSei(nn.Module):
         return self.difference(x)
 
     def pretrained(self, state):
-        """Where a checkpoint holds the trunk: (own name -> its name, prefixes of what else it may hold).
-
-        The checkpoint is Sei's, or another FSei's with any head.
-        """
+        """The trunk, of Sei's checkpoint or of another FSei's with any head."""
         own = [name for name in self.state_dict() if not name.startswith("classifier.")]
         if "lconv2.3.weight" not in state:
             return {name: name for name in own}, ("classifier.",)

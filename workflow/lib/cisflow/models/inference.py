@@ -1,10 +1,12 @@
 """How a network runs when only its outputs are wanted: number format, fused layers, and batches that fit in memory."""
 
+import dataclasses
 import sys
 
 import torch
 
 from cisflow.errors import InputError
+from cisflow.models.network import Network
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -23,19 +25,19 @@ _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory",
 def prepare(model, precision, device):
     """A loaded network made ready for `device`: the same outputs, to within the precision asked for, sooner.
 
-    A network that has an exact faster form (`for_inference`) takes it. Sets whether this process multiplies float32
-    numbers in TF32 on a GPU.
+    A network that has an exact faster form (`Architecture.for_inference`) takes it. Sets whether this process
+    multiplies float32 numbers in TF32 on a GPU.
 
     Parameters
     ----------
-    model : network of the registry in eval mode; its tensors are moved or converted, so it is used up.
+    model : Network, or bare Architecture, in eval mode; its tensors are moved or converted, so it is used up.
     precision : "float32"; "tf32", float32 storage with products of 11-bit significands, on a GPU; "bfloat16", weights
         and activations of convolutions in bfloat16, dense layers in float32 (on a GPU TF32).
     device : torch device.
 
     Returns
     -------
-    network (n, 4, length) float32 -> (n, n_outputs), and the precision it got: where the processor has no such
+    Network, and the precision it got: where the processor has no such
     arithmetic that is float32, and a warning on stderr says so.
     """
     if precision not in PRECISIONS:
@@ -46,11 +48,13 @@ def prepare(model, precision, device):
     tf32 = precision != "float32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
-    model = model.to(device).requires_grad_(False)
+    network = Network.of(model).to(device)
+    network.module.requires_grad_(False)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    if hasattr(model, "for_inference"):
-        return model.for_inference(dtype), precision
-    return (_in_bfloat16(model) if precision == "bfloat16" else model), precision
+    faster = network.module.for_inference(dtype)
+    if faster is None:
+        faster = _in_bfloat16(network.module) if precision == "bfloat16" else network.module
+    return dataclasses.replace(network, module=faster), precision
 
 
 def _lacking(precision, device):
@@ -66,17 +70,17 @@ def _lacking(precision, device):
     return "" if major >= 8 else f"{torch.cuda.get_device_name(device)} has none; it came with compute capability 8.0"
 
 
-def _in_bfloat16(model):
-    """Convert the convolutions of any network to bfloat16, in place; what lies between them stays float32."""
-    for module in model.modules():
-        if isinstance(module, (torch.nn.Conv1d, torch.nn.Conv2d)):
-            module.to(torch.bfloat16)
-            module.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(torch.bfloat16),))
-            module.register_forward_hook(lambda _, inputs, output: output.float())
-    return model
+def _in_bfloat16(module):
+    """Convert the convolutions of any module to bfloat16, in place; what lies between them stays float32."""
+    for layer in module.modules():
+        if isinstance(layer, (torch.nn.Conv1d, torch.nn.Conv2d)):
+            layer.to(torch.bfloat16)
+            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(torch.bfloat16),))
+            layer.register_forward_hook(lambda _, inputs, output: output.float())
+    return module
 
 
-def largest_batch(model, length, device):
+def largest_batch(network, length, device):
     """Sequences in a forward pass, as many as profit and fit.
 
     On a CPU a constant. On a GPU two small batches are run, their peaks of memory give what a sequence takes, and the
@@ -90,7 +94,7 @@ def largest_batch(model, length, device):
     peaks = []
     for size in PROBES:
         torch.cuda.reset_peak_memory_stats(device)
-        model(torch.zeros(size, 4, length, device=device))
+        network(*network.inputs(torch.zeros(size, length, dtype=torch.uint8), device))
         peaks.append(torch.cuda.max_memory_allocated(device) - before)
     torch.cuda.empty_cache()
     return fitting(free, PROBES, peaks)

@@ -35,7 +35,7 @@ class AttentionPool(nn.Module):
 
 
 class LogitDifference(nn.Module):
-    """(n, 2 t) -> (n, t): second minus first of each pair of logits.
+    """(n, 2 t) -> (n, t): second minus first of each pair of logits, for networks as Daoud & Ben-Hur (2025) built them.
 
     The softmax over a pair is the sigmoid of this difference, and its cross-entropy the binary cross-entropy, so a
     network with two logits a target is trained and read like one with a single logit.
@@ -46,7 +46,11 @@ class LogitDifference(nn.Module):
 
 
 def logits(n_inputs, n_outputs, two_logits):
-    """The last layer of a network, and what turns its outputs into one logit a target."""
+    """The last layer of a network, and what turns its outputs into one logit a target.
+
+    `two_logits` belongs to the networks of Daoud & Ben-Hur (2025), which have two logits a target in the last layer;
+    their difference is the output. It is there for their numbers of parameters and their checkpoints.
+    """
     if two_logits:
         return nn.Linear(n_inputs, 2 * n_outputs), LogitDifference()
     return nn.Linear(n_inputs, n_outputs), nn.Identity()

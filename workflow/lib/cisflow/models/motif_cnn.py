@@ -2,8 +2,10 @@
 
 from torch import nn
 
+from cisflow.models.network import Architecture
 
-class MotifCNN(nn.Module):
+
+class MotifCNN(Architecture):
     """(n, 4, any length) -> (n, n_outputs) logits.
 
     The first convolution has the width of a transcription factor motif; the maximum over positions asks whether a
@@ -11,7 +13,6 @@ class MotifCNN(nn.Module):
     """
 
     output = "logit"
-    length = None
 
     def __init__(self, n_outputs=1, channels=128, width=19, pool=4, hidden=64):
         super().__init__()

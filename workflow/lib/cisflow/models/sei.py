@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from cisflow.models.network import Architecture
+
 SPLINE_COLUMNS = 16
 DILATIONS = (2, 4, 8, 16, 25)
 # Bases in one pass of the fused convolutions on a CPU. In float32, activations of 480 channels then stay under the
@@ -23,7 +25,7 @@ def _dilated(n, dilation):
     return nn.Sequential(nn.Dropout(0.1), nn.Conv1d(n, n, 5, dilation=dilation, padding=2 * dilation), nn.ReLU())
 
 
-class Sei(nn.Module):
+class Sei(Architecture):
     """(n, 4, length) -> (n, n_targets) probabilities. 889,979,983 parameters in 38 tensors at full size.
 
     Tensors are named as in the published checkpoint. Any length that pools to at least 16 positions is accepted;
@@ -36,7 +38,6 @@ class Sei(nn.Module):
     """
 
     output = "probability"
-    length = None
 
     def __init__(self, n_targets=21907, channels=(480, 640, 960)):
         super().__init__()
@@ -70,7 +71,6 @@ class Sei(nn.Module):
         return self.classifier(self.spline_tr(total).flatten(1))
 
     def for_inference(self, dtype=torch.float32):
-        """This network made ready for inference; uses its modules."""
         return FusedSei(self, dtype)
 
 
@@ -128,7 +128,7 @@ def compose(chain):
     return weight, bias
 
 
-class FusedSei(nn.Module):
+class FusedSei(Architecture):
     """A loaded Sei made ready for inference: the same function of the sequence, with a third of the arithmetic gone.
 
     Sei's `lconv` pairs have no non-linearity between their convolutions, so each is one wider convolution
@@ -146,7 +146,6 @@ class FusedSei(nn.Module):
     """
 
     output = Sei.output
-    length = Sei.length
 
     def __init__(self, sei, dtype=torch.float32):
         super().__init__()

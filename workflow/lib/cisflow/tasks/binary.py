@@ -15,8 +15,14 @@ class Binary(Task):
     range = (0, 1)
     score = "auroc"
     metrics = (
-        *("auroc", "average_precision", "accuracy", "brier"),
-        *("auprc_trapezoid", "calibration_error", "calibration_slope", "calibration_intercept"),
+        "auroc",
+        "average_precision",
+        "accuracy",
+        "brier",
+        "auprc_trapezoid",
+        "calibration_error",
+        "calibration_slope",
+        "calibration_intercept",
     )
     headline = "auroc"
     compared = ("auroc", "average_precision")
@@ -55,9 +61,6 @@ class Binary(Task):
 
     def link(self, outputs, kind):
         return outputs.sigmoid() if kind == "logit" else outputs
-
-    def trains(self, kind):
-        return True
 
     def _score(self, labels, outputs):
         from sklearn.metrics import roc_auc_score

@@ -16,7 +16,8 @@ class Regression(Task):
     score = "pearson"
     metrics = ("pearson", "spearman", "rmse")
     headline = "pearson"
-    compared = ("pearson", "spearman", "rmse")
+    # A difference of errors has the unit of the labels: none of it is small by itself.
+    compared = ("pearson", "spearman")
     axis = "Predicted value"
 
     def valid(self, values):
@@ -56,10 +57,6 @@ class Regression(Task):
 
     def link(self, outputs, kind):
         return outputs
-
-    def trains(self, kind):
-        # A probability cannot leave 0 … 1.
-        return kind != "probability"
 
     def _score(self, labels, outputs):
         if len(labels) < 2 or np.ptp(labels) == 0 or np.ptp(outputs) == 0:

@@ -64,7 +64,7 @@ class Task(abc.ABC):
     def loss(self, outputs, labels):
         """(mean loss of raw outputs (n, t) over the labels (n, t) that are known, their number), torch scalars.
 
-        Without a known label the mean is 0.
+        Raw outputs are any numbers (kind "logit" of `link`). Without a known label the mean is 0.
         """
 
     @abc.abstractmethod
@@ -75,10 +75,6 @@ class Task(abc.ABC):
         ----------
         kind : what the network's last layer gives: "logit" or "probability".
         """
-
-    @abc.abstractmethod
-    def trains(self, kind):
-        """Whether a network whose last layer gives this `kind` can be trained on the loss."""
 
     @abc.abstractmethod
     def _score(self, labels, outputs):

@@ -1,0 +1,123 @@
+"""Networks: what an architecture states of itself, and a network together with what is known of its outputs."""
+
+import dataclasses
+
+import torch
+from torch import nn
+
+from cisflow import tasks
+from cisflow.sequence import dna
+from cisflow.tasks.task import Task
+
+
+def one_hot(codes, device):
+    """Base codes (n, length) uint8, numpy or torch -> (n, 4, length) float32 on `device`; unknown = 0.25 each."""
+    codes = torch.as_tensor(codes, device=device)[:, None]
+    # Made of kernels alone: copying a table to a GPU would wait for all work before it.
+    bases = torch.arange(len(dna.BASES), dtype=torch.uint8, device=device)[:, None]
+    return torch.where(codes == dna.UNKNOWN, 0.25, (codes == bases).float())
+
+
+def reverse_complement(codes):
+    """Reverse complement of each row of base codes (n, length) uint8, a tensor on any device."""
+    return torch.where(codes == dna.UNKNOWN, dna.UNKNOWN, 3 - codes).flip(1)
+
+
+class Architecture(nn.Module):
+    """Base of the networks. An architecture is one module of this folder with a class that states `output`.
+
+    Attributes
+    ----------
+    output : what `forward` returns, "logit" (any number) or "probability"; a literal of the class.
+    reads : "one-hot" sequence, or "tokens", which have no gradient towards the bases.
+    length : the one length in bp that it reads, or None for any.
+    n_outputs : number of outputs, an argument of the constructor.
+    """
+
+    output: str
+    reads = "one-hot"
+    length: int | None = None
+    n_outputs: int
+
+    def inputs(self, codes, device):
+        """What `forward` takes for base codes (n, length) uint8, numpy or torch: a tuple of tensors on `device`."""
+        return (one_hot(codes, device),)
+
+    def pretrained(self, state):
+        """Which part of a checkpoint's tensors, {name: tensor}, the network can start from.
+
+        Returns
+        -------
+        {own name: name in the checkpoint} of the tensors that are filled, and a tuple of prefixes of names that the
+        checkpoint may hold besides; None for an architecture that starts from no checkpoint.
+        """
+        return None
+
+    def for_inference(self, dtype=torch.float32):
+        """An exact faster form of this network, with convolutions in `dtype`; it may share or use up its modules.
+
+        None for an architecture that has none.
+        """
+        return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """A network, and what must be known to use it. A trained one comes from `checkpoints.load`.
+
+    Attributes
+    ----------
+    module : an Architecture; of another torch module is taken that it reads one-hot sequence and returns logits.
+    outputs : names of its outputs (t,), or None where they have none.
+    strands : what its prediction is of: "both" for the mean over both strands; "forward" for a network that was trained
+        without the reverse one, of which it knows nothing.
+    task : what its outputs predict.
+    """
+
+    module: nn.Module
+    outputs: list | None = None
+    strands: str = "both"
+    task: Task = dataclasses.field(default_factory=lambda: tasks.get(tasks.DEFAULT))
+
+    @classmethod
+    def of(cls, model):
+        """A Network as it is, or that of a bare module."""
+        return model if isinstance(model, cls) else cls(model)
+
+    @property
+    def name(self):
+        """Of the class of its module."""
+        return type(self.module).__name__
+
+    @property
+    def length(self):
+        """The one length in bp that it reads, or None for any."""
+        return self.module.length
+
+    @property
+    def n_outputs(self):
+        return self.module.n_outputs
+
+    @property
+    def reads(self):
+        """ "one-hot" or "tokens", see Architecture."""
+        return self.module.reads if isinstance(self.module, Architecture) else Architecture.reads
+
+    def inputs(self, codes, device):
+        """What the network reads of base codes (n, length) uint8, numpy or torch: a tuple of tensors on `device`."""
+        if isinstance(self.module, Architecture):
+            return self.module.inputs(codes, device)
+        return (one_hot(codes, device),)
+
+    def __call__(self, *inputs):
+        """Raw outputs (n, t) of what `inputs` gave."""
+        return self.module(*inputs)
+
+    def predictions(self, raw):
+        """Predictions of raw outputs, a tensor of any shape: probabilities, or what else the task predicts."""
+        return self.task.link(raw, getattr(self.module, "output", "logit"))
+
+    def to(self, device):
+        """Itself, with its module on `device`."""
+        self.module.to(device)
+        return self

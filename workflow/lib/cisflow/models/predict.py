@@ -1,0 +1,78 @@
+"""The pass of a network over windows, batch after batch, on the strands that are asked for."""
+
+import itertools
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from cisflow.models import inference
+from cisflow.models.network import Network, reverse_complement
+from cisflow.sequence import dna
+
+# Windows in a forward pass of a network that was trained here.
+BATCH = 512
+
+
+@torch.inference_mode()
+def stream(model, sequences, device, strands="both", batch_size="auto"):
+    """Yield the predictions of every output, batch after batch, as float32 arrays (k, *window_shape).
+
+    Parameters
+    ----------
+    model : Network, or bare module, in eval mode, as loaded or, to be faster, from `inference.prepare`.
+    sequences : base codes (n, length) uint8: an array, or what gives one when it is sliced (`context.Sequences`).
+    strands : "both" for the mean over both strands, "forward", or "separate" for the forward and the reverse strand.
+    batch_size : windows in a forward pass; "auto" takes what the memory holds. Halved when it turns out too large.
+
+    Raises
+    ------
+    InputError : not even one window fits in memory.
+    """
+    network = Network.of(model).to(device)
+    if batch_size == "auto" and len(sequences):
+        most = inference.largest_batch(network, sequences[:1].shape[1], device)
+        batch_size = most if strands == "forward" else max(1, most // 2)
+
+    def outputs(start, stop):
+        codes = inference.to_device(np.ascontiguousarray(sequences[start:stop]), device)
+        if strands != "forward":
+            # One pass for both strands reads the weights once.
+            codes = torch.cat([codes, reverse_complement(codes)])
+        raw = network(*network.inputs(codes, device)).float()
+        values = network.predictions(raw).unflatten(0, (-1, stop - start))
+        return inference.Download(values.movedim(0, 1) if strands == "separate" else values.mean(0))
+
+    waiting = None
+    # A batch is fetched when the next one is under way, so that a GPU never waits for the host.
+    for batch in itertools.chain(inference.in_batches(outputs, len(sequences), batch_size), [None]):
+        if waiting:
+            _, _, download = waiting
+            yield download.numpy()
+        waiting = batch
+
+
+def window_shape(model, strands):
+    """Shape of what `stream` gives of one window: (n_outputs,), or (2, n_outputs) for strands "separate"."""
+    return (2, model.n_outputs) if strands == "separate" else (model.n_outputs,)
+
+
+def predict(model, codes, device, description="predict"):
+    """Predictions (n, t) float32 on the forward and on the reverse strand; None of one that the network never saw.
+
+    Parameters
+    ----------
+    model : Network, or bare module, in eval mode; left on `device`.
+    codes : (n, length) uint8.
+    """
+    network = Network.of(model)
+    given = (codes,) if network.strands == "forward" else (codes, dna.reverse_complement(codes))
+    strands = np.empty((len(given), len(codes), network.n_outputs), dtype=np.float32)
+    with tqdm(total=len(given) * len(codes), desc=description, unit="window", unit_scale=True) as bar:
+        for strand, sequences in enumerate(given):
+            row = 0
+            for values in stream(network, sequences, device, "forward", BATCH):
+                strands[strand, row : row + len(values)] = values
+                row += len(values)
+                bar.update(len(values))
+    return strands[0], strands[1] if len(given) > 1 else None
