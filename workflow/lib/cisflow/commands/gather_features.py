@@ -1,7 +1,6 @@
 """Gather the shards of a feature array into one float16 array, with its ids and target names."""
 
-import json
-
+from cisflow.commands import options
 from cisflow.features import inputs, shards
 
 
@@ -9,7 +8,7 @@ def arguments(parser):
     inputs.arguments(parser)
     parser.add_argument("--shards", required=True, nargs="+", help="shards in order")
     parser.add_argument("--weights", required=True, help="checkpoint, for its target names and digest")
-    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON: architecture, settings, groups, …")
+    options.mapping(parser, "--extractor", "architecture, settings, groups, …", default={})
     parser.add_argument("--names", help="list of target names, where the checkpoint has none")
     parser.add_argument("--output", required=True, help="folder")
 

@@ -1,9 +1,9 @@
 """Report how far the folds of a split are from independent: overlaps, near-duplicates, shared genes, Sei's training."""
 
 from cisflow.data import dataset as datasets
-from cisflow.data import duplicates, leakage, windows
-from cisflow.data.sources.annotation import read_exons
-from cisflow.data.sources.events import genes_of
+from cisflow.data import leakage
+from cisflow.data.windows import require_bedtools
+from cisflow.io.gtf import genes_of, read_exons
 from cisflow.io.tables import write_table
 
 
@@ -16,11 +16,11 @@ def arguments(parser):
 
 
 def run(args):
-    frame, _ = windows.read(args.windows)
+    frame = datasets.read_windows(args.windows)
     folds = datasets.read_folds(args.split, frame["id"])
-    near = duplicates.read(args.near_duplicates, frame["id"])
+    near = datasets.read_near_duplicates(args.near_duplicates, frame["id"])
     genes = None
     if args.genes:
-        windows.require_bedtools()
+        require_bedtools()
         genes = genes_of(read_exons(args.genes))
     write_table(args.output, leakage.report(frame, folds, near, genes))

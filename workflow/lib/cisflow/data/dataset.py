@@ -1,4 +1,15 @@
-"""A dataset on disk, read back and checked: windows, sequences, labels and folds, joined by id."""
+"""The dataset folder: windows, sequences, labels, folds and near-duplicates. It is written and read here alone.
+
+    windows.tsv           id, chrom, start, end, strand and a column a target; coordinates are empty where unknown
+    sequences.npy         uint8 base codes (n, length)
+    targets.npy           float32 labels (n, t), NaN = missing
+    targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks
+    truth.tsv             of planted windows: where the instances of each motif lie
+    near_duplicates.tsv   pairs of windows that are nearly the same sequence
+    splits/<split>.tsv    the fold of each window
+
+Rows are joined by id, and every reader checks their number.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,35 +17,134 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow.errors import InputError
-from cisflow.io.arrays import read_array
-from cisflow.io.tables import read_table
+from cisflow import tasks
+from cisflow.errors import InputError, listing
+from cisflow.io.arrays import read_array, write_array
+from cisflow.io.tables import read_table, refuse_duplicates, write_table
+from cisflow.tasks.task import Task
 
+COLUMNS = ("id", "chrom", "start", "end", "strand")
 FOLDS = ("train", "valid", "test")
 
 
 class Dataset(NamedTuple):
-    """ids (n,) str; codes (n, length) uint8; labels (n, t) float32 with NaN = missing; targets: t names."""
+    """A dataset in memory.
+
+    Attributes
+    ----------
+    ids : (n,) str. codes : (n, length) uint8. labels : (n, t) float32, NaN = missing. targets : t names.
+    task : what a label means.
+    frame : windows with id, chrom, start, end, strand; None where `read` was not asked for coordinates.
+    """
 
     ids: np.ndarray
     codes: np.ndarray
     labels: np.ndarray
     targets: list
+    task: Task = tasks.get(tasks.DEFAULT)
+    frame: pd.DataFrame | None = None
 
 
-def read(folder):
-    """The dataset that `cisflow windows` wrote into `folder`.
+def read(folder, mmap=False, coordinates=False):
+    """The Dataset that `cisflow windows` wrote into `folder`.
+
+    Parameters
+    ----------
+    mmap : map the sequences instead of reading them.
+    coordinates : read the frame of coordinates too.
 
     Raises
     ------
-    InputError : a file is absent or incomplete, or the files disagree on the number of windows or targets.
+    InputError : a file is absent or incomplete, its task is unknown, or the files disagree on the number of windows
+        or targets.
     """
     folder = Path(folder)
-    ids = read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
-    targets = read_table(folder / "targets.tsv", ["target"], text=("target",))["target"].tolist()
-    codes = read_array(folder / "sequences.npy", np.uint8, (len(ids), None))
+    frame = read_windows(folder / "windows.tsv") if coordinates else None
+    ids = read_ids(folder / "windows.tsv") if frame is None else frame["id"].to_numpy(dtype=str)
+    targets, task = read_targets(folder / "targets.tsv")
+    codes = read_sequences(folder / "sequences.npy", len(ids), mmap)
     labels = read_array(folder / "targets.npy", np.float32, (len(ids), len(targets)))
-    return Dataset(ids, codes, labels, targets)
+    return Dataset(ids, codes, labels, targets, task, frame)
+
+
+def read_ids(path):
+    """Ids (n,) str of a windows.tsv."""
+    return read_table(path, ["id"])["id"].to_numpy(dtype=str)
+
+
+def read_windows(path):
+    """The windows of a windows.tsv: frame of COLUMNS. Texts are "" and coordinates NaN where they are unknown.
+
+    Raises
+    ------
+    InputError : the file is absent, is not a table or lacks a column.
+    """
+    return read_table(path, COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
+
+
+def read_sequences(path, n, mmap=True):
+    """Base codes (n, length) uint8 of a sequences.npy; mapped, or read."""
+    return read_array(path, np.uint8, (n, None), mmap=mmap)
+
+
+def read_targets(path):
+    """(names of the targets, their Task) from a targets.tsv.
+
+    Raises
+    ------
+    InputError : the file is absent or lacks a column, or names a task that is unknown, or several.
+    """
+    frame = read_table(path, ["target"], text=("target",))
+    names = frame["task"].unique() if "task" in frame.columns else [tasks.DEFAULT]
+    if len(names) > 1:
+        raise InputError(f"{path}: found tasks {listing(names)}, expected one for all targets")
+    try:
+        return frame["target"].tolist(), tasks.get(names[0] if len(names) else tasks.DEFAULT)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write(folder, windows):
+    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and, where there is a truth, truth.tsv.
+
+    Parameters
+    ----------
+    windows : windows.Windows.
+
+    Raises
+    ------
+    InputError : no windows, an empty or repeated id, or a target name that windows.tsv cannot hold.
+    """
+    folder = Path(folder)
+    check(folder / "windows.tsv", windows)
+    frame = windows.frame.loc[:, list(COLUMNS)].reset_index(drop=True)
+    columns = zip(windows.targets, windows.labels.T, strict=True)
+    labels = pd.DataFrame({name: windows.task.column(values) for name, values in columns})
+    write_table(folder / "windows.tsv", pd.concat([frame, labels], axis=1))
+    write_array(folder / "sequences.npy", windows.codes)
+    write_array(folder / "targets.npy", windows.labels)
+    write_table(folder / "targets.tsv", windows.task.summary(windows.labels, windows.targets))
+    if windows.truth is not None:
+        write_table(folder / "truth.tsv", windows.truth)
+
+
+def check(path, windows):
+    """Refuse windows that the table `path` cannot hold (InputError)."""
+    if not len(windows.frame):
+        reasons = listing(f"{reason}: {count}" for reason, count in windows.dropped.items()) or "none"
+        raise InputError(f"{path}: no window is left, expected at least one (dropped: {reasons})")
+    refuse_duplicates(path, windows.frame["id"], range(2, len(windows.frame) + 2))
+    for target in windows.targets:
+        if not target or target in COLUMNS or windows.targets.count(target) > 1:
+            raise InputError(
+                f"{path}: target name '{target}' cannot be a column; expected distinct names, none empty and none of "
+                f"{listing(COLUMNS)}"
+            )
+
+
+def write_folds(path, ids, folds):
+    """Write the table of a split: the fold (n,) of each of the windows `ids` (n,)."""
+    write_table(path, pd.DataFrame({"id": ids, "fold": folds}))
 
 
 def read_folds(path, ids):
@@ -55,8 +165,39 @@ def read_folds(path, ids):
     return np.array([fold_of[item] for item in ids])
 
 
-def prediction_table(dataset, folds, forward, reverse, probability):
-    """predictions.tsv: one row per window and target; forward and reverse (n, t) or None."""
+def write_near_duplicates(path, ids, pairs):
+    """Write pairs of near-duplicates, as `duplicates.find` gives them, with the ids (n,) of their windows."""
+    ids = np.asarray(ids, dtype=object)
+    names = {"id": ids[pairs["first"]], "other": ids[pairs["second"]]}
+    write_table(path, pd.DataFrame({**names, "similarity": pairs["similarity"]}))
+
+
+def read_near_duplicates(path, ids):
+    """Pairs of near-duplicates as rows of `ids`: frame of first and second, int64.
+
+    Raises
+    ------
+    InputError : the table names a window that is not among the ids.
+    """
+    table = read_table(path, ["id", "other"], text=("id", "other"))
+    index, pairs = pd.Index(ids), {}
+    for column, name in (("first", "id"), ("second", "other")):
+        pairs[column] = index.get_indexer(table[name])
+        if (pairs[column] < 0).any():
+            absent = table[name][pairs[column] < 0].iloc[0]
+            raise InputError(f"{path}: {name} '{absent}' is no window of the dataset; expected its ids")
+    return pd.DataFrame(pairs, dtype=np.int64)
+
+
+def prediction_table(dataset, folds, forward, reverse, predicted):
+    """predictions.tsv: one row per window and target, in columns that the task names.
+
+    Parameters
+    ----------
+    folds : (n,) fold of each window.
+    forward, reverse : predictions (n, t) of each strand, or None.
+    predicted : predictions (n, t) that count.
+    """
     n, t = dataset.labels.shape
     empty = np.full((n, t), np.nan)
     return pd.DataFrame(
@@ -64,10 +205,9 @@ def prediction_table(dataset, folds, forward, reverse, probability):
             "id": np.repeat(dataset.ids, t),
             "fold": np.repeat(folds, t),
             "target": np.tile(dataset.targets, n),
-            # Labels are 0, 1 or missing: as nullable integers they are written without a decimal point.
-            "label": pd.array(dataset.labels.ravel(), dtype="Int8"),
+            dataset.task.truth: dataset.task.column(dataset.labels.ravel()),
             "forward": (empty if forward is None else forward).ravel(),
             "reverse": (empty if reverse is None else reverse).ravel(),
-            "probability": probability.ravel(),
+            dataset.task.predicted: predicted.ravel(),
         }
     )

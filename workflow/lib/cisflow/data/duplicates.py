@@ -12,19 +12,33 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow.errors import InputError
-from cisflow.io.tables import read_table
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.sequence import dna
 
-LARGEST_K = 15
-DEFAULTS = {"k": 15, "similarity": 0.2}
 ROWS = 4096
 # Pairs in memory before repeated ones are dropped, and partners of a window that are compared at a time.
 PENDING, AT_ONCE = 1 << 24, 1 << 12
 
 
-def find(codes, k=DEFAULTS["k"], similarity=DEFAULTS["similarity"]):
-    """All pairs of windows whose similarity is at least `similarity`. The result is exact: no pair is left out.
+class Settings(settings.Settings):
+    """Which windows are nearly the same sequence, on either strand, for splits of kind cluster and the leakage report.
+
+    See `find` for what is compared.
+    """
+
+    k: int = setting(15, minimum=1, maximum=15, meaning="Length of the k-mers that are compared.")
+    similarity: float = setting(
+        0.2,
+        above=0,
+        maximum=1,
+        meaning="Least share of the distinct k-mers of the richer window that the other holds too; with k 15, 0.2 "
+        "stands for about 90% identity.",
+    )
+
+
+def find(codes, chosen):
+    """All pairs of windows whose similarity is at least that of the settings. The result is exact: no pair is left out.
 
     Two sets of which the larger has m elements, and which share at least t = ceil(similarity * m), share one of the
     m - t + 1 rarest elements of each, in any one order of all elements (the prefix filter of Chaudhuri et al. 2006,
@@ -33,47 +47,22 @@ def find(codes, k=DEFAULTS["k"], similarity=DEFAULTS["similarity"]):
     Parameters
     ----------
     codes : (n, length) uint8 base codes.
-    k : 1 to 15. similarity : above 0, at most 1.
+    chosen : Settings.
 
     Returns
     -------
     frame with columns first, second (rows of `codes`, first < second) and similarity, sorted.
-
-    Raises
-    ------
-    InputError : k or similarity out of range.
     """
-    if not 1 <= k <= LARGEST_K:
-        raise InputError(f"near_duplicates: k is {k}, expected 1 to {LARGEST_K}")
-    if not 0 < similarity <= 1:
-        raise InputError(f"near_duplicates: similarity is {similarity}, expected above 0 and at most 1")
-    row, word, size = distinct_kmers(codes, k)
+    row, word, size = distinct_kmers(codes, chosen.k)
     # The least number shared with a window that has no more k-mers than this one; rounding must not raise it.
-    least = np.ceil(similarity * size - 1e-9).astype(np.int64)
+    least = np.ceil(chosen.similarity * size - 1e-9).astype(np.int64)
     row, rank = rare_first(row, word, least)
     candidates = candidate_pairs(row, rank, size, least)
     shared = count_shared(row, rank, len(size), candidates)
     larger = np.maximum(*size[candidates])
-    kept = shared >= np.ceil(similarity * larger - 1e-9)
+    kept = shared >= np.ceil(chosen.similarity * larger - 1e-9)
     first, second = candidates[:, kept]
     return pd.DataFrame({"first": first, "second": second, "similarity": shared[kept] / larger[kept]})
-
-
-def read(path, ids):
-    """Pairs of near-duplicates as rows of `ids` (frame of first and second), from a table by `cisflow near-duplicates`.
-
-    Raises
-    ------
-    InputError : the table names a window that is not among the ids.
-    """
-    table = read_table(path, ["id", "other"], text=("id", "other"))
-    index, pairs = pd.Index(ids), {}
-    for column, name in (("first", "id"), ("second", "other")):
-        pairs[column] = index.get_indexer(table[name])
-        if (pairs[column] < 0).any():
-            absent = table[name][pairs[column] < 0].iloc[0]
-            raise InputError(f"{path}: {name} '{absent}' is no window of the dataset; expected its ids")
-    return pd.DataFrame(pairs, dtype=np.int64)
 
 
 def distinct_kmers(codes, k):

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pybedtools
 
+from cisflow.data.dataset import FOLDS
 from cisflow.sequence import intervals
 
 # (fold, other): the windows of `fold` that have a partner in `other` are counted.
 PAIRS = (("valid", "train"), ("test", "train"), ("test", "valid"))
-FOLDS = ("train", "valid", "test")
 # Sei's own hold-outs (Chen et al. 2022, doi 10.1038/s41588-022-01102-2).
 SEI_VALID, SEI_TEST = ("10",), ("8", "9")
 HUMAN = (*map(str, range(1, 23)), "X", "Y")

@@ -5,17 +5,22 @@ import itertools
 import numpy as np
 from tqdm import tqdm
 
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.sequence import dna
 
-LARGEST = 6
 ROWS = 2048
+
+
+class Settings(settings.Settings):
+    """Frequencies of k-mers, the same on both strands: a baseline without a network."""
+
+    k: int = setting(1, minimum=1, maximum=6, meaning="Length of the k-mers; 1 gives the GC content alone.")
 
 
 def names(k):
     """Columns of `frequencies`: `GC` for k = 1, else each k-mer that is not behind its reverse complement, sorted."""
-    if not 1 <= k <= LARGEST:
-        raise InputError(f"composition: k is {k}, expected 1 to {LARGEST}")
     if k == 1:
         return ["GC"]
     words = np.array(list(itertools.product(range(4), repeat=k)), dtype=np.uint8)

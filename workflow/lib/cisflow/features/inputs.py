@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow.data import windows
-from cisflow.data.windows import COLUMNS, locate, table
+from cisflow.data import dataset as datasets
+from cisflow.data.windows import locate, table
 from cisflow.errors import InputError
 from cisflow.features import variants
-from cisflow.io.arrays import read_array
+from cisflow.io import bed
 from cisflow.io.genome import Genome, Locus, Records
-from cisflow.io.tables import read_table
+from cisflow.io.tables import refuse_duplicates
 
 
 class Rows(NamedTuple):
@@ -59,22 +59,23 @@ def read(args):
 def read_dataset(folder):
     """The windows of a dataset; their sequences stay on disk."""
     paths = [Path(folder, "windows.tsv"), Path(folder, "sequences.npy")]
-    frame = read_table(paths[0], COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
-    refuse_none(paths[0], len(frame))
-    return Rows(frame, read_array(paths[1], np.uint8, (len(frame), None), mmap=True), paths)
+    frame = datasets.read_windows(paths[0])
+    if frame.empty:
+        raise InputError(f"{paths[0]}: holds no window, expected at least one")
+    return Rows(frame, datasets.read_sequences(paths[1], len(frame)), paths)
 
 
 def read_bed(path):
-    """The intervals of a BED, 0-based half-open, as `windows.read_bed` takes them.
+    """The intervals of a BED, 0-based half-open, as `bed.read_bed` takes them.
 
     An interval's id is its name, or its locus where it has none.
     """
     rows, loci, ids = [], [], []
-    for row, record in windows.read_bed(path):
-        loci.append(windows.interval(f"{path}: row {row}", record))
-        ids.append(windows.name_of(record, loci[-1]))
+    for row, record in bed.read_bed(path):
+        loci.append(bed.interval(f"{path}: row {row}", record))
+        ids.append(bed.name_of(record, loci[-1]))
         rows.append(row)
-    windows.refuse_duplicates(path, ids, rows)
+    refuse_duplicates(path, ids, rows)
     return Rows(table(ids, loci), None, [Path(path)])
 
 
@@ -98,8 +99,3 @@ def read_vcf(path, genome):
         ids += [f"{name}|ref", f"{name}|alt"]
         loci += [Locus(chrom, position - 1, position - 1 + len(ref))] * 2
     return Rows(table(ids, loci), None, [Path(path)], frame)
-
-
-def refuse_none(path, n):
-    if not n:
-        raise InputError(f"{path}: holds no window, expected at least one")

@@ -4,6 +4,7 @@ import numpy as np
 from tangermeme.plot import plot_logo
 
 from cisflow.figures import style
+from cisflow.io.meme import column_information
 
 
 def logo(axes, heights, limits):
@@ -23,8 +24,7 @@ def logo(axes, heights, limits):
 
 def information_heights(matrix):
     """Letter heights in bits of a (4, w) probability matrix, against uniform bases."""
-    logarithms = np.log2(matrix, out=np.zeros_like(matrix), where=matrix > 0)
-    return matrix * (2 + (matrix * logarithms).sum(axis=0))
+    return matrix * column_information(matrix)
 
 
 def align(pattern, motif):

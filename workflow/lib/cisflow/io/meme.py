@@ -26,10 +26,13 @@ class Motif(NamedTuple):
     matrix: np.ndarray
 
 
-def information(matrix):
-    """Total information of a (4, w) probability matrix in bits, against uniform bases: 2w + sum p log2 p."""
+def column_information(matrix):
+    """Information (w,) of each column of a (4, w) probability matrix in bits, against uniform bases.
+
+    It is 2 + sum p log2 p, with 0 log2 0 = 0.
+    """
     logarithms = np.log2(matrix, out=np.zeros_like(matrix, dtype=np.float64), where=matrix > 0)
-    return float(2 * matrix.shape[1] + (matrix * logarithms).sum())
+    return 2 + (matrix * logarithms).sum(axis=0)
 
 
 def read_meme(path):

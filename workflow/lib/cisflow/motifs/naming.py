@@ -7,10 +7,11 @@ import numba
 import numpy as np
 import pandas as pd
 from memelite import tomtom
-from scipy import special, stats
+from scipy import stats
 
 from cisflow.errors import InputError
 from cisflow.io import meme
+from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 
@@ -116,11 +117,6 @@ def compare(matrices, motifs, threads=None):
         least = np.maximum(SHARED_BITS, SHARED_FRACTION * np.minimum(held, column_information(query).sum()))
         row[shared_information(query, targets) < least] = 1
     return Comparison(p, stats.false_discovery_control(p, axis=1))
-
-
-def column_information(matrix):
-    """Information (w,) of each column of a (4, w) probability matrix in bits, against uniform bases."""
-    return 2 + special.xlogy(matrix, matrix).sum(axis=0) / np.log(2)
 
 
 def shared_information(query, targets):

@@ -1,21 +1,31 @@
 """Windows on the introns of a gene annotation, labelled by whether another transcript of the gene retains them."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pybedtools
 
-from cisflow.data.windows import Windows, centred, fetch, require_bedtools, resource, table
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
 from cisflow.errors import InputError, listing
 from cisflow.io.genome import Genome, Locus
+from cisflow.io.gtf import read_exons
 
-ANCHORS = ("center", "donor", "acceptor")
-ATTRIBUTES = {name: re.compile(rf'(?:^|;)\s*{name} "?([^";]+)"?') for name in ("gene_id", "transcript_id")}
 LOCUS = ["chrom", "start", "end", "strand"]
 
 
-def collect(source, length, inputs, seed):
+class Settings(settings.Settings):
+    """Introns of a GTF; label 1 where an exon of another transcript of the gene covers the whole intron."""
+
+    annotation: str = setting(resource=True, meaning="Resource with the GTF.")
+    genome: str = setting(resource=True, meaning="Resource with the genome.")
+    target: str = setting("retained", meaning="Name of the label.")
+    anchor: str = setting(
+        "center", choices=("center", "donor", "acceptor"), meaning="What of the intron the window is centred on."
+    )
+
+
+def collect(source, length, seed, task):
     """Windows of `length` bp on every distinct intron, read on the gene's strand, sorted by locus.
 
     The id is the intron's locus; chrom, start and end are the window's. The label is 1 where an exon of another
@@ -23,32 +33,28 @@ def collect(source, length, inputs, seed):
 
     Parameters
     ----------
-    source : kind, annotation (GTF), genome, target ("retained"), anchor: `center` of the intron, `donor` (its first
-        base is base length // 2 of the window) or `acceptor` (its last base is base length // 2 - 1).
-    inputs : resource name -> file.
-    seed : not used.
+    source : Settings. Of the anchors, `donor` puts the intron's first base at base length // 2 of the window, and
+        `acceptor` its last base at base length // 2 - 1.
+    seed, task : not used.
 
     Raises
     ------
-    InputError : an unknown anchor, a GTF that `read_exons` refuses, or none with an intron inside the genome.
+    InputError : a GTF that `gtf.read_exons` refuses, or none with an intron inside the genome.
     """
     require_bedtools()
-    anchor = source.get("anchor", "center")
-    if anchor not in ANCHORS:
-        raise InputError(f"source annotation: anchor is '{anchor}', expected one of {listing(ANCHORS)}")
-    path = resource(inputs, source["annotation"])
-    genome = Genome(resource(inputs, source["genome"]))
+    path = source.annotation
+    genome = Genome(source.genome)
     exons = read_exons(path)
-    found = label_retained(introns_of(exons), exons)
-    if found.empty:
+    introns = label_retained(introns_of(exons), exons)
+    if introns.empty:
         raise InputError(f"{path}: no intron among {len(exons)} exons, expected transcripts of two or more exons")
-    start = window_starts(found, length, anchor)
-    loci = [Locus(*row) for row in zip(found["chrom"], start, start + length, found["strand"], strict=True)]
-    known = found["chrom"].isin(genome.chromosomes).to_numpy()
+    start = window_starts(introns, length, source.anchor)
+    loci = [Locus(*row) for row in zip(introns["chrom"], start, start + length, introns["strand"], strict=True)]
+    known = introns["chrom"].isin(genome.chromosomes).to_numpy()
     inside = np.array([genome.problem(*locus[:3]) is None for locus in loci])
     if not known.any():
         raise InputError(
-            f"{path}: none of its chromosomes ({listing(found['chrom'].unique())}) is in {genome.path} "
+            f"{path}: none of its chromosomes ({listing(introns['chrom'].unique())}) is in {genome.path} "
             f"({listing(genome.chromosomes)})"
         )
     dropped = {
@@ -56,53 +62,10 @@ def collect(source, length, inputs, seed):
         "past the end of a chromosome": int((known & ~inside).sum()),
     }
     kept = np.flatnonzero(inside)
-    ids = [f"{chrom}:{first}-{last}({strand})" for chrom, first, last, strand in found[LOCUS].itertuples(index=False)]
+    ids = [f"{chrom}:{first}-{last}({strand})" for chrom, first, last, strand in introns[LOCUS].itertuples(index=False)]
     frame = table([ids[row] for row in kept], [loci[row] for row in kept])
-    labels = found["retained"].to_numpy(dtype=np.float32)[kept, None]
-    return Windows(frame, fetch(genome, frame, length), labels, [source.get("target", "retained")], dropped)
-
-
-def read_exons(path):
-    """The exons of a GTF (1-based closed): frame of chrom, start, end (0-based half-open), strand, gene, transcript.
-
-    Raises
-    ------
-    InputError : not a text file, a line of fewer than nine columns, coordinates that are no interval, an exon
-        without strand, gene_id or transcript_id, or no exon at all.
-    """
-    rows = []
-    try:
-        with open(path, encoding="utf-8") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.startswith("#") or not line.strip():
-                    continue
-                fields = line.rstrip("\n").split("\t")
-                if len(fields) < 9:
-                    raise InputError(f"{path}: line {number}: found {len(fields)} columns, expected 9 (tab-separated)")
-                if fields[2] == "exon":
-                    rows.append(_exon(f"{path}: line {number}", fields))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked GTF: {error}") from error
-    if not rows:
-        raise InputError(f"{path}: holds no exon, expected a GTF with lines whose third column is 'exon'")
-    return pd.DataFrame(rows, columns=[*LOCUS, "gene", "transcript"])
-
-
-def _exon(where, fields):
-    chrom, first, last, strand = fields[0], fields[3], fields[4], fields[6]
-    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
-        raise InputError(f"{where}: start is '{first}' and end is '{last}', expected integers with 1 <= start <= end")
-    if strand not in ("+", "-"):
-        raise InputError(f"{where}: strand of an exon is '{strand}', expected + or -")
-    names = []
-    for name, pattern in ATTRIBUTES.items():
-        match = pattern.search(fields[8])
-        if match is None:
-            raise InputError(f"{where}: no {name} among the attributes '{fields[8][:60]}', expected {name} \"...\"")
-        names.append(match[1])
-    return chrom, int(first) - 1, int(last), strand, *names
+    labels = introns["retained"].to_numpy(dtype=np.float32)[kept, None]
+    return Windows(frame, fetch(genome, frame, length), labels, [source.target], dropped)
 
 
 def introns_of(exons):

@@ -2,61 +2,70 @@
 
 import numpy as np
 
-from cisflow.data.windows import (
-    Windows,
-    centred,
-    fetch,
-    interval,
-    name_of,
-    read_labels,
-    read_rows,
-    refuse_duplicates,
-    resource,
-    table,
-)
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, centred, fetch, read_labels, table
 from cisflow.errors import InputError
+from cisflow.io.bed import interval, name_of
 from cisflow.io.genome import Genome, Locus
+from cisflow.io.tables import read_rows, refuse_duplicates
 
 REQUIRED = ("chrom", "start", "end")
+ANY_TASK = True
 
 
-def collect(source, length, inputs, seed):
+class Settings(settings.Settings):
+    """Intervals of a BED file with a header line; windows are centred on them."""
+
+    ONE_OF = ("target", "targets")
+    bed: str = setting(resource=True, meaning="Resource with the intervals.")
+    genome: str = setting(resource=True, meaning="Resource with the genome.")
+    target: str = setting(None, meaning="Name of the label column; this or `targets`.")
+    targets: list[str] = setting(None, unique=True, meaning="Names of several label columns.")
+
+
+def collect(source, length, seed, task):
     """Windows of `length` bp around the middle of each interval, read on its strand, in the order of the file.
 
     The first line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
-    strand where there are any, and the label columns with 0, 1 or nothing = missing. A window's id is its name, or
-    its own locus where it has none.
+    strand where there are any, and the label columns, in which nothing = missing. A window's id is its name, or its
+    own locus where it has none.
 
     Parameters
     ----------
-    source : kind, bed, genome, and target or targets (label columns; "label").
-    inputs : resource name -> file.
+    source : Settings.
     seed : not used.
+    task : what a label means, which decides what a label column may hold.
 
     Raises
     ------
     InputError : a column that is absent, a row with another number of columns, coordinates that are not integers,
         are empty or leave the chromosome, a strand or label of another kind, an id that occurs twice, or no row.
     """
-    path = resource(inputs, source["bed"])
-    targets = list(source.get("targets", [source.get("target", "label")]))
+    path = source.bed
+    targets = source.targets or [source.target]
     rows, columns = read_rows(path, [*REQUIRED, *targets])
-    genome = Genome(resource(inputs, source["genome"]))
+    genome = Genome(source.genome)
     records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
     loci = [window(path, row, record, length, genome) for row, record in zip(rows, records, strict=True)]
     ids = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
     refuse_duplicates(path, ids, rows)
-    labels = [read_labels(path, target, columns[target], rows) for target in targets]
+    labels = [read_labels(path, target, columns[target], rows, task) for target in targets]
     frame = table(ids, loci)
-    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {})
+    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {}, task=task)
 
 
 def window(path, row, record, length, genome):
-    """The locus of the window around one record's interval."""
-    where = f"{path}: row {row}"
-    chrom, start, end, strand = interval(where, record)
+    """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`.
+
+    Raises
+    ------
+    InputError : an interval that `bed.interval` refuses, or one without room for the window.
+    """
+    place = f"{path}: row {row}"
+    chrom, start, end, strand = interval(place, record)
     first = centred(start, end, length)
     problem = genome.problem(chrom, first, first + length)
     if problem:
-        raise InputError(f"{where}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
+        raise InputError(f"{place}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
     return Locus(chrom, first, first + length, strand)

@@ -5,10 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 
-from cisflow.data.sources.annotation import read_exons
-from cisflow.data.windows import Windows, centred, fetch, interval, read_bed, read_rows, resource, table
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError, listing
+from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
+from cisflow.io.gtf import genes_of, read_exons
+from cisflow.io.tables import read_rows
 from cisflow.sequence import intervals
 
 SPAN = re.compile(r"\(?\s*(\d+)\s*,\s*(\d+)\s*\)?")
@@ -16,7 +20,35 @@ COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def collect(source, length, inputs, seed):
+class Settings(settings.Settings):
+    """Accessible sites inside genes; label 1 on a retained intron, 0 apart from all events of retention."""
+
+    bed: str = setting(resource=True, meaning="Resource with the sites, a BED; windows are centred on them.")
+    annotation: str = setting(resource=True, meaning="Resource with the GTF whose genes count.")
+    events: str = setting(
+        resource=True,
+        meaning="Resource with the events: Gene_ID, Pre_Exon, Intron, Post_Exon, Strand, Chromosome; spans as "
+        "(start,end), 1-based closed.",
+    )
+    genome: str = setting(resource=True, meaning="Resource with the genome.")
+    target: str = setting("retained", meaning="Name of the label.")
+    negatives_per_positive: float | None = setting(
+        2.0, above=0, meaning="Windows of label 0 drawn for each of label 1; null takes all."
+    )
+    strand: str = setting(
+        "plus",
+        choices=("plus", "gene"),
+        meaning="Strand that windows are read on: always plus, as published, or that of their genes; windows in genes "
+        "of both are left out.",
+    )
+    first_introns: str = setting(
+        "keep",
+        choices=("keep", "exclude"),
+        meaning="What to do with windows on events whose column First_Intron is true.",
+    )
+
+
+def collect(source, length, seed, task):
     """Windows of `length` bp on the sites that lie inside a gene, sorted by locus.
 
     A window is centred on its site, and is the site itself where that has the length. It counts if it lies strictly
@@ -27,52 +59,34 @@ def collect(source, length, inputs, seed):
 
     Parameters
     ----------
-    source : kind, bed (sites), annotation (GTF), events (table), genome, target ("retained"), negatives_per_positive
-        (2.0; None takes all), strand ("plus": the plus strand of every window, as published; "gene": the strand of
-        its genes), first_introns ("keep"; "exclude" leaves out windows on events whose First_Intron is true).
-    inputs : resource name -> file.
+    source : Settings.
     seed : of the draw of negatives.
+    task : not used.
 
     Raises
     ------
     InputError : a file that cannot be read, files without a chromosome in common, no positive, or too few negatives.
     """
-    genome = Genome(resource(inputs, source["genome"]))
-    paths = {name: resource(inputs, source[name]) for name in ("bed", "annotation", "events")}
-    strand, first_introns = source.get("strand", "plus"), source.get("first_introns", "keep")
-    for name, value, known in (
-        ("strand", strand, ("plus", "gene")),
-        ("first_introns", first_introns, ("keep", "exclude")),
-    ):
-        if value not in known:
-            raise InputError(f"source events: {name} is '{value}', expected {' or '.join(known)}")
-    genes = genes_of(read_exons(paths["annotation"]))
-    events = read_events(paths["events"], first_introns == "exclude")
-    frame, dropped = place(paths["bed"], length, genome)
-    for name, other in (("annotation", genes), ("events", events)):
+    genome = Genome(source.genome)
+    exclude_first = source.first_introns == "exclude"
+    genes = genes_of(read_exons(source.annotation))
+    events = read_events(source.events, exclude_first)
+    frame, dropped = place(source.bed, length, genome)
+    for path, other in ((source.annotation, genes), (source.events, events)):
         if not set(other["chrom"]) & set(frame["chrom"]):
             raise InputError(
-                f"{paths[name]}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
+                f"{path}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
                 f"({listing(frame['chrom'].unique())})"
             )
-    frame = orient(frame, genes, strand, dropped)
-    labels = label(frame, events, first_introns == "exclude", dropped)
+    frame = orient(frame, genes, source.strand, dropped)
+    labels = label(frame, events, exclude_first, dropped)
     frame, labels = frame[labels >= 0], labels[labels >= 0]
-    kept = draw(labels, source.get("negatives_per_positive", 2.0), seed, paths["events"])
+    kept = draw(labels, source.negatives_per_positive, seed, source.events)
     dropped["negatives not drawn"] = len(labels) - len(kept)
     loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].iloc[kept].itertuples(index=False)]
     windows = table([f"{locus.chrom}:{locus.start}-{locus.end}({locus.strand})" for locus in loci], loci)
     values = labels[kept].astype(np.float32)[:, None]
-    return Windows(windows, fetch(genome, windows, length), values, [source.get("target", "retained")], dropped)
-
-
-def genes_of(exons):
-    """Genes (chrom, start, end, strand, gene) from the first to the last base of their exons.
-
-    The copies of a gene on two chromosomes or strands are two genes.
-    """
-    groups = exons.groupby(["chrom", "strand", "gene"], sort=False)
-    return groups.agg(start=("start", "min"), end=("end", "max")).reset_index()
+    return Windows(windows, fetch(genome, windows, length), values, [source.target], dropped)
 
 
 def place(path, length, genome):

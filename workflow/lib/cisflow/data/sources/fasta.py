@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pybedtools
 
-from cisflow.data.windows import Windows, fetch, grid, locate, require_bedtools, resource, table
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, fetch, grid, locate, require_bedtools, table
 from cisflow.errors import InputError
 from cisflow.io.genome import Genome, Locus, read_fasta
 from cisflow.sequence import dna
@@ -13,40 +15,54 @@ from cisflow.sequence import dna
 GC_TOLERANCE = 0.01
 
 
-def collect(source, length, inputs, seed):
+class Background(settings.Settings):
+    """Draw the records of label 0 from a genome, matched to the positives in GC content."""
+
+    genome: str = setting(resource=True, meaning="Resource with the genome to draw from.")
+    per_positive: int = setting(1, minimum=1, meaning="Windows drawn for each positive.")
+
+
+class Settings(settings.Settings):
+    """Records of FASTA files, each as long as the window."""
+
+    ONE_OF = ("negatives", "background")
+    positives: str = setting(resource=True, meaning="Resource with the records of label 1.")
+    negatives: str = setting(None, resource=True, meaning="Resource with the records of label 0; this or `background`.")
+    background: Background = setting(
+        None, meaning="Draw the records of label 0 from a genome, matched to the positives in GC content."
+    )
+    target: str = setting("label", meaning="Name of the label.")
+
+
+def collect(source, length, seed, task):
     """Windows of `positives` (label 1) and of `negatives` or `background` (label 0).
 
     Parameters
     ----------
-    source : kind, positives, negatives or background {genome, per_positive (1)}, target ("label").
+    source : Settings.
     length : bases that each record must have.
-    inputs : resource name -> file.
     seed : of the draw of background windows.
+    task : not used.
 
     Raises
     ------
-    InputError : both or neither of negatives and background, a record of another length, a name in both files, or
-        a genome that cannot match the positives.
+    InputError : a record of another length, a name in both files, or a genome that cannot match the positives.
     """
-    if ("negatives" in source) == ("background" in source):
-        found = "both" if "negatives" in source else "neither"
-        raise InputError(f"source fasta: found {found} of 'negatives' and 'background', expected exactly one of them")
-    path = resource(inputs, source["positives"])
+    path = source.positives
     frame, codes = read_windows(path, length)
-    if "negatives" in source:
-        other_path = resource(inputs, source["negatives"])
+    if source.negatives:
+        other_path = source.negatives
         others, other_codes = read_windows(other_path, length)
         shared = sorted(set(frame["id"]) & set(others["id"]))
         if shared:
             raise InputError(f"{other_path}: record '{shared[0]}' is in {path} as well, expected names in one of them")
         dropped = {}
     else:
-        settings = source["background"]
-        genome = Genome(resource(inputs, settings["genome"]))
-        others, other_codes, dropped = background(genome, frame, codes, settings.get("per_positive", 1), seed)
+        genome = Genome(source.background.genome)
+        others, other_codes, dropped = background(genome, frame, codes, source.background.per_positive, seed)
     labels = np.repeat([1, 0], [len(codes), len(other_codes)]).astype(np.float32)[:, None]
     frame = pd.concat([frame, others], ignore_index=True)
-    return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.get("target", "label")], dropped)
+    return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.target], dropped)
 
 
 def read_windows(path, length):

@@ -3,16 +3,30 @@
 import numpy as np
 import pandas as pd
 
-from cisflow.data.windows import Windows, fetch, grid, resource, table
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, fetch, grid, table
 from cisflow.errors import InputError, listing
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.meme import information, read_meme
+from cisflow.io.meme import column_information, read_meme
 from cisflow.sequence import dna
 
 ATTEMPTS = 100
+TRUTH = True
 
 
-def collect(source, length, inputs, seed):
+class Settings(settings.Settings):
+    """Real windows into which motif instances are planted; one label a motif."""
+
+    genome: str = setting(resource=True, meaning="Resource with the genome.")
+    motifs: str = setting(resource=True, meaning="Resource with the matrices, in MEME format.")
+    matrices: list[str] = setting(unique=True, meaning="Identifiers of the matrices to plant.")
+    min_information: float = setting(14, minimum=0, meaning="Least information of a matrix, in bits.")
+    n: int = setting(8000, minimum=1, meaning="Number of windows.")
+    probability: float = setting(0.15, above=0, below=1, meaning="Probability that a window holds a given motif.")
+
+
+def collect(source, length, seed, task):
     """Windows of a genome in which each motif is planted at random, independently of the others.
 
     The windows lie on a grid, do not overlap and hold no unknown base. An instance is drawn from its matrix column
@@ -21,26 +35,21 @@ def collect(source, length, inputs, seed):
 
     Parameters
     ----------
-    source : kind, genome, motifs (MEME file), matrices (ids), min_information (14 bits), n (8,000 windows),
-        probability (0.15) of each motif in a window.
-    inputs : resource name -> file.
+    source : Settings.
     seed : of all draws.
+    task : not used.
 
     Raises
     ------
-    InputError : a matrix that is unknown, listed twice, too wide or below min_information, a probability outside
-        (0, 1), a genome with fewer than n windows, or instances that do not fit into a window.
+    InputError : a matrix that is unknown, too wide or below min_information, a genome with fewer than n windows, or
+        instances that do not fit into a window.
     """
-    probability = source.get("probability", 0.15)
-    if not 0 < probability < 1:
-        raise InputError(f"source planted: probability is {probability}, expected a number between 0 and 1")
-    path = resource(inputs, source["motifs"])
-    motifs = choose_motifs(path, source["matrices"], source.get("min_information", 14), length)
-    genome = Genome(resource(inputs, source["genome"]))
+    motifs = choose_motifs(source.motifs, source.matrices, source.min_information, length)
+    genome = Genome(source.genome)
     rng = np.random.default_rng(seed)
-    frame, dropped = draw_windows(genome, length, source.get("n", 8000), rng)
+    frame, dropped = draw_windows(genome, length, source.n, rng)
     codes = fetch(genome, frame, length)
-    present = rng.random((len(frame), len(motifs))) < probability
+    present = rng.random((len(frame), len(motifs))) < source.probability
     names = target_names(motifs)
     truth = []
     for row, identifier in enumerate(frame["id"]):
@@ -57,14 +66,11 @@ def collect(source, length, inputs, seed):
 def choose_motifs(path, matrices, min_information, length):
     """The listed motifs of a MEME file, in the order of the list."""
     known = {motif.id: motif for motif in read_meme(path)}
-    repeated = sorted({identifier for identifier in matrices if matrices.count(identifier) > 1})
-    if repeated or not matrices:
-        raise InputError(f"source planted: matrices lists {listing(repeated) or 'nothing'}, expected distinct ids")
     for identifier in matrices:
         if identifier not in known:
             raise InputError(f"{path}: no motif '{identifier}'; expected an id such as {listing(sorted(known), 3)}")
         motif = known[identifier]
-        bits, width = information(motif.matrix), motif.matrix.shape[1]
+        bits, width = column_information(motif.matrix).sum(), motif.matrix.shape[1]
         if bits < min_information:
             raise InputError(
                 f"{path}: motif '{identifier}' ({motif.name}) holds {bits:.1f} bits, expected {min_information} or more"

@@ -2,12 +2,29 @@
 
 from collections import Counter
 
-from cisflow.data.windows import Windows, locate, read_labels, read_rows, refuse_duplicates, resource
+from cisflow.config import settings
+from cisflow.config.settings import setting
+from cisflow.data.windows import Windows, locate, read_labels
 from cisflow.errors import InputError
+from cisflow.io.tables import read_rows, refuse_duplicates
 from cisflow.sequence import dna
 
+ANY_TASK = True
 
-def collect(source, length, inputs, seed):
+
+class Settings(settings.Settings):
+    """CSV or TSV with the columns header, sequence and label."""
+
+    table: str = setting(resource=True, meaning="Resource with the table.")
+    target: str = setting("label", meaning="Name of the label.")
+    repeated: str = setting(
+        "refuse",
+        choices=("refuse", "number"),
+        meaning="A header that occurs again is an error, or gets a number: the second `x` is the window `x#2`.",
+    )
+
+
+def collect(source, length, seed, task):
     """Windows of a table, in its order. The ids are its headers; coordinates come from headers that hold a locus.
 
     Where `repeated` is `number`, the second row with the header `x` has the id `x#2`, and so on: no row is lost, and
@@ -15,25 +32,25 @@ def collect(source, length, inputs, seed):
 
     Parameters
     ----------
-    source : kind, table, target (name to give to the label; "label"), repeated ("refuse" or "number").
+    source : Settings.
     length : bases that each sequence must have.
-    inputs : resource name -> file.
     seed : not used.
+    task : what a label means, which decides what the column `label` may hold.
 
     Raises
     ------
-    InputError : a column that is absent, a sequence of another length or with a character that is no base, a label
-        other than 0, 1 and empty, a header that is empty or occurs twice (unless numbered), or no row.
+    InputError : a column that is absent, a sequence of another length or with a character that is no base, a text
+        that is no label of the task, a header that is empty or occurs twice (unless numbered), or no row.
     """
-    path = resource(inputs, source["table"])
+    path = source.table
     rows, columns = read_rows(path, ["header", "sequence", "label"])
     headers = columns["header"]
-    ids = numbered(headers) if source.get("repeated") == "number" else headers
+    ids = numbered(headers) if source.repeated == "number" else headers
     refuse_duplicates(path, ids, rows)
     codes = encode_rows(path, columns["sequence"], rows, length)
-    labels = read_labels(path, "label", columns["label"], rows)
+    labels = read_labels(path, "label", columns["label"], rows, task)
     frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
-    return Windows(frame, codes, labels[:, None], [source.get("target", "label")], {})
+    return Windows(frame, codes, labels[:, None], [source.target], {}, task=task)
 
 
 def numbered(names):
