@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +21,8 @@ def runs(tmp_path):
     entries = []
     for model in ("cnn", "logistic"):
         for seed in (1, 2):
-            path = tmp_path / f"{model}{seed}.tsv"
+            path = tmp_path / "models" / model / "random" / f"seed{seed}" / "predictions.tsv"
+            path.parent.mkdir(parents=True)
             strands = np.full((2, n * 3), np.nan) if model == "logistic" else rng.random((2, n * 3))
             frame = pd.DataFrame(
                 {
@@ -37,23 +36,30 @@ def runs(tmp_path):
                 }
             )
             frame.to_csv(path, sep="\t", index=False)
-            entries.append({"split": "random", "model": model, "seed": seed, "predictions": str(path)})
+            kind = "classifier" if model == "logistic" else "network"
+            entries.append({"split": "random", "model": model, "seed": seed, "kind": kind, "k": ""})
     return entries
+
+
+def predictions(folder, run):
+    return folder / "models" / run["model"] / run["split"] / f"seed{run['seed']}" / "predictions.tsv"
 
 
 def evaluate(runs, output, *extra):
     folder = output.parent
     windows = pd.DataFrame({"id": [f"w{i}" for i in range(90)], "chrom": np.where(np.arange(90) < 75, "chr2", "chr10")})
-    write_table(folder / "windows.tsv", windows)
+    write_table(folder / "windows.tsv", windows.assign(start=0, end=30, strand="+"))
+    write_table(folder / "targets.tsv", pd.DataFrame({"target": ["CTCF", "GATA1", "none"]}))
+    write_array(folder / "targets.npy", np.zeros((90, 3), dtype=np.float32))
     write_array(folder / "sequences.npy", np.random.default_rng(1).integers(0, 5, (90, 30)).astype(np.uint8))
-    options = ["--dataset", "toy", "--runs", json.dumps(runs), "--seed", "1", "--resamples", "50"]
-    options += ["--windows", str(folder / "windows.tsv"), "--sequences", str(folder / "sequences.npy"), *extra]
-    return main(["evaluate", *options, "--output", str(output)])
+    write_table(folder / "runs.tsv", pd.DataFrame(runs))
+    options = ["--dataset", "toy", "--folder", str(folder), "--runs", str(folder / "runs.tsv"), "--seed", "1"]
+    return main(["evaluate", *options, "--resamples", "50", *extra, "--output", str(output)])
 
 
 def test_evaluate_writes_tables_that_fit_their_schemas(runs, tmp_path):
-    check_table(runs[0]["predictions"], "predictions")
-    check_table(runs[3]["predictions"], "predictions")
+    check_table(predictions(tmp_path, runs[0]), "predictions")
+    check_table(predictions(tmp_path, runs[3]), "predictions")
     assert evaluate(runs, tmp_path / "out") == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(f"{name}.tsv" for name in TABLES)
     tables = {name: check_table(tmp_path / "out" / f"{name}.tsv", name) for name in TABLES}
@@ -76,21 +82,30 @@ def test_evaluate_twice_writes_the_same_bytes(runs, tmp_path):
 
 
 def test_evaluate_without_test_fold_writes_empty_tables(runs, tmp_path):
-    frame = pd.read_csv(runs[0]["predictions"], sep="\t")
-    frame[frame["fold"] != "test"].to_csv(tmp_path / "no_test.tsv", sep="\t", index=False)
-    assert evaluate([{**runs[0], "predictions": str(tmp_path / "no_test.tsv")}], tmp_path / "out") == 0
+    path = predictions(tmp_path, runs[0])
+    frame = pd.read_csv(path, sep="\t")
+    frame[frame["fold"] != "test"].to_csv(path, sep="\t", index=False)
+    assert evaluate(runs[:1], tmp_path / "out") == 0
     for name in set(TABLES) - {"metrics"}:
         assert not len(check_table(tmp_path / f"out/{name}.tsv", name))
     assert set(check_table(tmp_path / "out/metrics.tsv", "metrics")["fold"]) == {"valid"}
 
 
+def test_evaluate_writes_the_metrics_that_it_is_asked_for(runs, tmp_path):
+    assert evaluate(runs, tmp_path / "out", "--metrics", "brier", "auroc") == 0
+    tables = {name: check_table(tmp_path / f"out/{name}.tsv", name) for name in TABLES}
+    assert set(tables["metrics"]["metric"]) == {"auroc", "brier"}
+    assert set(tables["comparisons"]["metric"]) == set(tables["strata"]["metric"]) == {"auroc"}
+
+
 def test_evaluate_names_the_files_that_disagree(runs, tmp_path, capsys):
-    frame = pd.read_csv(runs[1]["predictions"], sep="\t")
+    paths = [predictions(tmp_path, run) for run in runs[:2]]
+    frame = pd.read_csv(paths[1], sep="\t")
     frame.loc[frame["id"] == "w7", "fold"] = "train"
-    frame.to_csv(runs[1]["predictions"], sep="\t", index=False)
+    frame.to_csv(paths[1], sep="\t", index=False)
     assert evaluate(runs, tmp_path / "out") == 1
     message = capsys.readouterr().err
-    for words in (runs[0]["predictions"], runs[1]["predictions"], "fold", "'w7'", "valid against train"):
+    for words in (*map(str, paths), "fold", "'w7'", "valid against train"):
         assert words in message
     assert not (tmp_path / "out").exists()
 
@@ -98,11 +113,11 @@ def test_evaluate_names_the_files_that_disagree(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "extra", "words"),
     [
-        ({"predictions": "absent.tsv"}, [], "absent.tsv: no such file"),
-        ({"seed": "one"}, [], "a whole number as seed"),
+        ({"seed": 3}, [], "seed3/predictions.tsv: no such file"),
+        ({"seed": "one"}, [], "seed is 'one', expected a number"),
         ({}, ["--seed", "-1"], "--seed: found -1, expected 0 or more"),
         ({}, ["--resamples", "0"], "--resamples: found 0, expected 1 or more"),
-        ({}, ["--baselines", "gc"], "--baselines: no run of model 'gc'; found cnn"),
+        ({}, ["--metrics", "pearson"], "metric 'pearson' is of task regression; dataset 'toy' has task binary"),
     ],
 )
 def test_evaluate_refuses_bad_input(runs, tmp_path, capsys, change, extra, words):

@@ -11,9 +11,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 import planted
 from calls import MANIFEST, call
+from cisflow import tasks
 from cisflow.classifiers import classifiers, tuning
 from cisflow.commands import tune as tune_command
+from cisflow.evaluation import predictions
 from cisflow.evaluation import tables as evaluation
+from cisflow.evaluation.runs import Run
 from cisflow.io.arrays import write_array
 from cisflow.io.tables import write_table
 from tables import check_table, text
@@ -128,12 +131,12 @@ def test_boosting_predicts_both_strands_and_they_are_evaluated_as_rows(stranded,
     dataset, features, x = stranded
     assert fit(dataset, features, tmp_path, "lightgbm", n_estimators=30, learning_rate=0.1) == 0
     booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
-    found = evaluation.read_predictions(tmp_path / "predictions.tsv")
+    found = predictions.read(tmp_path / "predictions.tsv", tasks.get("binary"))
     order = pd.Index(text(dataset / "windows.tsv")["id"]).get_indexer(found.ids)
     expected = np.stack([booster.predict(x[order, strand]) for strand in (0, 1)])
-    np.testing.assert_allclose(found.probabilities["separate"][:, 0], expected, atol=1e-7)
-    np.testing.assert_allclose(found.probabilities["averaged"][0, 0], expected.mean(axis=0), atol=1e-7)
-    run = evaluation.Run("random", "boosting", 1, str(tmp_path / "predictions.tsv"))
+    np.testing.assert_allclose(found.values["separate"][:, 0], expected, atol=1e-7)
+    np.testing.assert_allclose(found.values["averaged"][0, 0], expected.mean(axis=0), atol=1e-7)
+    run = Run("random", "boosting", 1, tmp_path)
     metrics = evaluation.evaluate("d", [run], 1, 20)["metrics"]
     rows = (found.folds == "test") & ~np.isnan(found.labels[0])
     own = metrics[(metrics["fold"] == "test") & (metrics["metric"] == "auroc") & (metrics["seed"] == "1")]

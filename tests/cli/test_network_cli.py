@@ -9,6 +9,7 @@ import safetensors
 from calls import MANIFEST, MODEL, call, predict, train
 from cisflow import models
 from cisflow.evaluation import tables as evaluation
+from cisflow.evaluation.runs import Run
 from cisflow.io.tables import write_table
 from tables import check_table, text
 
@@ -69,7 +70,7 @@ def test_a_network_of_the_forward_strand_is_judged_on_it(one_sided):
     network, _ = models.load(folder / "model.safetensors")
     forward = network(models.one_hot(np.load(dataset / "sequences.npy"), "cpu")).sigmoid().detach().numpy()
     np.testing.assert_allclose(table["probability"].astype(float), forward.ravel(), atol=1e-6)
-    run = evaluation.Run("random", "m", 3, str(folder / "predictions.tsv"))
+    run = Run("random", "m", 3, folder)
     assert set(evaluation.evaluate("d", [run], 1, 5)["metrics"]["strands"]) == {"averaged"}
 
 

@@ -4,6 +4,10 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
+from cisflow import tasks
+
+BINARY = tasks.get("binary")
+
 
 def heavy_ties(seed, n=300, levels=12):
     """Labels, scores with few values and a missing label in ten."""
@@ -15,7 +19,7 @@ def heavy_ties(seed, n=300, levels=12):
 
 
 def weighted_by_sklearn(labels, scores, weights):
-    """The first five METRICS of statistics, of the known labels (n,) with weights (n,)."""
+    """The first five metrics of a binary prediction, of the known labels (n,) with weights (n,)."""
     known = np.isfinite(labels) & (weights > 0)
     labels, scores, weights = labels[known], scores[known], weights[known]
     precision, recall, _ = sk.precision_recall_curve(labels, scores, sample_weight=weights)
@@ -28,24 +32,23 @@ def weighted_by_sklearn(labels, scores, weights):
     ]
 
 
-def write(path, labels, probabilities, folds, targets=("A",), shuffle=None):
-    """A predictions.tsv of labels and probabilities (t, n) and folds (n,)."""
+def write(folder, labels, values, folds, targets=("A",), task=BINARY):
+    """Write the predictions.tsv of labels and predictions (t, n) and folds (n,) into a folder; returns the folder."""
     n = len(folds)
     frame = pd.DataFrame(
         {
             "id": np.repeat([f"w{i:04d}" for i in range(n)], len(targets)),
             "fold": np.repeat(folds, len(targets)),
             "target": np.tile(targets, n),
-            "label": np.asarray(labels).T.ravel(),
+            task.truth: np.asarray(labels).T.ravel(),
             "forward": np.nan,
             "reverse": np.nan,
-            "probability": np.asarray(probabilities).T.ravel(),
+            task.predicted: np.asarray(values).T.ravel(),
         }
     )
-    if shuffle is not None:
-        frame = frame.sample(frac=1, random_state=shuffle)
-    frame.to_csv(path, sep="\t", index=False)
-    return str(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(folder / "predictions.tsv", sep="\t", index=False)
+    return folder
 
 
 def pick(frame, **conditions):

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.evaluation import statistics
+from cisflow.evaluation import binary, statistics
 from cisflow.evaluation import tables as evaluation
+from cisflow.evaluation.runs import Run
 from predictions import heavy_ties, pick, weighted_by_sklearn, write
 
 
@@ -24,8 +25,8 @@ def panel(tmp_path):
     for model, seed in itertools.product(("strong", "weak"), (1, 2)):
         gain = 0.3 if model == "strong" else 0.1
         scores[model, seed] = np.round(np.clip(0.7 * rng.random((2, n)) + gain * truth, 0, 1), 2)
-        path = write(tmp_path / f"{model}{seed}.tsv", labels, scores[model, seed], folds, ("A", "B"))
-        runs.append(evaluation.Run("random", model, seed, path))
+        path = write(tmp_path / f"{model}{seed}", labels, scores[model, seed], folds, ("A", "B"))
+        runs.append(Run("random", model, seed, path))
     test = folds == "test"
     return runs, labels[:, test], {key: values[:, test] for key, values in scores.items()}
 
@@ -36,13 +37,13 @@ def test_metrics_hold_points_counts_and_folds(panel):
     assert tuple(table.columns) == evaluation.COLUMNS["metrics"]
     assert set(table["fold"]) == {"valid", "test"}
     # Folds, targets and their mean, models, seeds with mean and ensemble.
-    assert len(table) == 2 * 3 * 2 * 4 * len(statistics.METRICS)
+    assert len(table) == 2 * 3 * 2 * 4 * len(binary.METRICS)
     assert set(table["strands"]) == {"averaged"}
     for (model, seed), score in scores.items():
         for target, known, values in zip("AB", labels, score, strict=True):
             rows = pick(table, fold="test", model=model, seed=str(seed), target=target).set_index("metric")
             expected = weighted_by_sklearn(known, values, np.ones(len(known)))
-            np.testing.assert_allclose(rows.loc[list(statistics.METRICS[:5]), "value"], expected, atol=1e-12)
+            np.testing.assert_allclose(rows.loc[list(binary.METRICS[:5]), "value"], expected, atol=1e-12)
             assert (rows["n"] == np.isfinite(known).sum()).all()
             assert (rows["n_positive"] == np.nansum(known)).all()
     bounded = table[table["metric"] != "calibration_error"]
@@ -83,9 +84,9 @@ def test_models_seeds_and_targets_share_their_resamples(panel, monkeypatch):
     tables = evaluation.evaluate("d", runs, 1, 25)
     assert len(made) == 2, "one set of resamples for each fold"
     resampled = brute_force(labels, scores, made[1])
-    for metric in map(statistics.METRICS.index, ("auroc", "average_precision")):
+    for metric in map(binary.METRICS.index, ("auroc", "average_precision")):
         draws = {model: values[metric] for model, values in resampled.items()}
-        name = statistics.METRICS[metric]
+        name = binary.METRICS[metric]
         for model, values in draws.items():
             row = pick(tables["metrics"], fold="test", model=model, seed="mean", target="mean", metric=name).iloc[0]
             np.testing.assert_allclose([row["lower"], row["upper"]], np.percentile(values, [2.5, 97.5]), atol=1e-12)
@@ -123,7 +124,7 @@ def test_curve_rows_are_means_over_seeds_and_targets(panel):
     assert len(table) == 2 * 3 * 2 * 101 and set(table["fold"]) == {"test"}
     whole = np.ones((1, labels.shape[1]), dtype=np.uint8)
     expected = np.mean(
-        [statistics.curves(labels[t], scores["weak", seed][t], whole)[:, 0] for t in range(2) for seed in (1, 2)],
+        [binary.curves(labels[t], scores["weak", seed][t], whole)[:, 0] for t in range(2) for seed in (1, 2)],
         axis=0,
     )
     for curve, line in zip(("roc", "pr"), expected, strict=True):
@@ -135,8 +136,8 @@ def test_curve_rows_are_means_over_seeds_and_targets(panel):
 
 def test_single_target_has_no_macro_mean_and_single_seed_has_a_mean(tmp_path):
     labels, scores = heavy_ties(8)
-    path = write(tmp_path / "p.tsv", [labels], [scores], np.repeat(["valid", "test"], 150))
-    tables = evaluation.evaluate("d", [evaluation.Run("s", "m", 4, path)], 1, 20)
+    path = write(tmp_path / "p", [labels], [scores], np.repeat(["valid", "test"], 150))
+    tables = evaluation.evaluate("d", [Run("s", "m", 4, path)], 1, 20)
     assert set(tables["metrics"]["target"]) == {"A"} == set(tables["curves"]["target"])
     numbers = ["metric", "value", "lower", "upper", "n_seeds"]
     per_seed, mean = (pick(tables["metrics"], seed=seed)[numbers].reset_index(drop=True) for seed in ("4", "mean"))
@@ -151,7 +152,7 @@ def test_missing_labels_are_as_absent_rows(tmp_path):
     tables = []
     for name, rows in (("all", slice(None)), ("known", known)):
         path = write(tmp_path / name, [labels[rows]], [scores[rows]], folds[rows])
-        tables.append(evaluation.evaluate("d", [evaluation.Run("s", "m", 1, path)], 1, 20)["metrics"])
+        tables.append(evaluation.evaluate("d", [Run("s", "m", 1, path)], 1, 20)["metrics"])
     columns = ["metric", "value", "n", "n_positive"]
     pd.testing.assert_frame_equal(*(table[columns] for table in tables))
 
@@ -160,8 +161,8 @@ def test_one_class_target_is_empty_and_left_out_of_the_macro_mean(tmp_path):
     rng = np.random.default_rng(10)
     labels = np.array([rng.integers(0, 2, 60), np.zeros(60), np.full(60, np.nan)])
     scores = rng.random((3, 60))
-    path = write(tmp_path / "p.tsv", labels, scores, ["test"] * 60, ("A", "B", "C"))
-    runs = [evaluation.Run("s", model, 1, path) for model in ("m", "twin")]
+    path = write(tmp_path / "p", labels, scores, ["test"] * 60, ("A", "B", "C"))
+    runs = [Run("s", model, 1, path) for model in ("m", "twin")]
     tables = evaluation.evaluate("d", runs, 1, 20)
     values = pick(tables["metrics"], model="m", seed="mean").set_index(["target", "metric"]).sort_index()
     assert values.loc[("B", "auroc"), ["value", "lower", "upper"]].isna().all()
@@ -183,8 +184,9 @@ def test_same_seed_same_tables_whatever_the_row_order_and_the_other_models(panel
         pd.testing.assert_frame_equal(first[name], again[name])
     assert not first["metrics"]["lower"].equals(other["lower"])
     shuffled = pd.read_csv(runs[3].predictions, sep="\t").sample(frac=1, random_state=0)
-    shuffled.to_csv(tmp_path / "shuffled.tsv", sep="\t", index=False)
-    alone = evaluation.evaluate("d", [runs[3]._replace(predictions=str(tmp_path / "shuffled.tsv"))], 1, 30)["metrics"]
+    (tmp_path / "shuffled").mkdir()
+    shuffled.to_csv(tmp_path / "shuffled" / "predictions.tsv", sep="\t", index=False)
+    alone = evaluation.evaluate("d", [runs[3]._replace(folder=tmp_path / "shuffled")], 1, 30)["metrics"]
     key = ["fold", "target", "seed", "metric"]
     expected = pick(first["metrics"], model="weak", seed="2").set_index(key).sort_index()
     pd.testing.assert_frame_equal(pick(alone, seed="2").set_index(key).sort_index(), expected)

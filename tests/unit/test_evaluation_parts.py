@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from cisflow.data.dataset import Dataset
 from cisflow.errors import InputError
-from cisflow.evaluation import statistics
+from cisflow.evaluation import statistics, strata
 from cisflow.evaluation import tables as evaluation
-from cisflow.io.arrays import write_array
-from cisflow.io.tables import write_table
+from cisflow.evaluation.runs import Run
 from predictions import pick, write
 
 
@@ -22,12 +22,12 @@ def stranded(tmp_path):
     scores, runs = {}, []
     for seed in (1, 2):
         scores[seed] = np.round(np.clip(0.6 * rng.random((2, n)) + 0.25 * labels, 0, 1), 3)
-        path = write(tmp_path / f"{seed}.tsv", [labels], [scores[seed].mean(axis=0)], np.repeat("test", n))
-        frame = pd.read_csv(path, sep="\t").assign(forward=scores[seed][0], reverse=scores[seed][1])
-        frame.to_csv(path, sep="\t", index=False)
-        runs.append(evaluation.Run("s", "m", seed, path))
+        path = write(tmp_path / str(seed), [labels], [scores[seed].mean(axis=0)], np.repeat("test", n))
+        frame = pd.read_csv(path / "predictions.tsv", sep="\t").assign(forward=scores[seed][0], reverse=scores[seed][1])
+        frame.to_csv(path / "predictions.tsv", sep="\t", index=False)
+        runs.append(Run("s", "m", seed, path))
     chroms = np.array(["chr2", "chr10", ""])[np.arange(n) % 3]
-    windows = evaluation.Windows(np.array([f"w{i:04d}" for i in range(n)]), chroms, rng.random(n))
+    windows = strata.Windows(np.array([f"w{i:04d}" for i in range(n)]), chroms, rng.random(n))
     return runs, labels, scores, windows
 
 
@@ -95,16 +95,15 @@ def test_strata_are_chromosomes_and_thirds_of_gc(stranded):
 
 def test_a_sequence_that_is_no_window_is_named(stranded):
     runs, _, _, windows = stranded
-    short = evaluation.Windows(*(values[:-1] for values in windows))
+    short = strata.Windows(*(values[:-1] for values in windows))
     with pytest.raises(InputError, match="'w0299' is not in the table of windows"):
         evaluation.evaluate("d", runs, 1, 10, short)
 
 
-def test_gc_of_windows_leaves_out_unknown_bases(tmp_path):
-    write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ["a", "b", "c"], "chrom": ["chr1", "", "chr2"]}))
+def test_gc_of_windows_leaves_out_unknown_bases():
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "chrom": ["chr1", "", "chr2"]})
     codes = np.array([[0, 1, 2, 4], [3, 3, 0, 0], [4, 4, 4, 4]], dtype=np.uint8)
-    write_array(tmp_path / "sequences.npy", codes)
-    windows = evaluation.read_windows(tmp_path / "windows.tsv", tmp_path / "sequences.npy")
+    windows = strata.windows_of(Dataset(np.array(["a", "b", "c"]), codes, np.zeros((3, 1)), ["t"], frame=frame))
     np.testing.assert_allclose(windows.gc, [2 / 3, 0, np.nan])
     assert windows.chroms.tolist() == ["chr1", "", "chr2"]
 
@@ -131,8 +130,9 @@ def test_baselines_come_second_and_say_whether_they_come_close(tmp_path):
     runs = []
     for model, gain in (("gc", 0.1), ("good", 0.5), ("poor", 0.1)):
         scores = np.clip(0.5 * rng.random((1, n)) + gain * labels, 0, 1)
-        runs.append(evaluation.Run("s", model, 1, write(tmp_path / model, labels, scores, ["test"] * n)))
-    table = pick(evaluation.evaluate("d", runs, 1, 200, baselines=["gc"])["comparisons"], metric="auroc")
+        folder = write(tmp_path / model, labels, scores, ["test"] * n)
+        runs.append(Run("s", model, 1, folder, k=1 if model == "gc" else None))
+    table = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc")
     pairs = table.set_index(["model_a", "model_b"])
     assert pairs.index.tolist() == [("good", "poor"), ("good", "gc"), ("poor", "gc")]
     assert pairs["baseline"].tolist() == [0, 1, 1] and pairs["close"].tolist() == [0, 0, 1]
@@ -151,11 +151,13 @@ def test_a_baseline_that_surely_beats_a_model_is_close_and_a_model_that_does_is_
     runs = []
     for model, gain in (("gc", 0.5), ("weak", 0.1)):
         scores = np.clip(0.5 * rng.random((1, n)) + gain * labels, 0, 1)
-        runs.append(evaluation.Run("s", model, 1, write(tmp_path / model, labels, scores, ["test"] * n)))
-    row = pick(evaluation.evaluate("d", runs, 1, 200, baselines=["gc"])["comparisons"], metric="auroc").iloc[0]
+        folder = write(tmp_path / model, labels, scores, ["test"] * n)
+        runs.append(Run("s", model, 1, folder, k=1 if model == "gc" else None))
+    row = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc").iloc[0]
     assert (row["model_a"], row["model_b"]) == ("weak", "gc") and row["upper"] < -evaluation.CLOSE
     assert row["close"] == 1
     # Of two models neither is a baseline: a sure difference is none, either way.
+    runs = [run._replace(k=None) for run in runs]
     table = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc")
     assert table["close"].tolist() == [0]
 
@@ -166,7 +168,7 @@ def test_a_difference_that_is_small_but_certain_is_close(tmp_path):
     labels = np.arange(n)[None] % 2
     base = rng.random((1, n)) * 0.6 + 0.1 * labels
     runs = [
-        evaluation.Run("s", name, 1, write(tmp_path / name, labels, base + gain * labels, ["test"] * n))
+        Run("s", name, 1, write(tmp_path / name, labels, base + gain * labels, ["test"] * n))
         for name, gain in (("a", 0.01), ("b", 0.0))
     ]
     row = pick(evaluation.evaluate("d", runs, 1, 200)["comparisons"], metric="auroc").iloc[0]

@@ -5,26 +5,35 @@ Writes metrics.tsv, curves.tsv, comparisons.tsv, strata.tsv and calibration.tsv.
 
 from pathlib import Path
 
-from cisflow.evaluation import tables as evaluation
+from cisflow.commands import options
+from cisflow.data import dataset as datasets
+from cisflow.evaluation import runs, strata, tables
 from cisflow.io.tables import write_table
 
 
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="name of the dataset, for the tables")
-    parser.add_argument("--runs", required=True, help='JSON [{"split", "model", "seed", "predictions": path}, ...]')
-    parser.add_argument("--windows", type=Path, required=True, help="windows.tsv, for chromosomes")
-    parser.add_argument("--sequences", type=Path, required=True, help="sequences.npy, for GC content")
     parser.add_argument(
-        "--baselines", nargs="*", default=[], help="models that see a sequence's GC content or k-mers alone"
+        "--folder", type=Path, required=True, help="folder of the dataset: its windows, sequences, task"
     )
-    parser.add_argument("--seed", type=int, required=True, help="seed of the resamples")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        required=True,
+        help="table of split, model, seed, kind and k; predictions lie in models/ beside it",
+    )
+    parser.add_argument("--metrics", nargs="+", default=[], help="those to write (default: all of the dataset's task)")
+    options.seed(parser, "seed of the resamples")
     parser.add_argument("--resamples", type=int, required=True, help="number of bootstrap resamples")
     parser.add_argument("--output", type=Path, required=True, help="folder for the tables")
 
 
 def run(args):
-    runs = evaluation.parse_runs(args.runs)
-    windows = evaluation.read_windows(args.windows, args.sequences)
-    tables = evaluation.evaluate(args.dataset, runs, args.seed, args.resamples, windows, args.baselines)
-    for name, table in tables.items():
+    trained = runs.read(args.runs)
+    dataset = datasets.read(args.folder, mmap=True, coordinates=True)
+    windows = strata.windows_of(dataset)
+    found = tables.evaluate(
+        args.dataset, trained, args.seed, args.resamples, windows, dataset.task, metrics=args.metrics
+    )
+    for name, table in found.items():
         write_table(args.output / f"{name}.tsv", table)

@@ -11,6 +11,7 @@ class Regression(Task):
 
     name = "regression"
     expected = "a finite number or empty"
+    classes = ()
     truth, predicted = "value", "prediction"
     range = None
     score = "pearson"
