@@ -9,8 +9,8 @@ from scipy.special import erf
 from torch.nn import functional
 
 import tokens
-from cisflow import models
-from cisflow.attribution import methods
+from cisflow import models, tasks
+from cisflow.attribution import blocks
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
 from cisflow.models import checkpoints, dnabert2
@@ -18,7 +18,7 @@ from cisflow.models.attention_conv import SelfAttention
 from cisflow.models.layers import AttentionPool, LogitDifference
 from cisflow.models.predict import predict
 from cisflow.sequence import dna
-from cisflow.training import train as training
+from cisflow.training import fit
 
 CPU = torch.device("cpu")
 LENGTH = 64
@@ -196,7 +196,7 @@ def test_frozen_weights_stay_and_others_move(sei, tmp_path, freeze):
     dataset, folds = noise(24)
     settings = {"channels": CHANNELS, "hidden": 6}
     recipe = {"max_epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.01}
-    network, _, _ = training.train(
+    network, _, _ = fit.train(
         dataset, folds, "FSei", settings, recipe, 1, CPU, tmp_path / "work", pretrained=sei[1], freeze=freeze
     )
     start = models.build("FSei", **settings)
@@ -210,7 +210,7 @@ def test_frozen_weights_stay_and_others_move(sei, tmp_path, freeze):
 def test_there_must_be_something_to_freeze(tmp_path):
     dataset, folds = noise(12)
     with pytest.raises(InputError, match="freeze: there are no pretrained weights to keep"):
-        training.train(dataset, folds, "MotifCNN", {}, {}, 1, CPU, tmp_path / "work", freeze=True)
+        fit.train(dataset, folds, "MotifCNN", {}, {}, 1, CPU, tmp_path / "work", freeze=True)
 
 
 # --- DNABERT-2 --------------------------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ def test_a_tokenizer_that_does_not_fit_is_refused():
 
 def test_a_network_that_reads_tokens_is_not_attributed_to_bases():
     with pytest.raises(InputError, match="DNABERT2 reads tokens"):
-        methods.multipliers(bert(), np.zeros((1, 5), np.uint8), np.zeros(1, int), "tism")
+        blocks.multipliers(bert(), np.zeros((1, 5), np.uint8), np.zeros(1, int), "tism")
 
 
 # --- Learning ---------------------------------------------------------------------------------------------------------
@@ -372,11 +372,9 @@ def test_every_network_learns_64_sequences_by_heart(architecture, tmp_path):
     recipe |= {"reverse_complement": "none"}
     # Attention from random weights needs more steps than convolutions do.
     recipe |= {"max_epochs": 40, "batch_size": 8} if architecture == "DNABERT2" else {}
-    network, header, _ = training.train(
-        dataset, folds, architecture, WIDER[architecture], recipe, 1, CPU, tmp_path / "work"
-    )
+    network, header, _ = fit.train(dataset, folds, architecture, WIDER[architecture], recipe, 1, CPU, tmp_path / "work")
     forward, _ = predict(network, dataset.codes[:64], CPU)
-    assert training.mean_auroc(dataset.labels[:64], forward) > 0.99
+    assert tasks.get("binary").mean_score(dataset.labels[:64], forward) > 0.99
     models.save(tmp_path / "model.safetensors", network, header)
     loaded = checkpoints.load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(predict(loaded, dataset.codes[:64], CPU)[0], forward)

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from cisflow import models
+from cisflow import models, tasks
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import prediction
-from cisflow.training import train as training
+from cisflow.models import checkpoints
+from cisflow.models.motif_cnn import MotifCNN
+from cisflow.models.predict import predict
+from cisflow.sequence import dna
+from cisflow.training import batches, fit
+from cisflow.training.schedule import learning_rate
 
 CPU = torch.device("cpu")
 SETTINGS = {"channels": 16, "width": 9, "hidden": 8}
@@ -24,7 +28,7 @@ def planted(n=240, length=60, seed=0):
 
 def run(work, dataset, folds, **overrides):
     recipe = {"max_epochs": 6, "batch_size": 32, "learning_rate": 0.01} | overrides
-    return training.train(dataset, folds, "MotifCNN", SETTINGS, recipe, 3, CPU, work)
+    return fit.train(dataset, folds, "MotifCNN", SETTINGS, recipe, 3, CPU, work)
 
 
 def weights(network):
@@ -34,9 +38,9 @@ def weights(network):
 def test_network_learns_a_planted_motif_on_both_strands(tmp_path):
     dataset, folds = planted()
     network, header, history = run(tmp_path / "work", dataset, folds, max_epochs=12)
-    forward, reverse = prediction.predict(network, dataset.codes, CPU)
+    forward, reverse = predict(network, dataset.codes, CPU)
     test = folds == "test"
-    assert training.mean_auroc(dataset.labels[test], ((forward + reverse) / 2)[test]) > 0.95
+    assert tasks.get("binary").mean_score(dataset.labels[test], ((forward + reverse) / 2)[test]) > 0.95
     assert header["settings"]["n_outputs"] == 1
     assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
     assert sum(row["best"] for row in history) == 1
@@ -52,13 +56,13 @@ def test_same_seed_gives_the_same_weights(tmp_path):
 
 
 def test_training_is_deterministic_and_leaves_torch_as_it_was(tmp_path, monkeypatch):
-    asked, real = [], training.Classification.training_step
+    asked, real = [], fit.Learner.training_step
 
     def spy(*args):
         asked.append(torch.are_deterministic_algorithms_enabled())
         return real(*args)
 
-    monkeypatch.setattr(training.Classification, "training_step", spy)
+    monkeypatch.setattr(fit.Learner, "training_step", spy)
     assert not torch.are_deterministic_algorithms_enabled()
     run(tmp_path / "work", *planted(), max_epochs=1)
     assert set(asked) == {True} and not torch.are_deterministic_algorithms_enabled()
@@ -70,28 +74,28 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("recipe", [{}, *RECIPES])
-def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, monkeypatch, recipe):
-    dataset, folds = planted()
+@pytest.mark.parametrize(("task", "recipe"), [*(("binary", recipe) for recipe in ({}, *RECIPES)), ("regression", {})])
+def test_interrupted_training_ends_in_the_same_weights_and_history(tmp_path, monkeypatch, task, recipe):
+    dataset, folds = planted() if task == "binary" else measured(240)[:2]
     whole, _, history = run(tmp_path / "whole", dataset, folds, **recipe)
 
     class Killed(Exception):
         pass
 
-    original = training.Classification.on_train_epoch_start
+    original = fit.Learner.on_train_epoch_start
 
     def stop_in_fourth_epoch(self):
         if self.current_epoch == 3:
             raise Killed
         original(self)
 
-    monkeypatch.setattr(training.Classification, "on_train_epoch_start", stop_in_fourth_epoch)
+    monkeypatch.setattr(fit.Learner, "on_train_epoch_start", stop_in_fourth_epoch)
     with pytest.raises(Killed):
         run(tmp_path / "work", dataset, folds, **recipe)
-    monkeypatch.setattr(training.Classification, "on_train_epoch_start", original)
+    monkeypatch.setattr(fit.Learner, "on_train_epoch_start", original)
     starts = []
     monkeypatch.setattr(
-        training.Classification,
+        fit.Learner,
         "on_train_epoch_start",
         lambda self: (starts.append(self.current_epoch), original(self)),
     )
@@ -121,38 +125,74 @@ def test_finished_training_is_not_trained_further(tmp_path):
 def test_shifted_rows_keep_their_bases_in_order():
     torch.manual_seed(0)
     codes = torch.randint(0, 4, (200, 30), dtype=torch.uint8)
-    moved = training.shifted(codes, 4)
+    moved = batches.shifted(codes, 4)
     offsets = []
     for before, after in zip(codes.tolist(), moved.tolist(), strict=True):
         found = [d for d in range(-4, 5) if after == ([4] * 4 + before + [4] * 4)[4 + d : 34 + d]]
         assert len(found) == 1
         offsets += found
     assert set(offsets) == set(range(-4, 5))
-    assert training.shifted(codes, 0) is codes
+    assert batches.shifted(codes, 0) is codes
 
 
-def test_missing_labels_carry_no_loss():
-    logits = torch.tensor([[0.3, -1.0], [2.0, 0.5]])
-    labels = torch.tensor([[1.0, float("nan")], [float("nan"), 0.0]])
-    loss, count = training._loss(logits, labels)
-    expected = (np.log1p(np.exp(-0.3)) + np.log1p(np.exp(0.5))) / 2
-    assert float(loss) == pytest.approx(expected, rel=1e-6)
-    assert int(count) == 2
+def measured(n=960, length=60):
+    """Windows whose two values are linear in two planted motifs; half of the second values are missing."""
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    motifs = rng.integers(0, 2, (n, 2))
+    for number, motif in enumerate(([3, 2, 0, 1, 3, 1, 0], [1, 1, 2, 1, 2, 1, 1])):
+        codes[motifs[:, number] == 1, 10 + 25 * number : 17 + 25 * number] = motif
+    truth = (motifs @ np.array([[2, 1], [-1.5, 1]]) - 3).astype(np.float32)
+    known = truth.copy()
+    known[rng.random(n) < 0.5, 1] = np.nan
+    folds = np.array((["train"] * 4 + ["valid", "test"]) * (n // 6))
+    ids = np.array([f"w{i}" for i in range(n)])
+    return datasets.Dataset(ids, codes, known, ["gain", "count"], tasks.get("regression")), folds, truth
 
 
-def test_mean_auroc_leaves_out_targets_of_one_class():
-    labels = np.array([[0, 1], [1, 1], [0, 1], [1, np.nan]])
-    scores = np.array([[0.1, 0.2], [0.9, 0.1], [0.4, 0.3], [0.3, 0.5]])
-    assert training.mean_auroc(labels, scores) == pytest.approx(0.75)
+def test_network_learns_real_numbers_and_says_so(tmp_path):
+    dataset, folds, truth = measured()
+    recipe = {"max_epochs": 20, "patience": 20, "reverse_complement": "none"}
+    network, header, history = run(tmp_path / "work", dataset, folds, **recipe)
+    models.save(tmp_path / "model.safetensors", network, header)
+    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    forward, reverse = predict(loaded, dataset.codes, CPU)
+    assert loaded.task == dataset.task and reverse is None
+    for target in (0, 1):
+        assert np.corrcoef(forward[folds == "test", target], truth[folds == "test", target])[0, 1] > 0.9
+    best = next(row for row in history if row["best"])
+    valid = folds == "valid"
+    scores = []
+    for target in (0, 1):
+        rows = valid & ~np.isnan(dataset.labels[:, target])
+        scores.append(np.corrcoef(forward[rows, target], dataset.labels[rows, target])[0, 1])
+    assert best["valid_pearson"] == pytest.approx(np.mean(scores), abs=1e-6)
+    squares = (forward[valid] - dataset.labels[valid]) ** 2
+    assert best["valid_loss"] == pytest.approx(np.nanmean(squares), rel=1e-5)
+
+
+def test_labels_to_show_on_the_other_strand_are_of_classes_alone(tmp_path):
+    dataset, folds, _ = measured(12)
+    with pytest.raises(InputError, match=r"reverse_complement_labels: \[1\]; expected none under task regression"):
+        run(tmp_path / "work", dataset, folds, reverse_complement_labels=[1])
+    codes, labels = batches.with_other_strand(dataset.codes, dataset.labels, None)
+    np.testing.assert_array_equal(codes, np.concatenate([dataset.codes, dna.reverse_complement(dataset.codes)]))
+    np.testing.assert_array_equal(labels, np.concatenate([dataset.labels, dataset.labels]))
+
+
+@pytest.mark.parametrize("task", tasks.NAMES)
+def test_a_network_of_probabilities_is_not_trained(tmp_path, monkeypatch, task):
+    dataset, folds = planted(12)
+    monkeypatch.setattr(MotifCNN, "output", "probability")
+    with pytest.raises(InputError, match="architecture MotifCNN gives probabilities; training expects one with raw"):
+        run(tmp_path / "work", dataset._replace(task=tasks.get(task)), folds)
 
 
 def test_prediction_of_the_other_strand_swaps_forward_and_reverse():
-    from cisflow.sequence import dna
-
     model = models.build("MotifCNN", n_outputs=3, **SETTINGS).eval()
     codes = planted(12)[0].codes
-    forward, reverse = prediction.predict(model, codes, CPU)
-    swapped_forward, swapped_reverse = prediction.predict(model, dna.reverse_complement(codes), CPU)
+    forward, reverse = predict(model, codes, CPU)
+    swapped_forward, swapped_reverse = predict(model, dna.reverse_complement(codes), CPU)
     np.testing.assert_allclose(forward, swapped_reverse, atol=1e-6)
     np.testing.assert_allclose(reverse, swapped_forward, atol=1e-6)
 
@@ -174,17 +214,19 @@ def published(epochs, warmup, highest):
 @pytest.mark.parametrize(("epochs", "warmup", "highest"), [(50, 5, 1e-3), (100, 4, 5e-4), (12, 1, 1e-3)])
 def test_published_schedule_changes_between_epochs_as_torch_s_does(epochs, warmup, highest):
     recipe = {"max_epochs": epochs, "warmup_epochs": warmup, "learning_rate": highest, "schedule": "published"}
+    recipe = fit.Training.complete(recipe)
     expected = published(epochs, warmup, highest)
     assert expected[0] == pytest.approx(1e-4) and expected[warmup] == pytest.approx(highest)
     for moment in (0.1, 0.9):
-        rates = [training.learning_rate(recipe, epoch + moment) for epoch in range(epochs)]
+        rates = [learning_rate(recipe, epoch + moment) for epoch in range(epochs)]
         np.testing.assert_allclose(rates, expected, rtol=1e-9)
-    assert training.learning_rate(recipe, epochs) == pytest.approx(1e-5)
+    assert learning_rate(recipe, epochs) == pytest.approx(1e-5)
 
 
 def test_modern_schedule_rises_and_falls_with_every_batch():
     recipe = {"max_epochs": 10, "warmup_epochs": 2, "learning_rate": 0.01, "schedule": "modern"}
-    rates = np.array([training.learning_rate(recipe, moment) for moment in np.linspace(0, 10, 101)])
+    recipe = fit.Training.complete(recipe)
+    rates = np.array([learning_rate(recipe, moment) for moment in np.linspace(0, 10, 101)])
     np.testing.assert_allclose(rates[:21], np.linspace(0, 0.01, 21))
     assert (np.diff(rates[20:]) < 0).all()
     assert rates[60] == pytest.approx(0.005) and rates[-1] == pytest.approx(0, abs=1e-12)
@@ -200,13 +242,13 @@ def test_history_has_the_rate_that_each_epoch_ran_at(tmp_path):
 def steps(monkeypatch, work, dataset, folds, **recipe):
     """(class of the optimizer, its settings, number of its steps) of a training."""
     seen = []
-    original = training.Classification.optimizer_step
+    original = fit.Learner.optimizer_step
 
     def counted(self, epoch, batch, optimizer, closure=None):
         seen.append(optimizer.optimizer if hasattr(optimizer, "optimizer") else optimizer)
         original(self, epoch, batch, optimizer, closure)
 
-    monkeypatch.setattr(training.Classification, "optimizer_step", counted)
+    monkeypatch.setattr(fit.Learner, "optimizer_step", counted)
     run(work, dataset, folds, max_epochs=1, batch_size=20, **recipe)
     return type(seen[0]), seen[0].defaults, len(seen)
 
@@ -227,27 +269,20 @@ def test_adamw_has_the_betas_asked_for(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("wanted", [[0, 1], [1], [0]])
 def test_appended_rows_are_the_other_strand_of_the_labels_asked_for(wanted):
-    from cisflow.sequence import dna
-
-    dataset, folds = planted(60)
-    recipe = training.DEFAULTS | {"reverse_complement": "append", "reverse_complement_labels": wanted}
-    for fold in ("train", "valid"):
-        rows = training._loader(dataset, folds == fold, recipe, 8, None).dataset
-        codes, labels = dataset.codes[folds == fold], dataset.labels[folds == fold]
-        chosen = np.isin(labels[:, 0], wanted)
-        np.testing.assert_array_equal(rows.codes[: len(codes)], codes)
-        np.testing.assert_array_equal(rows.codes[len(codes) :], dna.reverse_complement(codes[chosen]))
-        np.testing.assert_array_equal(rows.labels, np.concatenate([labels, labels[chosen]]))
+    dataset, _ = planted(60)
+    codes, labels = batches.with_other_strand(dataset.codes, dataset.labels, wanted)
+    chosen = np.isin(dataset.labels[:, 0], wanted)
+    np.testing.assert_array_equal(codes[:60], dataset.codes)
+    np.testing.assert_array_equal(codes[60:], dna.reverse_complement(dataset.codes[chosen]))
+    np.testing.assert_array_equal(labels, np.concatenate([dataset.labels, dataset.labels[chosen]]))
 
 
 @pytest.mark.parametrize(("mode", "wanted"), [("random", [0, 1]), ("random", [1]), ("none", [0, 1])])
 def test_random_strands_are_shown_for_the_labels_asked_for(tmp_path, monkeypatch, mode, wanted):
-    from cisflow.sequence import dna
-
     dataset, folds = planted(240)
     seen = []
-    original = models.inputs
-    monkeypatch.setattr(models, "inputs", lambda *args: (seen.append(args[1].clone()), original(*args))[1])
+    original = MotifCNN.inputs
+    monkeypatch.setattr(MotifCNN, "inputs", lambda *args: (seen.append(args[1].clone()), original(*args))[1])
     recipe = {"reverse_complement": mode, "reverse_complement_labels": wanted, "max_epochs": 1}
     run(tmp_path / "work", dataset, folds, **recipe)
     label_of = {row.tobytes(): label for row, label in zip(dataset.codes, dataset.labels[:, 0], strict=True)}
@@ -263,9 +298,10 @@ def test_random_strands_are_shown_for_the_labels_asked_for(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"optimizer": "adam"}, "optimizer: 'adam'; expected one of adamw, sgd"),
-        ({"schedule": "cosine"}, "schedule: 'cosine'; expected one of constant, published, modern"),
-        ({"reverse_complement": True}, "reverse_complement: 'True'; expected one of random, append, none"),
+        ({"optimizer": "adam"}, r"training settings.optimizer: 'adam' is not one of \['adamw', 'sgd'\]"),
+        ({"schedule": "cosine"}, r"schedule: 'cosine' is not one of \['constant', 'published', 'modern'\]"),
+        ({"reverse_complement": True}, "reverse_complement: True is not one of"),
+        ({"reverse_complement_labels": [2]}, r"reverse_complement_labels\[0\]: 2 is not one of \[0, 1\]"),
         ({"schedule": "modern"}, "warmup_epochs: 5; expected less than max_epochs, 5"),
     ],
 )
@@ -277,7 +313,7 @@ def test_a_choice_that_is_not_there_is_named(tmp_path, recipe, message):
 
 def test_unknown_training_key_is_named(tmp_path):
     dataset, folds = planted(12)
-    with pytest.raises(InputError, match="training settings: unknown key 'epochs'; expected max_epochs"):
+    with pytest.raises(InputError, match="training settings: unknown key 'epochs'; expected keys: max_epochs"):
         run(tmp_path / "work", dataset, folds, epochs=3)
 
 

@@ -1,32 +1,27 @@
 """Train a network on the sequences of a dataset."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from cisflow import models
+from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.io import files
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
-from cisflow.models import device
-from cisflow.training import train as training
+from cisflow.models import checkpoints, device
+from cisflow.training import fit
 
 
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
-    parser.add_argument(
-        "--model", required=True, type=json.loads, help="JSON: architecture, settings, training, freeze"
-    )
+    options.mapping(parser, "--model", "architecture, settings, training, freeze", required=True)
     parser.add_argument("--pretrained", help="checkpoint that the network's pretrained part starts from")
     parser.add_argument("--tokenizer", help="tokenizer.json, for a network that reads tokens")
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", default=1, type=int)
+    options.seed(parser)
+    options.device(parser)
     parser.add_argument("--work", required=True, help="folder for checkpoints; removed on success")
     parser.add_argument("--output", required=True, help="weights, .safetensors")
     parser.add_argument("--history", required=True, help="table of losses, one row an epoch")
@@ -50,11 +45,11 @@ def run(args):
         manifest(args.manifest, args.model, inputs, args.seed) as record,
         device.acquire(args.device, args.gpus, args.threads) as where,
     ):
-        network, header, history = training.train(
+        network, header, history = fit.train(
             dataset, folds, **job, seed=args.seed, device=where, work=args.work, inputs=job_inputs
         )
-        models.save(args.output, network, header)
-        write_table(args.history, pd.DataFrame(training.table(history)))
+        checkpoints.save(args.output, network, header)
+        write_table(args.history, pd.DataFrame(history))
         record |= {
             "device": str(where),
             "epochs": len(history),

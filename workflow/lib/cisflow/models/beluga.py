@@ -73,12 +73,11 @@ class FastBeluga(Architecture):
     dtype : of the convolutions' weights and activations; the dense layers keep that of `beluga`.
     """
 
-    output = Beluga.output
     length = Beluga.length
 
     def __init__(self, beluga, dtype=torch.float32):
         super().__init__()
-        self.n_outputs = beluga.n_outputs
+        self.output, self.n_outputs = beluga.output, beluga.n_outputs
         convolutions, self.dense = beluga.model
         self.convolutions = nn.Sequential(*map(_one_axis, convolutions)).to(dtype)
         self.dtype = dtype

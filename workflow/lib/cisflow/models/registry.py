@@ -25,11 +25,7 @@ def architectures():
 
 
 def _states_output(statement):
-    return (
-        isinstance(statement, ast.Assign)
-        and [getattr(target, "id", None) for target in statement.targets] == ["output"]
-        and isinstance(statement.value, ast.Constant)
-    )
+    return isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == ["output"]
 
 
 def get(architecture):

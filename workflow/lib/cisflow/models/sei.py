@@ -145,11 +145,9 @@ class FusedSei(Architecture):
         layers keep the dtype of `sei`: in bfloat16 they would make more than half of the error and save little time.
     """
 
-    output = Sei.output
-
     def __init__(self, sei, dtype=torch.float32):
         super().__init__()
-        self.n_outputs = sei.n_outputs
+        self.output, self.n_outputs = sei.output, sei.n_outputs
         self.lconv1 = FusedConvolutions(*sei.lconv1)
         self.conv1 = nn.Sequential(FusedConvolutions(*sei.lconv1, sei.conv1[0]), *sei.conv1[1:])
         self.lconv2 = nn.Sequential(*sei.lconv2[:-2], FusedConvolutions(*sei.lconv2[-2:]))

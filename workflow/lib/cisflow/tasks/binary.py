@@ -11,6 +11,7 @@ class Binary(Task):
 
     name = "binary"
     expected = "0, 1 or empty"
+    classes = (0, 1)
     truth, predicted = "label", "probability"
     range = (0, 1)
     score = "auroc"

@@ -12,6 +12,7 @@ class Task(abc.ABC):
     ----------
     name : as the config and the files have it.
     expected : which labels there are, for messages and documentation.
+    classes : the labels of which there are no others, or nothing where a label is any number.
     truth, predicted : columns of predictions.tsv.
     range : lowest and highest prediction, or None where any number may be predicted.
     score : name of the metric that training reports of its validation fold.
@@ -22,6 +23,7 @@ class Task(abc.ABC):
 
     name: str
     expected: str
+    classes: tuple
     truth: str
     predicted: str
     range: tuple | None
