@@ -1,18 +1,18 @@
 rule attribute:
     input:
-        unpack(get_explained_files),
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
+        unpack(study.explained_files),
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
     output:
-        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz",
+        paths.ATTRIBUTIONS,
     log:
         "logs/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.log",
     benchmark:
         "benchmarks/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.tsv"
     wildcard_constraints:
-        dataset=explained_datasets(sharded=False),
+        dataset=study.explained_datasets(sharded=False),
     # The longest chain of jobs starts here.
     priority: 1
     conda:
@@ -23,62 +23,61 @@ rule attribute:
         mem_mb=8000,
         runtime="12h",
     params:
-        code=network_code("attribute"),
-        method=lambda wildcards: to_json(get_method(wildcards.method)),
-        selection=lambda wildcards: to_json(get_selection(wildcards)),
-        subject=get_explained_arguments,
-        shard=get_shard_option,
+        code=study.explained_code,
+        method=lambda wildcards: to_json(study.methods[wildcards.method].described),
+        selection=lambda wildcards: to_json(study.explanation(wildcards).asked),
+        subject=study.explained_arguments,
+        shard=study.shard_arguments,
         dataset=subpath(input.windows, parent=True),
         # Finished rows live where Snakemake does not delete them when the job fails, so that it goes on with the rest.
         work=lambda wildcards, output: Path(output[0]).with_suffix(".work").as_posix(),
-        device=config["device"],
+        device=study.device,
     shell:
-        "python -m cisflow attribute --dataset {params.dataset} --weights {input.weights}"
-        " {params.subject} --method {params.method:q} --selection {params.selection:q} --seed {wildcards.seed}"
-        " {params.shard} --code {params.code} --device {params.device} --gpus {resources.gpu} --threads {threads}"
-        " --work {params.work} --output {output} > {log} 2>&1"
+        "python -m cisflow attribute --dataset {params.dataset:q} --weights {input.weights:q}"
+        " {params.subject:q} --method {params.method:q} --selection {params.selection:q} --seed {wildcards.seed}"
+        " {params.shard:q} --code {params.code} --device {params.device} --gpus {resources.gpu} --threads {threads}"
+        " --work {params.work:q} --output {output:q} > {log:q} 2>&1"
 
 
 use rule attribute as attribute_shard with:
     output:
-        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.shards/{part}.npz",
+        paths.ATTRIBUTION_SHARD,
     log:
         "logs/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.{part}.log",
     benchmark:
         "benchmarks/{dataset}/attribute.{model}.{split}.seed{seed}.{method}.{part}.tsv"
     wildcard_constraints:
-        dataset=explained_datasets(sharded=True),
+        dataset=study.explained_datasets(sharded=True),
 
 
 rule gather_attributions:
     input:
-        get_attribution_shards,
+        study.attribution_shards,
     output:
-        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz",
+        paths.ATTRIBUTIONS,
     log:
         "logs/{dataset}/gather_attributions.{model}.{split}.seed{seed}.{method}.log",
     wildcard_constraints:
-        dataset=explained_datasets(sharded=True),
+        dataset=study.explained_datasets(sharded=True),
     conda:
         "../../envs/data.yaml"
     resources:
         mem_mb=8000,
         runtime="1h",
     params:
-        code=code_digest("commands/gather_attributions"),
+        code=code.command("gather_attributions"),
     shell:
-        "python -m cisflow gather-attributions --shards {input} --output {output} > {log} 2>&1"
+        "python -m cisflow gather-attributions --shards {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule compare_attributions:
     input:
-        get_compared_files,
-        truth=get_truth,
-        names=get_compared_names,
+        unpack(study.compared_files),
+        truth=study.truth,
     output:
-        expand("results/{{dataset}}/comparisons/{{model}}/{{split}}/{name}.tsv", name=COMPARISONS[:-1]),
+        expand(paths.COMPARISON_TABLE, table=COMPARISON_TABLES[:-1], allow_missing=True),
         summary=report(
-            "results/{dataset}/comparisons/{model}/{split}/summary.tsv",
+            paths.fill(paths.COMPARISON_TABLE, dataset="{dataset}", model="{model}", split="{split}", table="summary"),
             caption="../report/tables.rst",
             category="Tables",
             subcategory="{dataset}",
@@ -96,43 +95,39 @@ rule compare_attributions:
         mem_mb=8000,
         runtime="6h",
     params:
-        code=network_code("compare_attributions"),
-        runs=lambda wildcards: to_json(get_compared_runs(wildcards)),
-        methods=lambda wildcards: to_json(get_compared_methods(wildcards)),
-        reference=lambda wildcards: get_comparison(wildcards)["reference"],
-        targets=get_compared_targets,
-        subject=get_compared_subject,
-        truth=lambda wildcards, input: option("truth", input.truth),
-        device=config["device"],
+        code=study.compared_code,
+        compared=study.compared_arguments,
+        device=study.device,
         folder=subpath(output.summary, parent=True),
     shell:
-        "python -m cisflow compare-attributions --runs {params.runs:q} --methods {params.methods:q}"
-        " --reference {params.reference} {params.targets} {params.subject} {params.truth} --device {params.device}"
-        " --gpus {resources.gpu} --threads {threads} --output {params.folder} > {log} 2>&1"
+        "python -m cisflow compare-attributions {params.compared:q} --device {params.device}"
+        " --gpus {resources.gpu} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
-rule time_attributions:
-    output:
-        "results/timing.tsv",
-    log:
-        "logs/time_attributions.log",
-    benchmark:
-        "benchmarks/time_attributions.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 4
-    resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime="6h",
-    params:
-        code=timing_code,
-        model=lambda wildcards: to_json(get_layout(config["timing"]["model"])),
-        methods=lambda wildcards: to_json(get_timed_methods()),
-        sizes=lambda wildcards: to_json({key: config["timing"][key] for key in ("lengths", "sequences", "targets")}),
-        repeats=lambda wildcards: config["timing"]["repeats"],
-        device=config["device"],
-    shell:
-        "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
-        " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
-        " --threads {threads} --output {output} > {log} 2>&1"
+if study.timing:
+
+    rule time_attributions:
+        output:
+            paths.TIMING,
+        log:
+            "logs/time_attributions.log",
+        benchmark:
+            "benchmarks/time_attributions.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 4
+        resources:
+            gpu=1,
+            mem_mb=16000,
+            runtime="6h",
+        params:
+            code=study.timing_code(),
+            model=to_json(study.networks[study.timing.model].layout),
+            methods=to_json(study.timed_methods()),
+            sizes=to_json(study.timing.sizes),
+            repeats=study.timing.repeats,
+            device=study.device,
+        shell:
+            "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
+            " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
+            " --threads {threads} --output {output:q} > {log:q} 2>&1"

@@ -1,14 +1,27 @@
+# Which trainings there are: by name, since their files lie where the names say.
+rule runs:
+    input:
+        ancient(TEXT),
+    output:
+        paths.RUNS,
+    log:
+        "logs/{dataset}/runs.log",
+    localrule: True
+    params:
+        text=study.run_table,
+    template_engine:
+        "jinja2"
+
+
 rule evaluate:
     input:
-        predictions=lambda wildcards: [run["predictions"] for run in get_runs(wildcards.dataset)],
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
+        study.predictions,
+        runs=paths.RUNS,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        targets=paths.TARGETS,
     output:
-        metrics="results/{dataset}/evaluation/metrics.tsv",
-        curves="results/{dataset}/evaluation/curves.tsv",
-        comparisons="results/{dataset}/evaluation/comparisons.tsv",
-        strata="results/{dataset}/evaluation/strata.tsv",
-        calibration="results/{dataset}/evaluation/calibration.tsv",
+        **{name: paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table=name) for name in EVALUATION_TABLES},
     log:
         "logs/{dataset}/evaluate.log",
     benchmark:
@@ -19,23 +32,23 @@ rule evaluate:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/evaluate"),
-        runs=lambda wildcards: to_json(get_runs(wildcards.dataset)),
-        baselines=lambda wildcards: get_baseline_option(wildcards.dataset),
-        seed=config["evaluation"]["seed"],
-        resamples=config["evaluation"]["resamples"],
+        code=code.command("evaluate"),
+        metrics=study.metric_arguments,
+        seed=study.evaluation["seed"],
+        resamples=study.evaluation["resamples"],
+        dataset=subpath(input.windows, parent=True),
         folder=subpath(output.metrics, parent=True),
     shell:
-        "python -m cisflow evaluate --dataset {wildcards.dataset} --runs {params.runs:q} {params.baselines}"
-        " --windows {input.windows} --sequences {input.sequences} --seed {params.seed}"
-        " --resamples {params.resamples} --output {params.folder} > {log} 2>&1"
+        "python -m cisflow evaluate --dataset {wildcards.dataset} --folder {params.dataset:q} --runs {input.runs:q}"
+        " {params.metrics:q} --seed {params.seed} --resamples {params.resamples} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 rule stack_metrics:
     input:
-        get_metric_tables(),
+        study.metric_tables(),
     output:
-        report("results/metrics.tsv", caption="../report/tables.rst", category="Tables"),
+        report(paths.STACKED_METRICS, caption="../report/tables.rst", category="Tables"),
     log:
         "logs/stack_metrics.log",
     localrule: True
@@ -45,6 +58,6 @@ rule stack_metrics:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code_digest("commands/stack_tables"),
+        code=code.command("stack_tables"),
     shell:
-        "python -m cisflow stack-tables --tables {input} --output {output} > {log} 2>&1"
+        "python -m cisflow stack-tables --tables {input:q} --output {output:q} > {log:q} 2>&1"

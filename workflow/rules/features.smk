@@ -1,11 +1,11 @@
 rule features_shard:
     input:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        weights=get_extractor_weights,
-        genome=get_extractor_genome,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        weights=study.extractor_weights,
+        genome=study.extractor_genome,
     output:
-        "results/{dataset}/features/{extractor}/shards/{scatteritem}.npz",
+        paths.FEATURE_SHARD,
     log:
         "logs/{dataset}/features.{extractor}.{scatteritem}.log",
     benchmark:
@@ -18,59 +18,59 @@ rule features_shard:
         mem_mb=8000,
         runtime="12h",
     params:
-        code=extractor_code,
-        extractor=lambda wildcards: to_json(get_extractor(wildcards)),
-        genome=lambda wildcards, input: f"--genome {shlex.quote(input.genome[0])}" if input.genome else "",
+        code=study.extractor_code,
+        extractor=lambda wildcards: to_json(study.reading(study.extractor(wildcards))),
+        genome=lambda wildcards, input: option("genome", input.genome),
         dataset=subpath(input.windows, parent=True),
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", " --shards "),
-        device=config["device"],
+        device=study.device,
     shell:
-        "python -m cisflow features --dataset {params.dataset} --weights {input.weights}"
-        " --extractor {params.extractor:q} {params.genome} --shard {params.shard} --device {params.device}"
-        " --gpus {resources.gpu} --threads {threads} --output {output} > {log} 2>&1"
+        "python -m cisflow features --dataset {params.dataset:q} --weights {input.weights:q}"
+        " --extractor {params.extractor:q} {params.genome:q} --shard {params.shard} --device {params.device}"
+        " --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule features:
     input:
-        shards=gather.shard("results/{{dataset}}/features/{{extractor}}/shards/{scatteritem}.npz"),
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        weights=get_extractor_weights,
-        names=get_extractor_names,
+        shards=gather.shard(paths.escaped(paths.FEATURE_SHARD, but="scatteritem")),
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        weights=study.extractor_weights,
+        names=study.extractor_names,
     output:
-        features="results/{dataset}/features/{extractor}/features.npy",
-        ids="results/{dataset}/features/{extractor}/ids.tsv",
-        targets="results/{dataset}/features/{extractor}/targets.tsv",
-        manifest="results/{dataset}/features/{extractor}/manifest.json",
+        features=paths.FEATURE_ARRAY,
+        ids=paths.FEATURE_IDS,
+        targets=paths.FEATURE_TARGETS,
+        manifest=paths.FEATURE_MANIFEST,
     log:
         "logs/{dataset}/features.{extractor}.log",
     wildcard_constraints:
-        extractor=extractors_of_kind(composition=False),
+        extractor=study.extractors_of(entries.Extractor),
     conda:
         "../../envs/torch.yaml"
     resources:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/gather_features"),
-        extractor=lambda wildcards: to_json(get_extractor(wildcards)),
-        names=lambda wildcards, input: f"--names {shlex.quote(input.names[0])}" if input.names else "",
+        code=code.command("gather_features"),
+        extractor=lambda wildcards: to_json(study.reading(study.extractor(wildcards))),
+        names=lambda wildcards, input: option("names", input.names),
         dataset=subpath(input.windows, parent=True),
         folder=subpath(output.features, parent=True),
     shell:
-        "python -m cisflow gather-features --shards {input.shards} --dataset {params.dataset}"
-        " --weights {input.weights} --extractor {params.extractor:q} {params.names} --output {params.folder}"
-        " > {log} 2>&1"
+        "python -m cisflow gather-features --shards {input.shards:q} --dataset {params.dataset:q}"
+        " --weights {input.weights:q} --extractor {params.extractor:q} {params.names:q} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 rule sequence_classes:
     input:
-        unpack(get_class_files),
-        features="results/{dataset}/features/{extractor}/features.npy",
-        ids="results/{dataset}/features/{extractor}/ids.tsv",
+        unpack(study.class_files),
+        features=paths.FEATURE_ARRAY,
+        ids=paths.FEATURE_IDS,
     output:
-        scores="results/{dataset}/features/{extractor}/sequence_classes.npy",
-        table="results/{dataset}/features/{extractor}/sequence_classes.tsv",
+        scores=paths.CLASS_SCORES,
+        table=paths.CLASS_TABLE,
     log:
         "logs/{dataset}/sequence_classes.{extractor}.log",
     conda:
@@ -79,35 +79,35 @@ rule sequence_classes:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/sequence_classes"),
+        code=code.command("sequence_classes"),
         folder=subpath(input.features, parent=True),
     shell:
-        "python -m cisflow sequence-classes --features {params.folder} --classes {input.classes}"
-        " --class-names {input.class_names} --output {output.scores} --table {output.table} > {log} 2>&1"
+        "python -m cisflow sequence-classes --features {params.folder:q} --classes {input.classes:q}"
+        " --class-names {input.class_names:q} --output {output.scores:q} --table {output.table:q} > {log:q} 2>&1"
 
 
 rule composition:
     input:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
     output:
-        features="results/{dataset}/features/{extractor}/features.npy",
-        ids="results/{dataset}/features/{extractor}/ids.tsv",
-        targets="results/{dataset}/features/{extractor}/targets.tsv",
-        manifest="results/{dataset}/features/{extractor}/manifest.json",
+        features=paths.FEATURE_ARRAY,
+        ids=paths.FEATURE_IDS,
+        targets=paths.FEATURE_TARGETS,
+        manifest=paths.FEATURE_MANIFEST,
     log:
         "logs/{dataset}/composition.{extractor}.log",
     wildcard_constraints:
-        extractor=extractors_of_kind(composition=True),
+        extractor=study.extractors_of(entries.Composition),
     conda:
         "../../envs/data.yaml"
     resources:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/composition"),
-        extractor=lambda wildcards: to_json(config["features"][wildcards.extractor]),
+        code=code.command("composition"),
+        extractor=lambda wildcards: to_json(study.extractor(wildcards).described),
         folder=subpath(output.features, parent=True),
     shell:
-        "python -m cisflow composition --windows {input.windows} --sequences {input.sequences}"
-        " --extractor {params.extractor:q} --output {params.folder} > {log} 2>&1"
+        "python -m cisflow composition --windows {input.windows:q} --sequences {input.sequences:q}"
+        " --extractor {params.extractor:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -1,22 +1,22 @@
 rule train:
     input:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        split="results/{dataset}/splits/{split}.tsv",
-        pretrained=get_pretrained,
-        tokenizer=get_tokenizer,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
+        pretrained=study.start,
+        tokenizer=study.tokenizer,
     output:
-        weights="results/{dataset}/models/{model}/{split}/seed{seed}/model.safetensors",
-        history="results/{dataset}/models/{model}/{split}/seed{seed}/history.tsv",
-        manifest="results/{dataset}/models/{model}/{split}/seed{seed}/manifest.json",
+        weights=paths.WEIGHTS,
+        history=paths.HISTORY,
+        manifest=paths.MODEL_MANIFEST,
     log:
         "logs/{dataset}/train.{model}.{split}.seed{seed}.log",
     benchmark:
         "benchmarks/{dataset}/train.{model}.{split}.seed{seed}.tsv"
     wildcard_constraints:
-        model=models_of_kind(network=True),
+        model=study.models_of(entries.Network),
     conda:
         "../../envs/torch.yaml"
     threads: 4
@@ -25,36 +25,34 @@ rule train:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime="12h",
     params:
-        code=network_code("train"),
-        model=lambda wildcards: to_json(get_model(wildcards)),
+        code=study.network_code("train"),
+        model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
-        pretrained=lambda wildcards, input: option("pretrained", input.pretrained),
-        tokenizer=lambda wildcards, input: option("tokenizer", input.tokenizer),
+        start=study.start_arguments,
         # Checkpoints live where Snakemake does not delete them when the job fails, so that training resumes.
         work=lambda wildcards, output: Path(output.weights).with_name("work").as_posix(),
-        device=config["device"],
+        device=study.device,
     shell:
-        "python -m cisflow train --dataset {params.dataset} --split {input.split} --model {params.model:q}"
-        " {params.pretrained} {params.tokenizer}"
-        " --seed {wildcards.seed} --device {params.device} --gpus {resources.gpu} --threads {threads}"
-        " --work {params.work} --output {output.weights} --history {output.history} --manifest {output.manifest}"
-        " > {log} 2>&1"
+        "python -m cisflow train --dataset {params.dataset:q} --split {input.split:q} --model {params.model:q}"
+        " {params.start:q} --seed {wildcards.seed} --device {params.device} --gpus {resources.gpu} --threads {threads}"
+        " --work {params.work:q} --output {output.weights:q} --history {output.history:q}"
+        " --manifest {output.manifest:q} > {log:q} 2>&1"
 
 
 rule predict:
     input:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        split="results/{dataset}/splits/{split}.tsv",
-        weights="results/{dataset}/models/{model}/{split}/seed{seed}/model.safetensors",
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
+        weights=paths.WEIGHTS,
     output:
-        "results/{dataset}/models/{model}/{split}/seed{seed}/predictions.tsv",
+        paths.PREDICTIONS,
     log:
         "logs/{dataset}/predict.{model}.{split}.seed{seed}.log",
     wildcard_constraints:
-        model=models_of_kind(network=True),
+        model=study.models_of(entries.Network),
     conda:
         "../../envs/torch.yaml"
     threads: 4
@@ -63,30 +61,30 @@ rule predict:
         mem_mb=8000,
         runtime="2h",
     params:
-        code=network_code("predict"),
+        code=study.network_code("predict"),
         dataset=subpath(input.windows, parent=True),
-        device=config["device"],
+        device=study.device,
     shell:
-        "python -m cisflow predict --dataset {params.dataset} --split {input.split} --weights {input.weights}"
-        " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output} > {log} 2>&1"
+        "python -m cisflow predict --dataset {params.dataset:q} --split {input.split:q} --weights {input.weights:q}"
+        " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule tune:
     input:
-        unpack(get_classifier_features),
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        split="results/{dataset}/splits/{split}.tsv",
+        unpack(study.classifier_features),
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
     output:
-        "results/{dataset}/models/{model}/{split}/seed{seed}/tuning.tsv",
+        paths.TUNING,
     log:
         "logs/{dataset}/tune.{model}.{split}.seed{seed}.log",
     benchmark:
         "benchmarks/{dataset}/tune.{model}.{split}.seed{seed}.tsv"
     wildcard_constraints:
-        model=tuned_models(),
+        model=study.tuned_models(),
     conda:
         "../../envs/statistics.yaml"
     threads: 8
@@ -94,38 +92,38 @@ rule tune:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime="2d",
     params:
-        code=code_digest("commands/tune"),
-        model=lambda wildcards: to_json(get_model(wildcards)),
+        code=study.classifier_code("tune"),
+        model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
         features=subpath(input.features, parent=True),
         # Finished trials live where Snakemake does not delete them when the job fails, so that the search goes on.
         work=lambda wildcards, output: Path(output[0]).with_name("trials").as_posix(),
     shell:
-        "python -m cisflow tune --dataset {params.dataset} --split {input.split} --features {params.features}"
-        " --model {params.model:q} --seed {wildcards.seed} --threads {threads} --work {params.work}"
-        " --output {output} > {log} 2>&1"
+        "python -m cisflow tune --dataset {params.dataset:q} --split {input.split:q} --features {params.features:q}"
+        " --model {params.model:q} --seed {wildcards.seed} --threads {threads} --work {params.work:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule fit:
     input:
-        unpack(get_classifier_features),
-        tuning=get_tuning,
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        split="results/{dataset}/splits/{split}.tsv",
+        unpack(study.classifier_features),
+        tuning=study.tuning,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
     output:
-        model="results/{dataset}/models/{model}/{split}/seed{seed}/model.txt",
-        weights="results/{dataset}/models/{model}/{split}/seed{seed}/weights.tsv",
-        predictions="results/{dataset}/models/{model}/{split}/seed{seed}/predictions.tsv",
-        manifest="results/{dataset}/models/{model}/{split}/seed{seed}/manifest.json",
+        model=paths.CLASSIFIER,
+        weights=paths.CLASSIFIER_WEIGHTS,
+        predictions=paths.PREDICTIONS,
+        manifest=paths.MODEL_MANIFEST,
     log:
         "logs/{dataset}/fit.{model}.{split}.seed{seed}.log",
     benchmark:
         "benchmarks/{dataset}/fit.{model}.{split}.seed{seed}.tsv"
     wildcard_constraints:
-        model=models_of_kind(network=False),
+        model=study.models_of(entries.Classifier),
     conda:
         "../../envs/statistics.yaml"
     threads: 8
@@ -133,12 +131,13 @@ rule fit:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime="4h",
     params:
-        code=code_digest("commands/fit"),
-        model=lambda wildcards: to_json(get_model(wildcards)),
+        code=study.classifier_code("fit"),
+        model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
         features=subpath(input.features, parent=True),
-        tuning=lambda wildcards, input: f"--tuning {input.tuning}" if input.tuning else "",
+        tuning=lambda wildcards, input: option("tuning", input.tuning),
     shell:
-        "python -m cisflow fit --dataset {params.dataset} --split {input.split} --features {params.features}"
-        " --model {params.model:q} {params.tuning} --seed {wildcards.seed} --threads {threads} --output {output.model}"
-        " --weights {output.weights} --predictions {output.predictions} --manifest {output.manifest} > {log} 2>&1"
+        "python -m cisflow fit --dataset {params.dataset:q} --split {input.split:q} --features {params.features:q}"
+        " --model {params.model:q} {params.tuning:q} --seed {wildcards.seed} --threads {threads}"
+        " --output {output.model:q} --weights {output.weights:q} --predictions {output.predictions:q}"
+        " --manifest {output.manifest:q} > {log:q} 2>&1"

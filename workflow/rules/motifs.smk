@@ -1,10 +1,10 @@
 rule discover_motifs:
     input:
-        "results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz",
+        paths.ATTRIBUTIONS,
     output:
-        modisco="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/modisco.h5",
-        control="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/control.h5",
-        summary="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/discovery.json",
+        modisco=paths.MODISCO,
+        control=paths.CONTROL,
+        summary=paths.DISCOVERY,
     log:
         "logs/{dataset}/discover.{model}.{split}.seed{seed}.{method}.log",
     benchmark:
@@ -16,23 +16,23 @@ rule discover_motifs:
         mem_mb=8000,
         runtime="6h",
     params:
-        code=code_digest("commands/discover"),
-        settings=to_json(config["motifs"]["discovery"]),
-        seed=config["motifs"]["seed"],
+        code=code.command("discover"),
+        settings=to_json(study.motifs["discovery"]),
+        seed=study.motifs["seed"],
     shell:
-        "python -m cisflow discover --attributions {input} --settings {params.settings:q} --seed {params.seed}"
-        " --threads {threads} --output {output.modisco} --control {output.control} --summary {output.summary}"
-        " > {log} 2>&1"
+        "python -m cisflow discover --attributions {input:q} --settings {params.settings:q} --seed {params.seed}"
+        " --threads {threads} --output {output.modisco:q} --control {output.control:q} --summary {output.summary:q}"
+        " > {log:q} 2>&1"
 
 
 rule name_motifs:
     input:
-        modisco="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/modisco.h5",
-        control="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/control.h5",
-        database=get_motif_database(),
+        modisco=paths.MODISCO,
+        control=paths.CONTROL,
+        database=study.database,
     output:
         report(
-            "results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/patterns.tsv",
+            paths.PATTERNS,
             caption="../report/tables.rst",
             category="Motifs",
             subcategory="{dataset}",
@@ -47,22 +47,22 @@ rule name_motifs:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/name_motifs"),
+        code=code.command("name_motifs"),
     shell:
-        "python -m cisflow name-motifs --modisco {input.modisco} --control {input.control}"
-        " --database {input.database} --threads {threads} --output {output} > {log} 2>&1"
+        "python -m cisflow name-motifs --modisco {input.modisco:q} --control {input.control:q}"
+        " --database {input.database:q} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule motif_report:
     input:
-        modisco="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/modisco.h5",
-        summary="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/discovery.json",
+        modisco=paths.MODISCO,
+        summary=paths.DISCOVERY,
         # Not read: names first, so that their comparison is compiled once and not in two jobs at a time.
-        patterns="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/patterns.tsv",
-        database=get_motif_database(),
+        patterns=paths.PATTERNS,
+        database=study.database,
     output:
         report(
-            directory("results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/report"),
+            directory(paths.MOTIF_REPORT),
             htmlindex="motifs.html",
             caption="../report/motif_report.rst",
             category="Motifs",
@@ -77,19 +77,19 @@ rule motif_report:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/motif_report"),
+        code=code.command("motif_report"),
     shell:
-        "python -m cisflow motif-report --modisco {input.modisco} --summary {input.summary}"
-        " --database {input.database} --output {output} > {log} 2>&1"
+        "python -m cisflow motif-report --modisco {input.modisco:q} --summary {input.summary:q}"
+        " --database {input.database:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule scan_hotspots:
     input:
-        attributions="results/{dataset}/attributions/{model}/{split}/seed{seed}/{method}.npz",
-        database=get_motif_database(),
+        attributions=paths.ATTRIBUTIONS,
+        database=study.database,
     output:
-        hotspots="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/hotspots.tsv",
-        scores="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/motif_scores.tsv",
+        hotspots=paths.HOTSPOTS,
+        scores=paths.MOTIF_SCORES,
     log:
         "logs/{dataset}/scan_hotspots.{model}.{split}.seed{seed}.{method}.log",
     conda:
@@ -99,23 +99,23 @@ rule scan_hotspots:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/scan_hotspots"),
-        settings=to_json(config["motifs"]["hotspots"]),
-        seed=config["motifs"]["seed"],
+        code=code.command("scan_hotspots"),
+        settings=to_json(study.motifs["hotspots"]),
+        seed=study.motifs["seed"],
     shell:
-        "python -m cisflow scan-hotspots --attributions {input.attributions} --database {input.database}"
-        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --hotspots {output.hotspots}"
-        " --scores {output.scores} > {log} 2>&1"
+        "python -m cisflow scan-hotspots --attributions {input.attributions:q} --database {input.database:q}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --hotspots {output.hotspots:q}"
+        " --scores {output.scores:q} > {log:q} 2>&1"
 
 
 rule recovery:
     input:
-        patterns="results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/patterns.tsv",
-        truth="results/{dataset}/truth.tsv",
-        database=get_motif_database(),
+        patterns=paths.PATTERNS,
+        truth=paths.TRUTH,
+        database=study.database,
     output:
         report(
-            "results/{dataset}/motifs/{model}/{split}/seed{seed}/{method}/recovery.tsv",
+            paths.RECOVERY,
             caption="../report/tables.rst",
             category="Motifs",
             subcategory="{dataset}",
@@ -129,7 +129,7 @@ rule recovery:
         mem_mb=4000,
         runtime="30m",
     params:
-        code=code_digest("commands/recovery"),
+        code=code.command("recovery"),
     shell:
-        "python -m cisflow recovery --patterns {input.patterns} --truth {input.truth} --database {input.database}"
-        " --output {output} > {log} 2>&1"
+        "python -m cisflow recovery --patterns {input.patterns:q} --truth {input.truth:q} --database {input.database:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
 rule fetch:
     input:
-        get_resource_file,
+        study.resource_source,
     output:
-        "resources/{name}",
+        paths.RESOURCE,
     log:
         "logs/resources/fetch.{name}.log",
     cache: "omit-software"
@@ -14,19 +14,19 @@ rule fetch:
         mem_mb=1000,
         runtime="4h",
     params:
-        code=code_digest("commands/fetch"),
-        url=lambda wildcards: config["resources"][wildcards.name]["url"],
-        checks=get_resource_arguments,
+        code=code.command("fetch"),
+        url=study.resource_url,
+        checks=lambda wildcards: study.resources[wildcards.name].options,
     shell:
-        "python -m cisflow fetch --url {params.url:q} --name {wildcards.name} {params.checks}"
-        " --output {output} > {log} 2>&1"
+        "python -m cisflow fetch --url {params.url:q} --name {wildcards.name} {params.checks:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule index_genome:
     input:
-        "resources/{name}",
+        paths.RESOURCE,
     output:
-        "resources/{name}.fai",
+        paths.INDEX,
     log:
         "logs/resources/index.{name}.log",
     conda:
@@ -35,6 +35,6 @@ rule index_genome:
         mem_mb=2000,
         runtime="1h",
     params:
-        code=code_digest("commands/index_genome"),
+        code=code.command("index_genome"),
     shell:
-        "python -m cisflow index-genome --fasta {input} --output {output} > {log} 2>&1"
+        "python -m cisflow index-genome --fasta {input:q} --output {output:q} > {log:q} 2>&1"

@@ -1,23 +1,29 @@
+rule study_settings:
+    input:
+        ancient(TEXT),
+    output:
+        paths.STUDY_SETTINGS,
+    log:
+        "logs/{dataset}/study_settings.log",
+    localrule: True
+    params:
+        text=study.study_settings,
+    template_engine:
+        "jinja2"
+
+
 rule study:
     input:
-        metrics="results/{dataset}/evaluation/metrics.tsv",
-        comparisons="results/{dataset}/evaluation/comparisons.tsv",
-        windows="results/{dataset}/windows.tsv",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        splits=lambda wildcards: expand(
-            "results/{{dataset}}/splits/{split}.tsv", split=config["datasets"][wildcards.dataset]["splits"]
-        ),
-        leakage=lambda wildcards: [table["path"] for table in get_leakage_tables(wildcards.dataset)],
-        features=lambda wildcards: expand(
-            "results/{{dataset}}/features/{extractor}/targets.tsv", extractor=get_study_features(wildcards.dataset)
-        ),
-        published=PUBLISHED,
-        manifests=get_logistic_manifests,
-        figures=get_dataset_figures,
+        unpack(study.study_files),
+        settings=paths.STUDY_SETTINGS,
+        metrics=paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table="metrics"),
+        comparisons=paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table="comparisons"),
+        windows=paths.WINDOWS,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
     output:
         report(
-            "results/{dataset}/study.md",
+            paths.STUDY_PAGE,
             caption="../report/study.rst",
             category="Study",
             labels={"dataset": "{dataset}"},
@@ -30,9 +36,8 @@ rule study:
         mem_mb=2000,
         runtime="10m",
     params:
-        code=code_digest("commands/study"),
-        settings=lambda wildcards: study_settings(wildcards),
+        code=code.command("study"),
         folder=subpath(input.windows, parent=True),
     shell:
-        "python -m cisflow study --folder {params.folder} --published {input.published} --settings {params.settings:q}"
-        " --output {output} > {log} 2>&1"
+        "python -m cisflow study --folder {params.folder:q} --published {input.published:q}"
+        " --settings {input.settings:q} --output {output:q} > {log:q} 2>&1"

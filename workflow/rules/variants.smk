@@ -1,18 +1,17 @@
 rule variants:
     input:
-        unpack(get_variant_files),
-        weights=get_variant_weights,
+        unpack(study.variant_files),
     output:
-        table="results/variants/{job}/variants.tsv",
-        arrays=expand("results/variants/{{job}}/{array}.npy", array=("ref", "alt", "diff")),
-        targets="results/variants/{job}/targets.tsv",
-        manifest="results/variants/{job}/manifest.json",
+        table=paths.VARIANT_TABLE,
+        arrays=expand(paths.VARIANT_ARRAY, array=("ref", "alt", "diff"), allow_missing=True),
+        targets=paths.VARIANT_TARGETS,
+        manifest=paths.VARIANT_MANIFEST,
     log:
         "logs/variants/{job}.log",
     benchmark:
         "benchmarks/variants/{job}.tsv"
     wildcard_constraints:
-        job=variant_jobs(classes=False),
+        job=study.variant_jobs(classes=False),
     conda:
         "../../envs/torch.yaml"
     threads: 4
@@ -21,50 +20,22 @@ rule variants:
         mem_mb=8000,
         runtime="12h",
     params:
-        code=variants_code,
-        extractor=lambda wildcards: to_json(get_variant_extractor(wildcards)),
-        files=get_variant_arguments,
+        code=study.variant_code,
+        extractor=lambda wildcards: to_json(study.variant_reading(wildcards)),
+        files=study.variant_arguments,
         folder=subpath(output.table, parent=True),
-        device=config["device"],
+        device=study.device,
     shell:
-        "python -m cisflow variants {params.files} --weights {input.weights} --extractor {params.extractor:q}"
-        " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {params.folder} > {log} 2>&1"
+        "python -m cisflow variants {params.files:q} --extractor {params.extractor:q}"
+        " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
 use rule variants as class_variants with:
     output:
-        table="results/variants/{job}/variants.tsv",
-        arrays=expand("results/variants/{{job}}/{array}.npy", array=("ref", "alt", "diff", "class_scores")),
-        classes="results/variants/{job}/class_scores.tsv",
-        targets="results/variants/{job}/targets.tsv",
-        manifest="results/variants/{job}/manifest.json",
+        table=paths.VARIANT_TABLE,
+        arrays=expand(paths.VARIANT_ARRAY, array=("ref", "alt", "diff", "class_scores"), allow_missing=True),
+        classes=paths.VARIANT_CLASSES,
+        targets=paths.VARIANT_TARGETS,
+        manifest=paths.VARIANT_MANIFEST,
     wildcard_constraints:
-        job=variant_jobs(classes=True),
-
-
-rule figure_variant_classes:
-    input:
-        "results/variants/{job}/class_scores.tsv",
-    output:
-        svg=report(
-            "results/variants/{job}/figures/variant_classes.svg",
-            caption="../report/variant_classes.rst",
-            category="Figures",
-            subcategory="variants",
-            labels={"figure": "sequence classes of variants", "split": "{job}"},
-        ),
-        png="results/variants/{job}/figures/variant_classes.png",
-    log:
-        "logs/variants/variant_classes.{job}.log",
-    conda:
-        "../../envs/figures.yaml"
-    resources:
-        mem_mb=4000,
-        runtime="30m",
-    params:
-        code=code_digest("commands/figure", "figures/variant_classes"),
-        inputs=lambda wildcards, input: to_json({"scores": input[0]}),
-        settings=lambda wildcards: figure_settings(wildcards, n=config["figures"]["n_variants"]),
-    shell:
-        "python -m cisflow figure variant_classes --inputs {params.inputs:q} --settings {params.settings:q}"
-        " --output {output.svg} --png {output.png} > {log} 2>&1"
+        job=study.variant_jobs(classes=True),

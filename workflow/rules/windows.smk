@@ -1,51 +1,53 @@
 rule windows:
     input:
-        get_source_files,
+        study.source_files,
     output:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        manifest="results/{dataset}/manifest.json",
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        manifest=paths.MANIFEST,
     log:
         "logs/{dataset}/windows.log",
     wildcard_constraints:
-        dataset=datasets_of_kind(planted=False),
+        dataset=study.datasets_with_truth(False),
     conda:
         "../../envs/data.yaml"
     resources:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=source_code,
-        source=lambda wildcards: to_json(config["datasets"][wildcards.dataset]["source"]),
-        window=lambda wildcards: config["datasets"][wildcards.dataset]["window"],
-        seed=lambda wildcards: config["datasets"][wildcards.dataset]["seed"],
-        resources=get_source_arguments,
+        code=study.source_code,
+        source=lambda wildcards: to_json(study.dataset(wildcards).source),
+        window=lambda wildcards: study.dataset(wildcards).window,
+        seed=lambda wildcards: study.dataset(wildcards).seed,
+        task=lambda wildcards: study.dataset(wildcards).task,
+        resources=study.source_arguments,
         folder=subpath(output.windows, parent=True),
     shell:
         "python -m cisflow windows --dataset {wildcards.dataset} --source {params.source:q} --window {params.window}"
-        " --seed {params.seed} --inputs {params.resources:q} --output {params.folder} > {log} 2>&1"
+        " --task {params.task} --seed {params.seed} --inputs {params.resources:q} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 use rule windows as planted_windows with:
     output:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
-        labels="results/{dataset}/targets.npy",
-        targets="results/{dataset}/targets.tsv",
-        manifest="results/{dataset}/manifest.json",
-        truth="results/{dataset}/truth.tsv",
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        manifest=paths.MANIFEST,
+        truth=paths.TRUTH,
     wildcard_constraints:
-        dataset=datasets_of_kind(planted=True),
+        dataset=study.datasets_with_truth(True),
 
 
 rule near_duplicates:
     input:
-        windows="results/{dataset}/windows.tsv",
-        sequences="results/{dataset}/sequences.npy",
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
     output:
-        "results/{dataset}/near_duplicates.tsv",
+        paths.NEAR_DUPLICATES,
     log:
         "logs/{dataset}/near_duplicates.log",
     benchmark:
@@ -56,19 +58,20 @@ rule near_duplicates:
         mem_mb=6000,
         runtime="2h",
     params:
-        code=code_digest("commands/near_duplicates"),
-        settings=lambda wildcards: to_json(config["datasets"][wildcards.dataset]["near_duplicates"]),
+        code=code.command("near_duplicates"),
+        settings=lambda wildcards: to_json(study.dataset(wildcards).near_duplicates),
     shell:
-        "python -m cisflow near-duplicates --windows {input.windows} --sequences {input.sequences}"
-        " --settings {params.settings:q} --output {output} > {log} 2>&1"
+        "python -m cisflow near-duplicates --windows {input.windows:q} --sequences {input.sequences:q}"
+        " --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule split:
     input:
-        windows="results/{dataset}/windows.tsv",
-        near_duplicates=get_near_duplicates,
+        windows=paths.WINDOWS,
+        targets=paths.TARGETS,
+        near_duplicates=study.near_duplicates,
     output:
-        "results/{dataset}/splits/{split}.tsv",
+        paths.SPLIT,
     log:
         "logs/{dataset}/split.{split}.log",
     localrule: True
@@ -78,24 +81,22 @@ rule split:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code_digest("commands/split"),
-        settings=lambda wildcards: to_json(config["datasets"][wildcards.dataset]["splits"][wildcards.split]),
-        near_duplicates=lambda wildcards, input: (
-            f"--near-duplicates {shlex.quote(input.near_duplicates[0])}" if input.near_duplicates else ""
-        ),
+        code=code.command("split"),
+        settings=lambda wildcards: to_json(study.split_settings(wildcards)),
+        near_duplicates=lambda wildcards, input: option("near-duplicates", input.near_duplicates),
     shell:
-        "python -m cisflow split --windows {input.windows} --name {wildcards.split} --settings {params.settings:q}"
-        " {params.near_duplicates} --output {output} > {log} 2>&1"
+        "python -m cisflow split --windows {input.windows:q} --name {wildcards.split} --settings {params.settings:q}"
+        " {params.near_duplicates:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule leakage:
     input:
-        windows="results/{dataset}/windows.tsv",
-        split="results/{dataset}/splits/{split}.tsv",
-        near_duplicates="results/{dataset}/near_duplicates.tsv",
-        genes=get_genes,
+        windows=paths.WINDOWS,
+        split=paths.SPLIT,
+        near_duplicates=paths.NEAR_DUPLICATES,
+        genes=study.genes,
     output:
-        report("results/{dataset}/splits/{split}.leakage.tsv", caption="../report/tables.rst", category="Tables"),
+        report(paths.LEAKAGE, caption="../report/tables.rst", category="Tables"),
     log:
         "logs/{dataset}/leakage.{split}.log",
     conda:
@@ -104,8 +105,8 @@ rule leakage:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code_digest("commands/leakage"),
-        genes=lambda wildcards, input: f"--genes {shlex.quote(input.genes[0])}" if input.genes else "",
+        code=code.command("leakage"),
+        genes=lambda wildcards, input: option("genes", input.genes),
     shell:
-        "python -m cisflow leakage --windows {input.windows} --split {input.split}"
-        " --near-duplicates {input.near_duplicates} {params.genes} --output {output} > {log} 2>&1"
+        "python -m cisflow leakage --windows {input.windows:q} --split {input.split:q}"
+        " --near-duplicates {input.near_duplicates:q} {params.genes:q} --output {output:q} > {log:q} 2>&1"

@@ -72,7 +72,8 @@ class Declaration:
         self.name = node.name
         self.meaning = (ast.get_docstring(node) or "").split("\n")[0]
         self.fields, self.nested, self.one_of = {}, {}, ()
-        for base in node.bases:
+        # As dataclasses do: fields of the last base come first.
+        for base in reversed(node.bases):
             if (inherited := _class(base, module)) is not None:
                 self.fields |= inherited.fields
                 self.nested |= inherited.nested

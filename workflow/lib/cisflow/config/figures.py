@@ -1,4 +1,4 @@
-"""Figures as jobs: what each module of `figures` says of itself (see there), for every place where the config has it."""
+"""Figures as jobs: what each module of `figures` says of itself (see there), wherever the config has it."""
 
 import functools
 import itertools
@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from cisflow.config import code, declared, entries, paths
 from cisflow.config.study import Study, to_json
 
+EVALUATION_TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
+COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
 # What there is one figure of -> (end of its name, what the report calls its place).
 PLACES = {
     "run": ("", "all"),

@@ -11,9 +11,6 @@ from cisflow.config import code, entries, paths
 from cisflow.config.figures import Figures
 from cisflow.config.study import to_json
 
-COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
-EVALUATION_TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
-
 
 def any_of(names):
     """A regular expression that matches the given names and no other; nothing when there are none."""
@@ -36,7 +33,7 @@ def genome(name):
 
 
 class Jobs(Figures):
-    """A Study whose jobs are planned."""
+    """A Study that answers the rules."""
 
     # --- Windows -----------------------------------------------------------------------------------------------------
 
@@ -221,7 +218,7 @@ class Jobs(Figures):
         return "\n".join(lines) + "\n"
 
     def run_files(self, pattern, dataset, network=None):
-        """`pattern` of every training of a dataset; of the networks alone, or of the classifiers, where that is asked."""
+        """`pattern` of every training of a dataset; of the networks (True) or the classifiers (False) alone."""
         return [
             paths.fill(pattern, dataset=dataset, split=split, model=model, seed=seed)
             for split, model, seed in self.runs(dataset)
@@ -270,7 +267,7 @@ class Jobs(Figures):
 
     def explained_arguments(self, wildcards, input):
         """The options that say what is explained, by the files of `explained_files`."""
-        if "predictions" in input.keys():
+        if hasattr(input, "predictions"):
             return ["--predictions", input.predictions]
         reading = to_json(self.explained_reading(self.explanation(wildcards)))
         options = ["--split", input.split_table, "--extractor", reading]
@@ -396,61 +393,3 @@ class Jobs(Figures):
             "manifests": logistic,
             "figures": self.figures_of(dataset.name),
         }
-
-    # --- What a run ends in ------------------------------------------------------------------------------------------
-
-    def stacked_metrics(self):
-        return [paths.STACKED_METRICS] if self.evaluated else []
-
-    def metric_tables(self):
-        return [paths.fill(paths.EVALUATION_TABLE, dataset=dataset.name, table="metrics") for dataset in self.evaluated]
-
-    def all_leakage(self):
-        return [
-            paths.fill(paths.LEAKAGE, dataset=dataset.name, split=split)
-            for dataset in self.datasets.values()
-            for split in dataset.splits
-        ]
-
-    def feature_arrays(self):
-        return [
-            paths.fill(paths.FEATURE_ARRAY, dataset=name, extractor=extractor) for name, extractor in self.extracted
-        ]
-
-    def class_tables(self):
-        """Class scores of every feature array whose extractor has sequence classes."""
-        return [
-            paths.fill(paths.CLASS_TABLE, dataset=name, extractor=extractor)
-            for name, extractor in self.extracted
-            if getattr(self.extractors[extractor], "classes", None) is not None
-        ]
-
-    def variant_results(self):
-        """Tables of every variants job."""
-        return [paths.fill(paths.VARIANT_TABLE, job=job) for job in self.variants]
-
-    def explained_results(self, *patterns):
-        """Each pattern for every method of every explanation."""
-        return [
-            paths.fill(pattern, dataset=dataset, model=model, split=split, seed=seed, method=method)
-            for dataset, model, split, seed, job in self.explained
-            for method in job.methods
-            for pattern in patterns
-        ]
-
-    def motif_results(self):
-        """Tables and reports of every motif search."""
-        if self.motif_database is None:
-            return []
-        found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
-        return found + [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
-
-    def _of_planted(self, path):
-        return any(path.startswith(f"results/{name}/") for name, dataset in self.datasets.items() if dataset.is_planted)
-
-    def study_pages(self):
-        return [
-            paths.fill(paths.STUDY_PAGE, dataset=dataset.name)
-            for dataset in self.evaluated
-            if dataset.study is not None
-        ]

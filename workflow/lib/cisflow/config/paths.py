@@ -76,3 +76,8 @@ STUDY_PAGE = f"{DATASET}/study.md"
 def fill(pattern, **wildcards):
     """A path: a pattern with its wildcards, of which it may use some."""
     return pattern.format(**wildcards)
+
+
+def escaped(pattern, but):
+    """A pattern for a function that fills in the wildcard `but` and leaves the others to Snakemake."""
+    return pattern.replace("{", "{{").replace("}", "}}").replace(f"{{{{{but}}}}}", f"{{{but}}}")

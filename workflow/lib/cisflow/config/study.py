@@ -50,6 +50,11 @@ class Study:
         """Name of the resource with known motifs; None where none are sought."""
         return self.motifs.get("database")
 
+    @property
+    def database(self):
+        """The file of known motifs; where none are sought, no rule asks for it."""
+        return paths.fill(paths.RESOURCE, name=self.motif_database or "none")
+
     def dataset(self, wildcards):
         return self.datasets[wildcards.dataset]
 
@@ -103,6 +108,10 @@ class Study:
         """A file of the repository: where the run looks for it, or, for a run in another folder, at its own place."""
         return path if Path(path).exists() or not (self.root / path).exists() else (self.root / path).as_posix()
 
+    def resource_url(self, wildcards):
+        """Where a resource comes from, as `fetch` reads it."""
+        return (self.resource_source(wildcards) or [self.resources[wildcards.name].url])[0]
+
     def resource_source(self, wildcards):
         """The file that a resource is made of, where that is a path."""
         return [self.shipped(path) for path in self.resources[wildcards.name].source]
@@ -138,12 +147,9 @@ def load(config, root="."):
     ------
     InputError : the first thing that is wrong, in one line that says where it is.
     """
-    from cisflow.config.jobs import Jobs
+    from cisflow.config.targets import Targets
 
     schema.validate(config, schema.read())
-    study = Jobs(**of(config, root))
+    study = Targets(**of(config, root))
     checks.check(study)
     return study
-
-
-__all__ = ["Study", "load", "paths", "to_json"]

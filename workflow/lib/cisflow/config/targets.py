@@ -1,0 +1,67 @@
+"""What a run ends in: the files that the target rules ask for."""
+
+from cisflow.config import paths
+from cisflow.config.jobs import Jobs
+
+
+class Targets(Jobs):
+    """A Study that knows which files its config asks for, as lists of paths."""
+
+    def stacked_metrics(self):
+        return [paths.STACKED_METRICS] if self.evaluated else []
+
+    def metric_tables(self):
+        return [paths.fill(paths.EVALUATION_TABLE, dataset=dataset.name, table="metrics") for dataset in self.evaluated]
+
+    def all_leakage(self):
+        return [
+            paths.fill(paths.LEAKAGE, dataset=dataset.name, split=split)
+            for dataset in self.datasets.values()
+            for split in dataset.splits
+        ]
+
+    def feature_arrays(self):
+        return [
+            paths.fill(paths.FEATURE_ARRAY, dataset=name, extractor=extractor) for name, extractor in self.extracted
+        ]
+
+    def class_tables(self):
+        """Class scores of every feature array whose extractor has sequence classes."""
+        return [
+            paths.fill(paths.CLASS_TABLE, dataset=name, extractor=extractor)
+            for name, extractor in self.extracted
+            if getattr(self.extractors[extractor], "classes", None) is not None
+        ]
+
+    def variant_results(self):
+        """Tables of every variants job."""
+        return [paths.fill(paths.VARIANT_TABLE, job=job) for job in self.variants]
+
+    def variant_figures(self):
+        return [path for path in self.figures() if path.startswith("results/variants/")]
+
+    def explained_results(self, *patterns):
+        """Each pattern for every method of every explanation."""
+        return [
+            paths.fill(pattern, dataset=dataset, model=model, split=split, seed=seed, method=method)
+            for dataset, model, split, seed, job in self.explained
+            for method in job.methods
+            for pattern in patterns
+        ]
+
+    def motif_results(self):
+        """Tables and reports of every motif search."""
+        if self.motif_database is None:
+            return []
+        found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
+        return found + [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
+
+    def _of_planted(self, path):
+        return any(path.startswith(f"results/{name}/") for name, dataset in self.datasets.items() if dataset.is_planted)
+
+    def study_pages(self):
+        return [
+            paths.fill(paths.STUDY_PAGE, dataset=dataset.name)
+            for dataset in self.evaluated
+            if dataset.study is not None
+        ]
