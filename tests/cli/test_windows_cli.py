@@ -1,38 +1,39 @@
 """`cisflow windows` and `cisflow split` from files to files."""
 
-import gzip
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cisflow.__main__ import main
+from cisflow.data import dataset as datasets
+from cisflow.data.windows import Windows, table
 from cisflow.io.arrays import read_array
+from cisflow.io.genome import Locus
 from cisflow.io.tables import read_table
+from sources import unpacked
 
-DEMO = Path(__file__).parents[2] / "resources" / "demo"
 RANDOM = {"kind": "random", "valid": 0.2, "test": 0.2, "seed": 1}
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     """The shipped data, unpacked, as NAME=PATH."""
-    folder = tmp_path_factory.mktemp("demo")
-    names = {
-        "hg19": "hg19_fragments.fa",
-        "gtf": "hg19_transcripts.gtf",
-        "ctcf": "ctcf_gm12878_peaks.fa",
-        "jaspar": "JASPAR2024_CORE_vertebrates_non-redundant.meme",
-    }
-    for name in names.values():
-        (folder / name).write_bytes(gzip.decompress((DEMO / f"{name}.gz").read_bytes()))
-    return [f"{key}={folder / name}" for key, name in names.items()]
+    return [f"{key}={path}" for key, path in unpacked(tmp_path_factory.mktemp("demo")).items()]
 
 
-def windows(output, source, window, inputs):
-    options = ["--dataset", "d", "--source", json.dumps(source), "--window", str(window), "--seed", "1"]
+def windows(output, source, window, inputs, *more):
+    options = ["--dataset", "d", "--source", json.dumps(source), "--window", str(window), "--seed", "1", *more]
     return main(["windows", *options, "--output", str(output), "--inputs", *inputs])
+
+
+def written(folder, labels, chroms=None):
+    """A dataset of windows of four bases with these labels, and its windows.tsv."""
+    n = len(labels)
+    frame = table([f"w{i}" for i in range(n)], [chroms and Locus(chroms[i], 0, 4, "+") for i in range(n)])
+    values = np.array(labels, dtype=np.float32)[:, None]
+    datasets.write(folder, Windows(frame, np.zeros((n, 4), np.uint8), values, ["label"], {}))
+    return str(folder / "windows.tsv")
 
 
 SOURCES = {
@@ -98,18 +99,34 @@ def test_splits_are_written_in_the_order_of_the_windows(tmp_path, inputs):
             }
 
 
+def test_real_numbers_pass_from_a_table_to_a_split(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=40).astype(np.float32)
+    texts = ["" if i % 7 == 0 else f"{value:.9g}" for i, value in enumerate(values)]
+    path = tmp_path / "t.csv"
+    path.write_text("header,sequence,label\n" + "".join(f"w{i},ACGT,{text}\n" for i, text in enumerate(texts)))
+    source, inputs = {"kind": "table", "table": "t", "target": "expression"}, [f"t={path}"]
+    assert windows(tmp_path / "out", source, 4, inputs, "--task", "regression") == 0
+    dataset = datasets.read(tmp_path / "out")
+    assert dataset.task.name == "regression" and dataset.targets == ["expression"]
+    np.testing.assert_array_equal(dataset.labels[:, 0], np.where(np.arange(40) % 7 == 0, np.nan, values))
+    options = ["--windows", str(tmp_path / "out" / "windows.tsv"), "--name", "s", "--settings", json.dumps(RANDOM)]
+    assert main(["split", *options, "--output", str(tmp_path / "s.tsv")]) == 0
+    assert datasets.read_folds(tmp_path / "s.tsv", dataset.ids).tolist().count("test") == 8
+    assert windows(tmp_path / "binary", source, 4, inputs) == 1
+    assert f"t.csv: row 3: column 'label' is '{texts[1]}', expected 0, 1 or empty" in capsys.readouterr().err
+
+
 def test_a_chromosome_that_is_called_by_a_number_can_be_split_by(tmp_path):
-    rows = "".join(f"w{i}\t{1 + i % 3}\t0\t4\t+\t{i % 2}\n" for i in range(12))
-    (tmp_path / "windows.tsv").write_text("id\tchrom\tstart\tend\tstrand\tlabel\n" + rows)
+    path = written(tmp_path, [i % 2 for i in range(12)], [str(1 + i % 3) for i in range(12)])
     settings = json.dumps({"kind": "chromosome", "valid": ["2"], "test": ["3"]})
-    options = ["--windows", str(tmp_path / "windows.tsv"), "--name", "s", "--settings", settings]
+    options = ["--windows", path, "--name", "s", "--settings", settings]
     assert main(["split", *options, "--output", str(tmp_path / "s.tsv")]) == 0
     assert read_table(tmp_path / "s.tsv")["fold"].tolist() == ["train", "valid", "test"] * 4
 
 
 def test_a_bad_split_says_so_and_writes_nothing(tmp_path, capsys):
-    (tmp_path / "windows.tsv").write_text("id\tchrom\tstart\tend\tstrand\tlabel\na\t\t\t\t\t1\nb\t\t\t\t\t0\n")
-    options = ["--windows", str(tmp_path / "windows.tsv"), "--name", "mine", "--settings", json.dumps(RANDOM)]
+    options = ["--windows", written(tmp_path, [1, 0]), "--name", "mine", "--settings", json.dumps(RANDOM)]
     assert main(["split", *options, "--output", str(tmp_path / "mine.tsv")]) == 1
     assert "cisflow split: error: split 'mine': fold 'valid' is empty" in capsys.readouterr().err
     assert not (tmp_path / "mine.tsv").exists()
@@ -123,15 +140,18 @@ def test_a_table_without_the_columns_of_windows_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "words"),
+    ("option", "value", "status", "words"),
     [
-        ("--inputs", "hg19", "found 'hg19', expected NAME=PATH"),
-        ("--inputs", "=x", "found '=x', expected NAME=PATH"),
-        ("--source", "{", "argument --source: invalid loads value"),
-        ("--window", "wide", "argument --window: invalid int value: 'wide'"),
+        ("--inputs", "hg19", 1, "--inputs: found 'hg19', expected NAME=PATH"),
+        ("--inputs", "=x", 1, "--inputs: found '=x', expected NAME=PATH"),
+        ("--source", "{", 1, "--source: not JSON"),
+        ("--source", "[]", 1, "--source: found list, expected a JSON object"),
+        ("--source", "{}", 1, "dataset 'd': source: kind is 'None', expected one of annotation"),
+        ("--window", "wide", 2, "argument --window: invalid int value: 'wide'"),
+        ("--task", "ranking", 2, "argument --task: invalid choice: 'ranking'"),
     ],
 )
-def test_bad_usage_exits_with_2(tmp_path, capsys, option, value, words):
+def test_options_that_are_none_are_refused(tmp_path, capsys, option, value, status, words):
     options = {
         "--dataset": "d",
         "--source": "{}",
@@ -141,9 +161,11 @@ def test_bad_usage_exits_with_2(tmp_path, capsys, option, value, words):
         "--output": str(tmp_path / "out"),
         option: value,
     }
-    with pytest.raises(SystemExit) as exit_:
-        main(["windows", *(word for pair in options.items() for word in pair)])
-    assert exit_.value.code == 2
+    try:
+        ended = main(["windows", *(word for pair in options.items() for word in pair)])
+    except SystemExit as stop:
+        ended = stop.code
+    assert ended == status
     assert words in capsys.readouterr().err
 
 

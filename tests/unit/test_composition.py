@@ -54,12 +54,6 @@ def test_a_sequence_of_unknown_bases_is_zero():
     assert not composition.frequencies(np.full((2, 9), dna.UNKNOWN, np.uint8), 3).any()
 
 
-@pytest.mark.parametrize(("k", "words"), [(7, "k is 7, expected 1 to 6"), (0, "k is 0, expected 1 to 6")])
-def test_a_k_out_of_range_is_refused(k, words):
-    with pytest.raises(InputError, match=words):
-        composition.names(k)
-
-
 def test_windows_shorter_than_k_are_refused():
     with pytest.raises(InputError, match="k is 4, expected at most the length of the windows, 3"):
         composition.frequencies(np.zeros((2, 3), np.uint8), 4)
@@ -76,3 +70,10 @@ def test_the_command_writes_features_that_a_classifier_reads(tmp_path):
     np.testing.assert_allclose(values, expected, rtol=2.0**-11, atol=0)
     # Counts stay apart in float16: the frequencies can be turned back into them.
     np.testing.assert_array_equal(np.rint(values.astype(float) * 57), np.rint(expected * 57))
+
+
+@pytest.mark.parametrize(("k", "words"), [(7, "k: 7 is greater than the maximum of 6"), (0, "k: 0 is less than the")])
+def test_a_k_out_of_range_is_refused(tmp_path, capsys, k, words):
+    options = ["--windows", "w", "--sequences", "s", "--extractor", json.dumps({"kind": "composition", "k": k})]
+    assert main(["composition", *options, "--output", str(tmp_path)]) == 1
+    assert f"cisflow composition: error: composition.{words}" in capsys.readouterr().err

@@ -3,12 +3,9 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cisflow.data import duplicates
-from cisflow.errors import InputError
-from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -57,7 +54,7 @@ def awkward():
 
 @pytest.mark.parametrize(("k", "similarity"), itertools.product((1, 4, 9, 15), (0.05, 0.2, 0.6, 1)))
 def test_pairs_are_those_of_comparing_all_pairs(awkward, k, similarity):
-    found = duplicates.find(awkward, k, similarity)
+    found = duplicates.find(awkward, duplicates.Settings(k=k, similarity=similarity))
     pairs = {(first, second): value for first, second, value in found.itertuples(index=False)}
     assert pairs == pytest.approx(by_pairs(awkward, k, similarity))
     assert list(pairs) == sorted(pairs)
@@ -67,7 +64,7 @@ def test_a_family_of_many_copies_is_found_whole():
     rng = np.random.default_rng(1)
     family = [mutated(rng, row, 0.97) for row in np.repeat(rng.integers(0, 4, (2, 300)), 40, axis=0)]
     codes = np.array([*family, *rng.integers(0, 4, (100, 300))], dtype=np.uint8)
-    found = duplicates.find(codes, 11, 0.1)
+    found = duplicates.find(codes, duplicates.Settings(k=11, similarity=0.1))
     assert set(zip(found["first"], found["second"], strict=True)) == set(by_pairs(codes, 11, 0.1))
     labels = duplicates.components(len(codes), found["first"], found["second"])
     assert labels.tolist() == [0] * 40 + [40] * 40 + list(range(80, 180))
@@ -80,7 +77,7 @@ def test_identity_at_which_pairs_are_found():
     shares, means = {}, {}
     for identity in (0.85, 0.90, 0.93, 0.95):
         copies = np.array([dna.reverse_complement(mutated(rng, row, identity)) for row in base])
-        found = duplicates.find(np.concatenate([base, copies]), 15, 0.01)
+        found = duplicates.find(np.concatenate([base, copies]), duplicates.Settings(k=15, similarity=0.01))
         assert (found["second"] - found["first"] == 150).all()
         shares[identity] = (found["similarity"] >= 0.2).sum() / 150
         means[identity] = found["similarity"].sum() / 150
@@ -111,20 +108,4 @@ def test_components_against_walking():
 
 @pytest.mark.parametrize("codes", [np.empty((0, 30)), np.zeros((3, 5)), np.full((3, 30), dna.UNKNOWN)])
 def test_nothing_to_compare(codes):
-    assert duplicates.find(codes.astype(np.uint8), 15, 0.2).empty
-
-
-@pytest.mark.parametrize(
-    ("k", "similarity", "words"),
-    [(16, 0.2, "k is 16, expected 1 to 15"), (0, 0.2, "k is 0"), (9, 0, "similarity is 0"), (9, 2, "similarity is 2")],
-)
-def test_settings_out_of_range_are_refused(k, similarity, words):
-    with pytest.raises(InputError, match=f"^near_duplicates: {words}"):
-        duplicates.find(np.zeros((2, 20), np.uint8), k, similarity)
-
-
-def test_a_table_of_other_windows_is_refused(tmp_path):
-    write_table(tmp_path / "near.tsv", pd.DataFrame({"id": ["a", "7"], "other": ["7", "z"]}))
-    assert duplicates.read(tmp_path / "near.tsv", ["7", "z", "a"]).to_numpy().tolist() == [[2, 0], [0, 1]]
-    with pytest.raises(InputError, match="near.tsv: other 'z' is no window of the dataset"):
-        duplicates.read(tmp_path / "near.tsv", ["7", "a"])
+    assert duplicates.find(codes.astype(np.uint8), duplicates.Settings(k=15, similarity=0.2)).empty

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.data.sources import events
 from cisflow.errors import InputError
 from cisflow.io.genome import Genome
 from cisflow.sequence import dna
+from sources import collect as collect_source
 
-SOURCE = {"kind": "events", "bed": "bed", "annotation": "gtf", "events": "events", "genome": "fa"}
+SOURCE = {"bed": "bed", "annotation": "gtf", "events": "events", "genome": "fa"}
 HEADER = "Gene_ID\tPre_Exon\tIntron\tPost_Exon\tStrand\tChromosome\tFirst_Intron"
 # Gene, first and last base (from 1), strand; three on c, of which two overlap on other strands.
 GENES = [("c", "G", 101, 4000, "+"), ("c", "H", 3001, 5000, "-"), ("d", "K", 1, 2000, "+"), ("e", "L", 1, 500, "+")]
@@ -40,7 +40,7 @@ def write(folder, sites, rows=EVENTS, length=5000):
 
 def collect(folder, sites, rows=EVENTS, seed=1, **settings):
     settings = {"negatives_per_positive": None, **settings}
-    return events.collect(SOURCE | settings, 20, write(folder, sites, rows), seed)
+    return collect_source("events", SOURCE | settings, 20, write(folder, sites, rows), seed)
 
 
 def labelled(windows):
@@ -117,7 +117,7 @@ def test_the_strand_of_the_gene(tmp_path):
 def test_sites_are_read_as_any_other_bed(tmp_path, lines):
     paths = write(tmp_path, SITE)
     paths["bed"].write_text("\n".join(["browser position c", *lines]) + "\n")
-    found = events.collect(SOURCE | {"negatives_per_positive": None}, 20, paths, 1)
+    found = collect_source("events", SOURCE | {"negatives_per_positive": None}, 20, paths, 1)
     assert labelled(found) == labelled(collect(tmp_path, SITE))
     assert found.dropped["chromosome not in the genome"] == 1
 
@@ -162,7 +162,7 @@ def test_negatives_are_drawn_by_the_seed_and_the_ratio(tmp_path, many):
         assert len(drawn.frame) + drawn.dropped["negatives not drawn"] == len(everything)
         assert drawn.frame["start"].is_monotonic_increasing
     assert one.frame.equals(again.frame) and not one.frame.equals(two.frame)
-    found = events.collect(SOURCE, 20, write(tmp_path, many), 1)
+    found = collect_source("events", SOURCE, 20, write(tmp_path, many), 1)
     assert len(found.frame) == 3 * n_positive
 
 
@@ -172,7 +172,7 @@ SITE = [("c", 540, 560), ("c", 1500, 1520)]
 @pytest.mark.parametrize(
     ("sites", "rows", "settings", "words"),
     [
-        (SITE, EVENTS, {"strand": "both"}, "source events: strand is 'both', expected plus or gene"),
+        (SITE, EVENTS, {"strand": "both"}, r"source.strand: 'both' is not one of \['plus', 'gene'\]"),
         (SITE, EVENTS, {"negatives_per_positive": 2}, "takes 2 negatives for 1 positives; found 1, expected a smaller"),
         (SITE[1:], EVENTS, {}, "x.tsv: no window overlaps the intron of an event"),
         ([("z", 1, 9)], EVENTS, {}, r"x.bed: none of its chromosomes \(z\) is in .*g.fa \(c, d\)"),
@@ -206,6 +206,6 @@ def test_a_table_without_a_column_is_refused(tmp_path):
     inputs = write(tmp_path, SITE)
     table = pd.read_csv(inputs["events"], sep="\t").drop(columns=["First_Intron"])
     table.to_csv(inputs["events"], sep="\t", index=False)
-    assert len(events.collect(SOURCE | {"negatives_per_positive": 1}, 20, inputs, 1).frame) == 2
+    assert len(collect_source("events", SOURCE | {"negatives_per_positive": 1}, 20, inputs, 1).frame) == 2
     with pytest.raises(InputError, match="row 1: no column First_Intron; found columns Gene_ID"):
-        events.collect(SOURCE | {"first_introns": "exclude"}, 20, inputs, 1)
+        collect_source("events", SOURCE | {"first_introns": "exclude"}, 20, inputs, 1)

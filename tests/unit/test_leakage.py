@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from cisflow.__main__ import main
-from cisflow.data import duplicates, leakage, splits
-from cisflow.io.arrays import write_array
-from cisflow.io.tables import write_table
+from cisflow.data import dataset as datasets
+from cisflow.data import leakage, splits
+from cisflow.data.windows import Windows
 from cisflow.sequence import dna
 from tables import check_table
 
@@ -81,15 +81,20 @@ def test_what_is_not_known_is_said(data):
     assert (other.loc["sei_trained", "note"] == "no coordinates on human chromosomes").all()
 
 
+def assign(frame, settings, near=None):
+    dataset = datasets.Dataset(frame["id"].to_numpy(), None, np.empty((len(frame), 0)), [], frame=frame)
+    return splits.assign(dataset, splits.complete(settings, "s"), "s", near).astype(str)
+
+
 def test_splits_that_cannot_leak_do_not(data):
     frame, near, _ = data
     cluster = {"kind": "cluster", "valid": 0.2, "test": 0.2}
-    folds = splits.assign(frame, [], cluster, near=near)["fold"].to_numpy(dtype=str)
+    folds = assign(frame, cluster, near)
     table = leakage.report(frame, folds, near).set_index("check")
     assert (table.loc[["overlap", "near_duplicate"], "count"] == 0).all()
     located = frame.iloc[:190]
     chromosome = {"kind": "chromosome", "valid": ["chr10"], "test": ["chr8"]}
-    folds = splits.assign(located, [], chromosome)["fold"].to_numpy(dtype=str)
+    folds = assign(located, chromosome)
     table = leakage.report(located, folds, near[near["second"] < 190]).set_index(["check", "fold"])
     assert (table.loc["overlap", "count"] == 0).all()
     # Sei was trained on all of the training fold and on none of the others.
@@ -102,18 +107,17 @@ def test_commands_from_files_to_files(tmp_path):
     codes = rng.integers(0, 4, (60, 200)).astype(np.uint8)
     codes[30:] = dna.reverse_complement(codes[:30])
     frame = pd.DataFrame({"id": [f"w{i}" for i in range(60)], "chrom": "chr1", "start": np.arange(60) * 300})
-    frame = frame.assign(end=frame["start"] + 200, strand="+", label=np.tile([0, 1], 30))
-    write_array(tmp_path / "sequences.npy", codes)
+    frame = frame.assign(end=frame["start"] + 200, strand="+")
     # Two windows with a name in place of a locus.
     frame = frame.astype({"start": "Int64", "end": "Int64"})
     frame.loc[58:, ["chrom", "strand"]], frame.loc[58:, ["start", "end"]] = "", pd.NA
-    write_table(tmp_path / "windows.tsv", frame)
+    labels = np.tile([0, 1], 30).astype(np.float32)[:, None]
+    datasets.write(tmp_path, Windows(frame, codes, labels, ["label"], {}))
     names = 'gene_id "G"; transcript_id "T";'
     (tmp_path / "genes.gtf").write_text(f"chr1\t.\texon\t1\t3000\t.\t+\t.\t{names}\n")
     paths = {name: str(tmp_path / name) for name in ("windows.tsv", "sequences.npy", "near.tsv", "genes.gtf")}
-    settings = json.dumps(duplicates.DEFAULTS)
     windows = ["--windows", paths["windows.tsv"]]
-    options = [*windows, "--sequences", paths["sequences.npy"], "--settings", settings]
+    options = [*windows, "--sequences", paths["sequences.npy"], "--settings", "{}"]
     assert main(["near-duplicates", *options, "--output", paths["near.tsv"]]) == 0
     near = check_table(paths["near.tsv"], "near_duplicates")
     assert near["id"].tolist() == [f"w{i}" for i in range(30)] and set(near["similarity"].astype(float)) == {1}

@@ -22,11 +22,11 @@ def arguments(parser):
 
 
 def run(args):
+    given = {name: value for name, value in args.extractor.items() if name != "kind"}
+    k = composition.Settings.complete(given, "composition").k
     folder = Path(args.output)
     ids = datasets.read_ids(args.windows)
     codes = datasets.read_sequences(args.sequences, len(ids))
-    given = {name: value for name, value in args.extractor.items() if name != "kind"}
-    k = composition.Settings.complete(given, "composition").k
     with manifest(folder / "manifest.json", args.extractor, [args.windows, args.sequences]) as record:
         names = composition.names(k)
         write_table(folder / "targets.tsv", features.target_table(names, ["composition"] * len(names)))
