@@ -12,6 +12,7 @@ from cisflow.io.arrays import read_array
 from cisflow.io.genome import Locus
 from cisflow.io.tables import read_table
 from sources import unpacked
+from tables import check_table
 
 RANDOM = {"kind": "random", "valid": 0.2, "test": 0.2, "seed": 1}
 
@@ -110,6 +111,8 @@ def test_real_numbers_pass_from_a_table_to_a_split(tmp_path, capsys):
     dataset = datasets.read(tmp_path / "out")
     assert dataset.task.name == "regression" and dataset.targets == ["expression"]
     np.testing.assert_array_equal(dataset.labels[:, 0], np.where(np.arange(40) % 7 == 0, np.nan, values))
+    for name in ("windows", "targets"):
+        check_table(tmp_path / "out" / f"{name}.tsv", f"{name}.regression")
     options = ["--windows", str(tmp_path / "out" / "windows.tsv"), "--name", "s", "--settings", json.dumps(RANDOM)]
     assert main(["split", *options, "--output", str(tmp_path / "s.tsv")]) == 0
     assert datasets.read_folds(tmp_path / "s.tsv", dataset.ids).tolist().count("test") == 8

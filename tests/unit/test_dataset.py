@@ -128,23 +128,3 @@ def test_near_duplicates_are_joined_by_id(tmp_path):
     assert near.to_numpy().tolist() == [[2, 0], [0, 1]]
     with pytest.raises(InputError, match="near.tsv: other 'z' is no window of the dataset"):
         datasets.read_near_duplicates(tmp_path / "near.tsv", ["7", "a"])
-
-
-@pytest.mark.parametrize(
-    ("task", "truth", "predicted", "labels"),
-    [
-        ("binary", "label", "probability", [1, 0, None]),
-        ("regression", "value", "prediction", [1.5, -0.1, None]),
-    ],
-)
-def test_the_columns_of_predictions_are_those_of_the_task(tmp_path, small, task, truth, predicted, labels):
-    values = np.array(labels, dtype=np.float32)[:, None]
-    dataset = datasets.Dataset(np.array(["a", "b", "c"]), small.codes, values, ["liver"], tasks.get(task))
-    folds = np.array(["train", "valid", "test"])
-    table = datasets.prediction_table(dataset, folds, None, None, np.array([[0.5], [0.25], [1]]))
-    write_table(tmp_path / "predictions.tsv", table)
-    header, *rows = (tmp_path / "predictions.tsv").read_text().splitlines()
-    assert header.split("\t") == ["id", "fold", "target", truth, "forward", "reverse", predicted]
-    texts = ["" if label is None else str(label) for label in labels]
-    expected = zip("abc", folds, ["liver"] * 3, texts, ["", "", ""], ["", "", ""], ["0.5", "0.25", "1"], strict=True)
-    assert [tuple(row.split("\t")) for row in rows] == list(expected)

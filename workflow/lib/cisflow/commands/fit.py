@@ -11,6 +11,7 @@ import pandas as pd
 
 from cisflow.classifiers import classifiers, tuning
 from cisflow.data import dataset as datasets
+from cisflow.evaluation import predictions
 from cisflow.io import files
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
@@ -48,6 +49,6 @@ def run(args):
         single = (strands[:, :1], strands[:, 1:]) if source.strands == 2 else (None, None)
         files.write_text(args.output, fit.text)
         write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
-        table = datasets.prediction_table(dataset, folds, *single, strands.mean(axis=1, keepdims=True))
+        table = predictions.table(dataset, folds, *single, strands.mean(axis=1, keepdims=True))
         write_table(args.predictions, table)
         record |= {"chosen": fit.chosen, "features": len(source.names), "device": "cpu"}

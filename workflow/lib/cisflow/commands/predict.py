@@ -3,6 +3,7 @@
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
+from cisflow.evaluation import predictions
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
 from cisflow.models.predict import predict
@@ -28,4 +29,4 @@ def run(args):
     with device.acquire(args.device, args.gpus, args.threads) as where:
         forward, reverse = predict(network, dataset.codes, where)
     predicted = forward if reverse is None else (forward + reverse) / 2
-    write_table(args.output, datasets.prediction_table(dataset, folds, forward, reverse, predicted))
+    write_table(args.output, predictions.table(dataset, folds, forward, reverse, predicted))

@@ -187,27 +187,3 @@ def read_near_duplicates(path, ids):
             absent = table[name][pairs[column] < 0].iloc[0]
             raise InputError(f"{path}: {name} '{absent}' is no window of the dataset; expected its ids")
     return pd.DataFrame(pairs, dtype=np.int64)
-
-
-def prediction_table(dataset, folds, forward, reverse, predicted):
-    """predictions.tsv: one row per window and target, in columns that the task names.
-
-    Parameters
-    ----------
-    folds : (n,) fold of each window.
-    forward, reverse : predictions (n, t) of each strand, or None.
-    predicted : predictions (n, t) that count.
-    """
-    n, t = dataset.labels.shape
-    empty = np.full((n, t), np.nan)
-    return pd.DataFrame(
-        {
-            "id": np.repeat(dataset.ids, t),
-            "fold": np.repeat(folds, t),
-            "target": np.tile(dataset.targets, n),
-            dataset.task.truth: dataset.task.column(dataset.labels.ravel()),
-            "forward": (empty if forward is None else forward).ravel(),
-            "reverse": (empty if reverse is None else reverse).ravel(),
-            dataset.task.predicted: predicted.ravel(),
-        }
-    )

@@ -32,6 +32,30 @@ class Predictions(NamedTuple):
     values: dict
 
 
+def table(dataset, folds, forward, reverse, predicted):
+    """predictions.tsv: frame of one row per window and target, in columns that the dataset's task names.
+
+    Parameters
+    ----------
+    dataset : dataset.Dataset of n windows and t targets. folds : (n,) fold of each window.
+    forward, reverse : predictions (n, t) of each strand, or None.
+    predicted : predictions (n, t) that count.
+    """
+    n, t = dataset.labels.shape
+    empty = np.full((n, t), np.nan)
+    return pd.DataFrame(
+        {
+            "id": np.repeat(dataset.ids, t),
+            "fold": np.repeat(folds, t),
+            "target": np.tile(dataset.targets, n),
+            dataset.task.truth: dataset.task.column(dataset.labels.ravel()),
+            "forward": (empty if forward is None else forward).ravel(),
+            "reverse": (empty if reverse is None else reverse).ravel(),
+            dataset.task.predicted: predicted.ravel(),
+        }
+    )
+
+
 def read(path, task):
     """Read a predictions.tsv as Predictions.
 
