@@ -150,9 +150,7 @@ def concatenated(paths):
             raise InputError(
                 f"{path}: found method {part.method}; expected {first.method} and the baseline of {paths[0]}"
             )
-    return first._replace(
-        **{name: np.concatenate([part.by_row()[name] for part in parts]) for name in first.by_row()}
-    )
+    return first._replace(**{name: np.concatenate([part.by_row()[name] for part in parts]) for name in first.by_row()})
 
 
 def _check_same(path, part, first_path, first):

@@ -1,92 +1,113 @@
-"""Which sequences to explain: of the folds and labels asked for, those that the model predicts correctly."""
+"""Which sequences to explain: of classes, those of the folds and labels asked for that the model predicts correctly; of
+numbers, those of the folds."""
 
 import numpy as np
 import pandas as pd
 
+from cisflow import tasks
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import read_table
 
-DEFAULTS = {"folds": ["test"], "labels": [1], "min_probability": 0.5, "max_per_target": None}
+
+class Settings(settings.Settings):
+    """Which windows are explained. Of a task without classes, `labels` and `min_probability` are not asked."""
+
+    folds: list[str] = setting(
+        ["test"],
+        items={"choices": ["train", "valid", "test"]},
+        min_items=1,
+        meaning="Folds to explain correctly predicted windows of; all windows, by a network with published weights.",
+    )
+    labels: list[int] = setting(
+        [1],
+        items={"choices": [0, 1]},
+        min_items=1,
+        meaning="Labels to explain. A network with published weights explains windows with one of them: in the label "
+        "of the target's name, or in any where the dataset has none.",
+    )
+    min_probability: float = setting(
+        0.5,
+        minimum=0.5,
+        below=1,
+        meaning="Least probability of a window's own label; not asked of a network with published weights.",
+    )
+    max_per_target: int | None = setting(
+        None,
+        minimum=1,
+        meaning="Windows of one target at most, drawn at random: for every seed the same, as far as it predicts them.",
+    )
 
 
-def select(predictions, settings, groups=None):
+def select(predictions, settings, groups=None, task=None):
     """Rows (sequence, target) to attribute.
 
-    A row counts as correctly predicted when the probability of its own label exceeds `min_probability` (and a half).
-    A group has the windows whose row counts for any of its outputs; its probability is the weighted mean over its
-    outputs, without those of negative weight.
+    A row of classes counts as correctly predicted when the probability of its own label exceeds `min_probability` (and
+    a half); of numbers every row counts. A group has the windows whose row counts for any of its outputs; its
+    prediction is the weighted mean over its outputs, without those of negative weight.
 
     Parameters
     ----------
     predictions : path of predictions.tsv.
-    settings : DEFAULTS, overridden; `max_per_target` rows of a target at most, drawn at random. The draw is an order of
-        the windows that neither the method nor the network changes, so that seeds of a network share most rows.
+    settings : Settings; `max_per_target` rows of a target at most, drawn at random. The draw is an order of the windows
+        that neither the method nor the network changes, so that seeds of a network share most rows.
     groups : {name: {output: weight}} to explain, from `targets.members`; None explains every output by itself.
+    task : Task of the predictions; None is binary.
 
     Returns
     -------
-    frame with id, target, fold, probability, in the order of the predictions; group by group where there are groups.
+    frame with id, target, fold, prediction, in the order of the predictions; group by group where there are groups.
 
     Raises
     ------
-    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list; a group has an output that the
-        predictions lack.
+    InputError : a group has an output that the predictions lack.
     """
-    settings = _complete(settings)
-    table = read_table(predictions, ["id", "fold", "target", "label", "probability"], text=("id", "fold", "target"))
-    own = np.where(table["label"] == 1, table["probability"], 1 - table["probability"])
-    keep = (
-        table["fold"].isin(settings["folds"])
-        & table["label"].isin(settings["labels"])
-        & (own > max(settings["min_probability"], 0.5))
-    )
+    task = task or tasks.get(tasks.DEFAULT)
+    columns = ["id", "fold", "target", task.truth, task.predicted]
+    table = read_table(predictions, columns, text=("id", "fold", "target"))
+    keep = table["fold"].isin(settings.folds)
+    if _has_classes(task):
+        own = np.where(table[task.truth] == 1, table[task.predicted], 1 - table[task.predicted])
+        keep &= table[task.truth].isin(settings.labels) & (own > max(settings.min_probability, 0.5))
+    table = table.rename(columns={task.predicted: "prediction"})
     if groups is None:
-        chosen = table.loc[keep, ["id", "target", "fold", "probability"]]
+        chosen = table.loc[keep, ["id", "target", "fold", "prediction"]]
     else:
         chosen = _of_groups(table, keep, groups, predictions)
-    return _draw(chosen, table["id"].unique(), settings["max_per_target"])
+    return _draw(chosen, table["id"].unique(), settings.max_per_target)
 
 
 def of_windows(dataset, folds, settings, groups):
     """Rows (sequence, target) to attribute by a network that has no predictions.
 
     Of a group that has the name of one of the dataset's targets, the windows with one of the asked labels there; of
-    another, the windows with one of them anywhere.
+    another, the windows with one of them anywhere. Where labels are numbers, all windows.
 
     Parameters
     ----------
-    dataset : `datasets.Dataset`. folds : (n,) fold of each of its windows.
-    settings : DEFAULTS, overridden; `min_probability` is not asked. The draw is that of `select`.
+    dataset : `dataset.Dataset`. folds : (n,) fold of each of its windows.
+    settings : Settings; `min_probability` is not asked. The draw is that of `select`.
     groups : {name: {output: weight}} to explain, from `targets.members`.
 
     Returns
     -------
     frame with id, target, fold, in the order of the windows, group by group.
-
-    Raises
-    ------
-    InputError : a setting that is none of DEFAULTS, or folds or labels that are no list.
     """
-    settings = _complete(settings)
-    asked = np.isin(dataset.labels, settings["labels"])
-    in_fold = np.isin(folds, settings["folds"])
+    has_classes = _has_classes(dataset.task)
+    asked = np.isin(dataset.labels, settings.labels) if has_classes else np.ones(dataset.labels.shape, dtype=bool)
+    in_fold = np.isin(folds, settings.folds)
     parts = []
     for name in groups:
         of_group = asked[:, dataset.targets.index(name)] if name in dataset.targets else asked.any(axis=1)
         rows = np.flatnonzero(of_group & in_fold)
         parts.append(pd.DataFrame({"id": dataset.ids[rows], "target": name, "fold": folds[rows]}))
-    return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings["max_per_target"])
+    return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings.max_per_target)
 
 
-def _complete(settings):
-    if unknown := [name for name in settings if name not in DEFAULTS]:
-        known = listing([*DEFAULTS, "targets"], 9)
-        raise InputError(f"unknown setting '{unknown[0]}' of what is explained; expected one of {known}")
-    settings = DEFAULTS | settings
-    for name in ("folds", "labels"):
-        if not isinstance(settings[name], list):
-            raise InputError(f"{name} of what is explained: found {settings[name]!r}; expected a list")
-    return settings
+def _has_classes(task):
+    """Whether a label is a class, whose probability is predicted."""
+    return task.range == (0, 1)
 
 
 def _draw(chosen, windows, most):
@@ -109,9 +130,7 @@ def _of_groups(table, keep, groups, predictions):
             )
         counted = table[table["target"].map(lambda target, weights=weights: weights.get(target, 0) > 0)]
         weight = counted["target"].map(weights)
-        share = (counted["probability"] * weight).groupby(counted["id"]).sum() / weight.groupby(counted["id"]).sum()
+        share = (counted["prediction"] * weight).groupby(counted["id"]).sum() / weight.groupby(counted["id"]).sum()
         rows = table[keep & table["target"].isin(list(weights))].drop_duplicates("id")
-        parts.append(
-            rows.assign(target=name, probability=rows["id"].map(share))[["id", "target", "fold", "probability"]]
-        )
-    return pd.concat(parts, ignore_index=True)[["id", "target", "fold", "probability"]]
+        parts.append(rows.assign(target=name, prediction=rows["id"].map(share))[["id", "target", "fold", "prediction"]])
+    return pd.concat(parts, ignore_index=True)[["id", "target", "fold", "prediction"]]

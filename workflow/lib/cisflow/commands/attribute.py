@@ -3,6 +3,7 @@
 With --shard, only the rows of one of --shards parts, which `cisflow gather-attributions` puts together.
 """
 
+import dataclasses
 import json
 import sys
 import time
@@ -11,18 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from cisflow import models
-from cisflow.attribution import baselines, methods, selection, targets
+from cisflow.attribution import baselines, blocks, files, methods, selection, targets
+from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features import inputs, shards
-from cisflow.io import files
-from cisflow.io.arrays import write_arrays
+from cisflow.io.files import digest
 from cisflow.io.resumable import Rows
-from cisflow.models import device, extraction
+from cisflow.models import checkpoints, device, predict
+from cisflow.models.network import Network
 
 # Rows explained since the last commit are lost to an interruption.
 COMMIT_EVERY_S = 10
@@ -34,21 +34,15 @@ def arguments(parser):
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--predictions", help="those of the network, to explain what it predicts correctly")
     source.add_argument("--split", help="table of id and fold, to explain all windows of folds and labels")
-    parser.add_argument(
-        "--extractor", default={}, type=json.loads, help="JSON, with --split: architecture, settings, length, context"
-    )
+    options.mapping(parser, "--extractor", "with --split: architecture, settings, length, context", default={})
     parser.add_argument("--names", help="with --split: list of target names, where the checkpoint has none")
     parser.add_argument("--genome", help="with --split: FASTA, for context genome")
-    parser.add_argument("--method", required=True, type=json.loads, help="JSON: method and its settings")
-    parser.add_argument(
-        "--selection", default={}, type=json.loads, help="JSON: folds, labels, min_probability, targets, …"
-    )
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", default=1, type=int)
-    parser.add_argument("--shards", default=1, type=shards.positive, help="parts that the rows are divided in")
-    parser.add_argument("--shard", default=1, type=shards.positive, help="the part to explain, counted from 1")
+    options.mapping(parser, "--method", "method and its settings", required=True)
+    options.mapping(parser, "--selection", "folds, labels, min_probability, targets, …", default={})
+    options.seed(parser)
+    options.device(parser)
+    parser.add_argument("--shards", default=1, type=options.positive, help="parts that the rows are divided in")
+    parser.add_argument("--shard", default=1, type=options.positive, help="the part to explain, counted from 1")
     parser.add_argument("--code", help="digest of the program; finished rows of another one are not used")
     parser.add_argument("--work", required=True, help="folder for finished rows; removed on success")
     parser.add_argument("--output", required=True, help=".npz")
@@ -57,13 +51,12 @@ def arguments(parser):
 class Explained(NamedTuple):
     """What is explained, and by which network.
 
-    outputs : names of the network's outputs. groups : {name: {output: weight}}, from `targets.members`.
-    chosen : frame with id, target and fold, one row an attribution; probability, where there are predictions.
+    groups : {name: {output: weight}}, from `targets.members`.
+    chosen : frame with id, target and fold, one row an attribution; prediction, where there are predictions.
     codes : (rows, length) uint8, what the network sees of each. files : what all of it was read from.
     """
 
-    model: torch.nn.Module
-    outputs: list
+    network: Network
     groups: dict
     chosen: pd.DataFrame
     codes: np.ndarray
@@ -71,17 +64,17 @@ class Explained(NamedTuple):
 
 
 def of_predictions(args, asked, groups):
-    """Windows that a network trained by cisflow predicts correctly."""
+    """Windows that a network trained by cisflow predicts, correctly where it predicts classes."""
     dataset = datasets.read(args.dataset)
-    chosen = selection.select(args.predictions, asked, groups)
-    model, header = models.load(args.weights)
+    network = checkpoints.load(args.weights)
+    chosen = selection.select(args.predictions, asked, groups, network.task)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
     absent = [item for item in chosen["id"] if item not in row_of]
     if absent:
         raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
     codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
     read = [args.weights, args.predictions, f"{args.dataset}/sequences.npy"]
-    return Explained(model, header["targets"], groups or targets.members(header["targets"]), chosen, codes, read)
+    return Explained(network, groups or targets.members(network.outputs), chosen, codes, read)
 
 
 def of_split(args, asked, groups):
@@ -92,81 +85,77 @@ def of_split(args, asked, groups):
     chosen = selection.of_windows(dataset, datasets.read_folds(args.split, dataset.ids), asked, groups)
     if not len(chosen):
         raise InputError(f"{args.split}: no window of the folds and labels asked for; expected at least one")
-    model = shards.load_model(args.extractor, args.weights)
-    outputs, _ = shards.target_names(args.extractor, args.weights, model.n_outputs, args.names)
+    network = shards.load(args.extractor, args.weights)
+    outputs, _ = shards.target_names(args.extractor, args.weights, network.n_outputs, args.names)
+    network = dataclasses.replace(network, outputs=outputs)
     rows = inputs.read_dataset(args.dataset)
     # Each window is read once, however many targets it is explained for.
     names, place = np.unique(chosen["id"].to_numpy(dtype=str), return_inverse=True)
     row_of = {item: row for row, item in enumerate(dataset.ids)}
     some = np.array([row_of[name] for name in names])
     some_rows = rows._replace(frame=rows.frame.iloc[some], codes=rows.codes[some])
-    codes = shards.open_sequences(some_rows, model, args.extractor, args.genome)[:][place]
+    codes = shards.open_sequences(some_rows, network, args.extractor, args.genome)[:][place]
     read = [args.weights, args.split, *rows.files, f"{args.dataset}/targets.npy"]
     read += [path for path in (args.names, args.genome) if path]
-    return Explained(model, outputs, groups, chosen, codes, read)
+    return Explained(network, groups, chosen, codes, read)
 
 
-def probability(explained, where, strands):
-    """Probability (rows,) float32 of each row's target: the weighted mean over its outputs."""
-    shares = targets.shares(explained.groups, explained.outputs).T
+def prediction(explained, where, strands):
+    """Prediction (rows,) float32 of each row's target: the weighted mean over its outputs."""
+    shares = targets.shares(explained.groups, explained.network.outputs).T
     group_of = {name: number for number, name in enumerate(explained.groups)}
     column = np.array([group_of[name] for name in explained.chosen["target"]])
-    found = [values @ shares for values in extraction.stream(explained.model, explained.codes, where, strands)]
+    found = [values @ shares for values in predict.stream(explained.network, explained.codes, where, strands)]
     return np.concatenate(found)[np.arange(len(column)), column]
 
 
 def run(args):
-    if "method" not in args.method:
-        raise InputError(f"--method: found {json.dumps(args.method)}; expected the key method and its settings")
+    method = methods.read(args.method, "--method")
     asked = dict(args.selection)
     entries = asked.pop("targets", None)
     groups = None if entries is None else targets.members(entries)
+    asked = selection.Settings.complete(asked, "--selection")
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
-    chosen, codes = explained.chosen, explained.codes
+    network, chosen, codes = explained.network, explained.chosen, explained.codes
     if none := [name for name in explained.groups if name not in set(chosen["target"])]:
         right = "" if args.split else " that is predicted correctly"
         print(f"no window of the folds and labels asked for{right}: {listing(none, 12)}", file=sys.stderr)
-    wanted = targets.from_members(explained.groups, explained.outputs, chosen["target"])
-    settings = dict(args.method)
-    method = settings.pop("method")
-    methods.refuse_unknown(settings)
+    wanted = targets.from_members(explained.groups, network.outputs, chosen["target"])
     key = {
         "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
-        "inputs": [files.digest(path) for path in explained.files],
+        "inputs": [digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}
-    if method in methods.DEFAULT_BASELINE:
-        layout |= {"output_difference": ((), np.float32), "completeness_error": ((), np.float32)}
+    if method.settings.compared_with:
+        layout |= {"difference": ((), np.float32), "error": ((), np.float32)}
     part = slice(0, len(codes))
     if args.shards > 1:
         # Whole blocks, so that each row is computed beside the same others as without shards.
-        size = methods.block_rows(explained.model, codes, wanted, method, **settings)
-        blocks = features.shard_rows(-(-len(codes) // size), args.shard, args.shards)
-        part = slice(blocks.start * size, min(blocks.stop * size, len(codes)))
+        size = blocks.block_rows(network, codes, wanted, method)
+        shard = features.shard_rows(-(-len(codes) // size), args.shard, args.shards)
+        part = slice(shard.start * size, min(shard.stop * size, len(codes)))
     with Rows(args.work, json.dumps(key), part.stop - part.start, layout) as rows:
         with device.acquire(args.device, args.gpus, args.threads) as where:
-            if "probability" not in chosen:
-                strands = settings.get("strands") or models.strands(explained.model)
-                chosen = chosen.assign(probability=probability(explained, where, strands))
-            settings |= {"seed": args.seed, "start": part.start + rows.done, "stop": part.stop}
-            blocks = methods.attribute(explained.model, codes, wanted, method, where, **settings)
-            fill(rows, (found for _, found in blocks))
-        chosen, codes = chosen[part], codes[part]
-        found = {name: rows.read(name) for name in layout}
-        if "completeness_error" in found:
-            report(found, method)
-        baseline = settings.get("baseline") or methods.DEFAULT_BASELINE.get(method, "uniform")
-        write_arrays(
-            args.output,
-            **found,
+            if "prediction" not in chosen:
+                strands = method.settings.strands or network.strands
+                chosen = chosen.assign(prediction=prediction(explained, where, strands))
+            bounds = part.start + rows.done, part.stop
+            found = blocks.attribute(network, codes, wanted, method, where, args.seed, *bounds)
+            fill(rows, (part for _, part in found))
+        chosen = chosen[part]
+        found = files.Attributions(
+            **{name: rows.read(name) for name in layout},
             ids=chosen["id"].to_numpy(dtype=str),
-            target=chosen["target"].to_numpy(dtype=str),
-            fold=chosen["fold"].to_numpy(dtype=str),
-            probability=chosen["probability"].to_numpy(dtype=np.float32),
-            sequences=codes,
-            baseline=baselines.stored(baseline),
-            method=np.array(method),
+            targets=chosen["target"].to_numpy(dtype=str),
+            folds=chosen["fold"].to_numpy(dtype=str),
+            prediction=chosen["prediction"].to_numpy(dtype=np.float32),
+            codes=codes[part],
+            baseline=baselines.stored(method.settings.compared_with or "uniform"),
+            method=method.name,
         )
+        if found.error is not None:
+            report(found)
+        files.write(args.output, found)
         rows.finish(Path(args.work).parent, [])
 
 
@@ -175,7 +164,7 @@ def fill(rows, parts):
     committed = time.monotonic()
     for part in parts:
         # Not every method has a baseline against which contributions could be complete.
-        arrays = {"output_difference": part.difference, "completeness_error": part.error}
+        arrays = {"difference": part.difference, "error": part.error}
         arrays = {name: values[:, 0] for name, values in arrays.items() if values is not None}
         rows.append(multipliers=part.multipliers[:, 0], **arrays)
         if time.monotonic() - committed >= COMMIT_EVERY_S:
@@ -183,12 +172,12 @@ def fill(rows, parts):
             committed = time.monotonic()
 
 
-def report(found, method):
+def report(found):
     """Say in the log how well contributions add up to the difference of the outputs."""
-    error, difference = np.abs(found["completeness_error"]), np.abs(found["output_difference"])
+    error, difference = np.abs(found.error), np.abs(found.difference)
     if len(error):
         print(
-            f"{method}: contributions miss the difference of the outputs (median {np.median(difference):.3g}) "
+            f"{found.method}: contributions miss the difference of the outputs (median {np.median(difference):.3g}) "
             f"by {np.median(error):.2g} in the median and {error.max():.2g} at most",
             file=sys.stderr,
         )

@@ -1,6 +1,5 @@
 """Compare attribution methods: with a reference, with planted motifs, by deletion and insertion, and between seeds."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,32 +7,34 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow.attribution import targets
+from cisflow.attribution import files, methods, targets
 from cisflow.attribution.comparison import agreement, perturbation, timing
+from cisflow.commands import options
 from cisflow.errors import InputError, listing
 from cisflow.features import shards
-from cisflow.figures import reading
-from cisflow.io.tables import write_table
+from cisflow.io.tables import table, write_table
 from cisflow.models import device
 
 
 def arguments(parser):
     parser.add_argument(
-        "--runs", required=True, type=json.loads, help="JSON: [{seed, weights, attributions: {method: path}}, …]"
+        "--folder", required=True, type=Path, help="results of the dataset: attributions/ and models/ lie in it"
     )
-    parser.add_argument("--methods", required=True, type=json.loads, help="JSON: {method: method and its settings}")
+    parser.add_argument("--model", required=True, help="name of the network")
+    parser.add_argument("--split", required=True, help="name of the split")
+    parser.add_argument("--seeds", required=True, nargs="+", type=int, help="which of its trainings are compared")
+    options.mapping(parser, "--methods", "method and its settings, by the name of its attributions", required=True)
     parser.add_argument("--reference", required=True, help="method that the others are compared with")
-    parser.add_argument("--targets", default=None, type=json.loads, help="JSON: the entries that were explained")
+    options.array(parser, "--targets", "the entries that were explained")
     parser.add_argument(
-        "--extractor", default={}, type=json.loads, help="JSON: architecture and settings of published weights"
+        "--weights", help="published weights, the same for every seed; without it each seed has its own"
     )
-    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
+    options.mapping(parser, "--extractor", "with --weights: architecture and settings", default={})
+    parser.add_argument("--names", help="with --weights: list of target names, where the checkpoint has none")
     parser.add_argument("--truth", help="truth.tsv of a planted data set")
-    parser.add_argument("--n-timed", default=8, type=int, help="sequences on which methods are timed")
-    parser.add_argument("--repeats", default=3, type=int, help="timings of each method")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--gpus", default=1, type=int, help="GPUs that the workflow granted")
-    parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument("--n-timed", default=8, type=options.positive, help="sequences on which methods are timed")
+    parser.add_argument("--repeats", default=3, type=options.positive, help="timings of each method")
+    options.device(parser)
     parser.add_argument("--output", required=True, type=Path, help="folder for the tables")
 
 
@@ -42,48 +43,43 @@ def run(args):
         raise InputError(f"--reference: found '{args.reference}'; expected one of {', '.join(args.methods)}")
     if len(args.methods) < 2:
         raise InputError(f"--methods: found '{args.reference}' alone; expected another to compare with it")
-    if not args.runs:
-        raise InputError("--runs: found no seed; expected at least one")
-    for entry in args.runs:
-        check_run(entry, args.methods)
+    asked = {name: methods.read(given, f"--methods: {name}") for name, given in args.methods.items()}
     truth = read_truth(args.truth) if args.truth else None
     found = {name: [] for name in ("agreement", "planted", "perturbation", "cost")}
     runs = {}
     with device.acquire(args.device, args.gpus, args.threads) as where:
-        for entry in tqdm(args.runs, desc="seeds", unit="seed"):
-            seed, paths = entry["seed"], entry["attributions"]
-            parts = {
-                part.method: part
-                for part in reading.attributions([{"method": name, "path": path} for name, path in paths.items()])
-            }
+        for seed in tqdm(args.seeds, desc="seeds", unit="seed"):
+            paths = {name: file_of(args, "attributions", seed, f"{name}.npz") for name in asked}
+            parts = files.read_common(paths)
             some = parts[args.reference]
             if not len(some.ids):
                 reason = f"{paths[args.reference]}: no sequence that every method explains"
                 tqdm.write(f"seed {seed} is left out: {reason}", file=sys.stderr)
                 continue
             runs[seed] = parts
-            model = shards.load_model(args.extractor, entry["weights"]).to(where).eval()
-            outputs, _ = shards.target_names(args.extractor, entry["weights"], model.n_outputs, args.names)
+            weights = args.weights or file_of(args, "models", seed, "model.safetensors")
+            network = shards.load(args.extractor, weights).to(where)
+            outputs, _ = shards.target_names(args.extractor, weights, network.n_outputs, args.names)
             wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
             found["agreement"].append(agreement.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 check_within(truth, some.codes.shape[1], args.truth)
                 found["planted"].append(agreement.planted(parts, truth, seed).assign(seed=seed))
             # One output judges all methods: the one that the reference explains.
-            strands = args.methods[args.reference].get("strands")
-            curves = perturbation.curves(model, parts, wanted, seed, where, strands=strands)
+            strands = asked[args.reference].settings.strands
+            curves = perturbation.curves(network, parts, wanted, seed, where, strands=strands)
             found["perturbation"].append(curves.assign(seed=seed))
             few = slice(0, args.n_timed)
-            for name, settings in args.methods.items():
+            for name, method in asked.items():
                 codes = some.codes[few]
-                costs = timing.costs(model, codes, wanted.take(few, "cpu"), settings, where, args.repeats)
+                costs = timing.costs(network, codes, wanted.take(few, "cpu"), method, where, args.repeats)
                 found["cost"] += [
                     (seed, name, repeat, len(codes), seconds / len(codes))
                     for repeat, (seconds, _) in enumerate(costs, start=1)
                 ]
     if not runs:
-        seeds = listing(entry["seed"] for entry in args.runs)
-        raise InputError(f"--runs: no sequence that every method explains in any seed ({seeds}); expected some")
+        seeds = listing(args.seeds)
+        raise InputError(f"--seeds: no sequence that every method explains in any seed ({seeds}); expected some")
     columns = {
         "agreement": agreement.AGREEMENT,
         "planted": agreement.PLANTED,
@@ -97,20 +93,14 @@ def run(args):
         write_table(args.output / f"{name}.tsv", frame)
 
 
-def check_run(entry, methods):
-    """Refuse a seed without one of its keys, or without the attributions of a method."""
-    if missing := [key for key in ("seed", "weights", "attributions") if key not in entry]:
-        raise InputError(f"--runs: {json.dumps(entry)[:80]}: no {missing[0]}; expected seed, weights and attributions")
-    if lacking := set(methods) ^ set(entry["attributions"]):
-        raise InputError(
-            f"--runs: seed {entry['seed']}: found attributions by {listing(entry['attributions'], 9)}; expected "
-            f"those by {listing(methods, 9)}, as in --methods ('{min(lacking)}' is in one of them)"
-        )
+def file_of(args, room, seed, name):
+    """A file of one training of the network, in `attributions` or `models` of the dataset's results."""
+    return args.folder / room / args.model / args.split / f"seed{seed}" / name
 
 
 def read_truth(path):
     """Planted instances: frame with id, target, and start and end as whole numbers."""
-    truth = reading.table(path, ("id", "target"), ("start", "end"))
+    truth = table(path, ("id", "target"), ("start", "end"))
     whole = (truth[["start", "end"]] % 1 == 0).all(axis=1)
     bad = np.flatnonzero(~(whole & (truth["start"] >= 0) & (truth["start"] < truth["end"])))
     if len(bad):

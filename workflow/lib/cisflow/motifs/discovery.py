@@ -124,7 +124,7 @@ def find_patterns(codes, hypothetical, settings):
         return Patterns([], [], problem)
     if positive is None and negative is None:
         problem = (
-            f"No more than {settings['min_seqlets']} seqlets of either sign stand out in {len(codes)} rows, "
+            f"No more than {settings.min_seqlets} seqlets of either sign stand out in {len(codes)} rows, "
             f"too few to be grouped into patterns."
         )
     elif not positive and not negative:

@@ -91,7 +91,7 @@ def agreement(parts, reference):
 
     Parameters
     ----------
-    parts : {method: reading.Attribution}, all on the same rows.
+    parts : {method: files.Attributions}, all on the same rows.
     """
     seen = {method: views(part.multipliers, part.codes) for method, part in parts.items()}
     frames = []
@@ -121,7 +121,7 @@ def planted(parts, truth, seed):
     sizes = {method: np.abs(at_present(part.multipliers, part.codes)) for method, part in parts.items()}
     sizes[RANDOM] = np.random.default_rng(seed).random(some.codes.shape)
     records = []
-    for row, key in enumerate(zip(some.ids.tolist(), some.targets.tolist(), strict=True)):
+    for row, key in enumerate(some.keys()):
         if key not in spans.index:
             continue
         labels = np.zeros(some.codes.shape[1], dtype=bool)
@@ -191,10 +191,7 @@ def between_seeds(runs):
     """
     frames = []
     for (seed, first), (other, second) in combinations(runs.items(), 2):
-        keys = [
-            {key: row for row, key in enumerate(zip(part.ids.tolist(), part.targets.tolist(), strict=True))}
-            for part in (next(iter(first.values())), next(iter(second.values())))
-        ]
+        keys = [{key: row for row, key in enumerate(next(iter(parts.values())).keys())} for parts in (first, second)]
         common = [key for key in keys[0] if key in keys[1]]
         if not common:
             continue

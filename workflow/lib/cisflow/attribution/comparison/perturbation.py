@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cisflow import models
 from cisflow.attribution.comparison import agreement
+from cisflow.models.network import Network
 
 COLUMNS = ("seed", "id", "target", "method", "curve", "share", "output")
 # Shares of the positions that are replaced; most of what matters is in the first few.
@@ -22,15 +22,17 @@ def curves(model, parts, targets, seed, device="cpu", batch_size=256, strands=No
 
     Parameters
     ----------
-    model : network in eval mode. parts : as for `comparison.agreement`. targets : Targets of the rows.
+    model : Network, or a bare torch module, in eval mode.
+    parts : as for `comparison.agreement`. targets : Targets of the rows.
     seed : of the random control.
-    strands : as for `methods.multipliers`: those of the output that the methods explain.
+    strands : those of the output that the methods explain; None what the network predicts.
     """
-    strands = strands or models.strands(model)
+    network = Network.of(model)
+    strands = strands or network.strands
     some = next(iter(parts.values()))
     m, length = some.codes.shape
     whole, none = (
-        _outputs(model, some.codes, np.full((m, length), replaced), targets, device, batch_size, strands)
+        _outputs(network, some.codes, np.full((m, length), replaced), targets, device, batch_size, strands)
         for replaced in (False, True)
     )
     sign = np.where(whole < none, -1, 1)[:, None]
@@ -43,20 +45,20 @@ def curves(model, parts, targets, seed, device="cpu", batch_size=256, strands=No
         for curve in ("deletion", "insertion"):
             for share, count in zip(SHARES, counts, strict=True):
                 replaced = order < count if curve == "deletion" else order >= count
-                outputs = _outputs(model, some.codes, replaced, targets, device, batch_size, strands)
+                outputs = _outputs(network, some.codes, replaced, targets, device, batch_size, strands)
                 frames.append(agreement.rows_of(some).assign(method=method, curve=curve, share=share, output=outputs))
     return pd.concat(frames, ignore_index=True)
 
 
 @torch.inference_mode()
-def _outputs(model, codes, replaced, targets, device, batch_size, strands):
+def _outputs(network, codes, replaced, targets, device, batch_size, strands):
     """Targets (m,) of sequences with 0.25 in each channel where `replaced` (m, length)."""
     found = []
     for begin in range(0, len(codes), batch_size):
         rows = slice(begin, begin + batch_size)
-        x = models.one_hot(codes[rows], device)
+        (x,) = network.inputs(codes[rows], device)
         x = torch.where(torch.as_tensor(replaced[rows], device=device)[:, None], 0.25, x)
         chosen = targets.take(rows, device)
-        outputs = model(x) if strands == "forward" else (model(x) + model(x.flip(1, 2))) / 2
+        outputs = network(x) if strands == "forward" else (network(x) + network(x.flip(1, 2))) / 2
         found.append(chosen.of(outputs))
     return torch.cat(found)[:, 0].float().cpu().numpy()

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import gc
-import importlib
 import inspect
 import multiprocessing
 import time
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cisflow import models
-from cisflow.attribution import methods
+from cisflow.attribution import blocks
 from cisflow.attribution.targets import Targets
-from cisflow.errors import InputError, listing
+from cisflow.errors import InputError
+from cisflow.models import registry
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
 COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "seconds", "peak_mb")
@@ -26,14 +25,14 @@ MIB = 2**20
 PEAK_RESET = Path("/proc/self/clear_refs")
 
 
-def costs(model, codes, targets, settings, device, repeats):
+def costs(model, codes, targets, method, device, repeats):
     """What each of `repeats` runs of a method takes, after one of the same size.
 
     What a first run sets up (kernels for a shape, functions that are compiled, pages of code) is in neither.
 
     Parameters
     ----------
-    settings : {"method": …} and its settings.
+    method : methods.Method.
 
     Returns
     -------
@@ -41,15 +40,12 @@ def costs(model, codes, targets, settings, device, repeats):
 
     Raises
     ------
-    InputError : unknown method or setting, and whatever else `methods.multipliers` refuses.
+    InputError : whatever `blocks.attribute` refuses.
     """
-    settings = dict(settings)
-    method = settings.pop("method")
-    methods.refuse_unknown(settings)
     cuda = torch.device(device).type == "cuda"
 
     def run():
-        for _ in methods.attribute(model, codes, targets, method, device, progress=False, **settings):
+        for _ in blocks.attribute(model, codes, targets, method, device, progress=False):
             pass
         if cuda:
             torch.cuda.synchronize()
@@ -76,12 +72,13 @@ def grid(lengths, sequences, targets):
     return [(name, *(first | {name: value}).values()) for name, values in sizes.items() for value in values]
 
 
-def measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+def measure(model, method, length, n_sequences, n_targets, device, threads, repeats):
     """Seconds and peak memory of one method at one size, in a process of its own.
 
     Parameters
     ----------
     model : {"architecture", "settings"} of a network, which gets random weights and `n_targets` outputs.
+    method : methods.Method.
 
     Returns
     -------
@@ -89,30 +86,30 @@ def measure(model, settings, length, n_sequences, n_targets, device, threads, re
 
     Raises
     ------
-    InputError : as `build` and `methods.attribute`; or the process was killed, as one is that takes more memory
+    InputError : as `build` and `blocks.attribute`; or the process was killed, as one is that takes more memory
         than there is.
     """
     context = multiprocessing.get_context("forkserver")
     # Processes are forked from one that has imported torch, which takes seconds.
     context.set_forkserver_preload(["cisflow.attribution.comparison.timing"])
-    arguments = (model, settings, length, n_sequences, n_targets, str(device), threads, repeats)
+    arguments = (model, method, length, n_sequences, n_targets, str(device), threads, repeats)
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
             return pool.submit(_measure, *arguments).result()
         except BrokenProcessPool as error:
-            method = ", ".join(f"{name} {value}" for name, value in settings.items())
             raise InputError(
-                f"{method}: the process that measured it was killed at length {length}, {n_sequences} sequences and "
-                f"{n_targets} targets; expected one that finishes: give more memory, or leave out that size or method"
+                f"{method.name}: the process that measured it was killed at length {length}, {n_sequences} sequences "
+                f"and {n_targets} targets; expected one that finishes: give more memory, or leave out that size or "
+                "method"
             ) from error
 
 
-def _measure(model, settings, length, n_sequences, n_targets, device, threads, repeats):
+def _measure(model, method, length, n_sequences, n_targets, device, threads, repeats):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     network = build(model, length, n_targets).eval().to(device)
     codes = np.random.default_rng(0).integers(0, 4, (n_sequences, length)).astype(np.uint8)
-    return costs(network, codes, Targets(None, n_targets), settings, device, repeats)
+    return costs(network, codes, Targets(None, n_targets), method, device, repeats)
 
 
 def build(model, length, n_targets):
@@ -123,12 +120,12 @@ def build(model, length, n_targets):
     InputError : unknown architecture, or one that reads sequences of another length alone.
     """
     name = model["architecture"]
-    if name not in models.ARCHITECTURES:
-        raise InputError(f"unknown architecture '{name}'; expected one of {listing(models.ARCHITECTURES, 20)}")
-    module = importlib.import_module(f"cisflow.models.{models.ARCHITECTURES[name]}")
-    known = inspect.signature(getattr(module, name)).parameters
+    known = inspect.signature(registry.get(name)).parameters
     sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
-    network = models.build(name, **model["settings"] | {size: value for size, value in sizes.items() if size in known})
+    given = {size: value for size, value in sizes.items() if size in known}
+    network = registry.build(name, **model["settings"] | given)
+        name, **model["settings"] | {size: value for size, value in sizes.items() if size in known}
+    )
     if network.length not in (None, length):
         raise InputError(f"timing: lengths: found {length}; expected {network.length} alone, which {name} reads")
     return network

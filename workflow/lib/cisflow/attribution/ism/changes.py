@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cisflow.attribution.ism.graph import is_relu, is_sigmoid
+from cisflow.attribution.ism.steps import is_relu, is_sigmoid
 
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from cisflow import models
 from cisflow.attribution.ism.changes import Front, change_of, folded_weights, multiply
 from cisflow.attribution.ism.graph import Plan, Unplannable
+from cisflow.attribution.ism.plain import mutants, plain_effects
 
 # Rows of the small products behind the front: enough to keep a core busy, few enough for its cache.
 _HEAD_ROWS = 1024
@@ -323,28 +324,18 @@ def _plain(model, x, index, span, out, batch_size, reason, progress):
     """Every mutant through the whole network."""
     tqdm.write(f"exact ism: plain forward passes, because {reason}")
     out[:, :, :, span.start : span.stop] = 0
-    for sequence in range(len(x)):
-        reference = model(x[sequence : sequence + 1])
-        position, base = torch.nonzero(x[sequence].T[span.start : span.stop] != 1, as_tuple=True)
-        position = position + span.start
-        batches = range(0, len(position), batch_size)
-        for begin in tqdm(batches, desc=f"sequence {sequence}", unit="batch", disable=not progress):
-            where, what = position[begin : begin + batch_size], base[begin : begin + batch_size]
-            effects = model(_mutants(x[sequence], where, what)) - reference
-            effects = effects if index is None else effects[:, index]
-            effects = effects.float().cpu().numpy()
-            for row, (place, letter) in enumerate(zip(where.tolist(), what.tolist(), strict=True)):
-                out[sequence, :, letter, place] = effects[row]
+
+    def outputs(sequences):
+        return model(sequences) if index is None else model(sequences)[:, index]
+
+    with tqdm(
+        total=len(x) * len(span) * 3, desc="exact ism", unit="mutant", unit_scale=True, disable=not progress
+    ) as bar:
+        for sequence in range(len(x)):
+            for position, base, effects in plain_effects(outputs, x[sequence], span, batch_size):
+                out[sequence, :, base.cpu().numpy(), position.cpu().numpy()] = effects.float().cpu().numpy()
+                bar.update(len(position))
     return Effects(out, "plain", reason, float("nan"))
-
-
-def _mutants(x, position, base):
-    """(4, length) and (m,) positions and bases -> (m, 4, length)."""
-    mutants = x.expand(len(position), -1, -1).clone()
-    rows = torch.arange(len(position), device=x.device)
-    mutants[rows, :, position] = 0
-    mutants[rows, base, position] = 1
-    return mutants
 
 
 def _check(model, x, index, span, out, checks, seed):
@@ -354,7 +345,7 @@ def _check(model, x, index, span, out, checks, seed):
     for _ in range(checks):
         sequence, position = int(rng.integers(len(x))), int(rng.choice(span))
         base = int(rng.choice(np.flatnonzero((x[sequence, :, position] != 1).cpu().numpy())))
-        mutant = _mutants(x[sequence], torch.tensor([position]), torch.tensor([base]))
+        mutant = mutants(x[sequence], torch.tensor([position]), torch.tensor([base]))
         outputs = model(torch.cat([mutant, x[sequence : sequence + 1]]))
         outputs = outputs if index is None else outputs[:, index]
         expected = (outputs[0] - outputs[1]).float().cpu().numpy()

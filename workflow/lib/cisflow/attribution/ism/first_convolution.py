@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import torch
 
-from cisflow.attribution.ism.graph import is_relu
+from cisflow.attribution.ism.steps import is_relu
 
 
 class Shape(NamedTuple):

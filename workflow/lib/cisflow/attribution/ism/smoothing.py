@@ -7,7 +7,7 @@ its slope at the sequence says little. The mean slope over changes of some size 
 import torch
 from torch import fx, nn
 
-from cisflow.attribution.ism.graph import is_relu, sliding_window
+from cisflow.attribution.ism.steps import is_relu, sliding_window
 
 
 def smoothed(network, width):

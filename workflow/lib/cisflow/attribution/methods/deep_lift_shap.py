@@ -1,4 +1,4 @@
-"""DeepLIFT multipliers: tangermeme's rules, and one for a maximum over all positions."""
+"""DeepLIFT/SHAP: tangermeme's rules, and one for a maximum over all positions."""
 
 import contextlib
 import warnings
@@ -7,9 +7,61 @@ import torch
 from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
 from torch import nn
 
+from cisflow.attribution import baselines
+from cisflow.attribution.methods._shared import (
+    Compared,
+    InMemory,
+    baselines_of,
+    mean_over_baselines,
+    rows_in_memory,
+)
+from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.models.device import deterministic
 from cisflow.models.layers import Product
+
+
+class Settings(InMemory, Compared):
+    """DeepLIFT's rescale rule (Shrikumar et al. 2017), the mean over the baselines (Lundberg & Lee 2017)."""
+
+    baseline: str = setting(
+        "dinucleotide_shuffled",
+        choices=["uniform", "zeros", "dinucleotide_shuffled"],
+        meaning="What a sequence is compared with: 0.25 in each channel, 0, or shuffles of itself.",
+    )
+    max_error: float = setting(
+        0.001,
+        above=0,
+        meaning="Share of the absolute contributions by which they may miss the difference of the outputs; more is an "
+        "error.",
+    )
+
+
+def prepare(network, length, n_targets, settings, seed):
+    def explain(x, codes, targets):
+        bases, constant = baselines_of(x, codes, settings, seed)
+
+        def parts():
+            for number in range(n_targets):
+                target = slice(number, number + 1)
+                weights = targets.cotangents(len(x), target)[0]
+                found, difference = deep_lift(network, x, bases, weights, settings.batch_size)
+                for base in range(bases.shape[1]):
+                    which = slice(base, base + 1)
+                    yield target, found[:, which], difference[:, which], bases[:, base]
+
+        result, error = mean_over_baselines(x, n_targets, parts(), bases.shape[1], constant)
+        if error > settings.max_error:
+            raise InputError(
+                f"deep_lift_shap: contributions miss the difference of the outputs by {error:.2g} of their absolute "
+                f"sum; expected {settings.max_error:g} at most. A layer that is not linear has no rule: every one "
+                "must be a module of torch.nn that tangermeme knows, used once"
+            )
+        return result
+
+    constant = settings.baseline in baselines.CONSTANT
+    pairs = settings.batch_size // (1 if constant else settings.n_baselines)
+    return max(1, min(pairs, rows_in_memory(n_targets, length, settings.memory_mb))), explain
 
 
 class _Explained(nn.Module):
