@@ -124,8 +124,6 @@ def build(model, length, n_targets):
     sizes = {"length": length, "n_outputs": n_targets, "n_targets": n_targets}
     given = {size: value for size, value in sizes.items() if size in known}
     network = registry.build(name, **model["settings"] | given)
-        name, **model["settings"] | {size: value for size, value in sizes.items() if size in known}
-    )
     if network.length not in (None, length):
         raise InputError(f"timing: lengths: found {length}; expected {network.length} alone, which {name} reads")
     return network
