@@ -49,7 +49,10 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     for rule in call._workflow.rules:
         env = rule._conda_env and str((Path(str(rule.snakefile)).parent / rule._conda_env).resolve())
         gpu = rule.resources["gpu"].raw if "gpu" in rule.resources else 0
+        code = {job.params.get("code") for job in call._workflow.dag.jobs if job.rule.name == rule.name} - {None}
         rules[rule.name] = {"shell": rule.shellcmd, "log": list(map(str, rule.log)), "env": env, "gpu": gpu}
+        rules[rule.name] |= {"stage": Path(str(rule.snakefile)).stem, "code": sorted(code)}
+        rules[rule.name]["writes"] = bool(rule.template_engine)
 print(json.dumps(rules))
 """
 
@@ -108,7 +111,8 @@ def plans(folder, outputs, calls, **changes):
 
 
 def rules(folder, configfile):
-    """Name of each rule -> its shell command, logs, conda environment (a path) and GPUs."""
+    """Name of each rule -> its shell command, logs, conda environment (a path), GPUs, the file it stands in, digests of
+    its jobs' code, and whether Snakemake itself writes its output."""
     command = [sys.executable, "-c", RULES, str(configfile)]
     done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ It knows every entry by its name (`entries`), every path (`paths`), what each ru
 files a run ends in (`targets`).
 """
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,11 @@ class Study:
     timing: entries.Timing | None
     root: Path
 
-    @property
+    @functools.cached_property
     def networks(self):
         return {name: model for name, model in self.models.items() if isinstance(model, entries.Network)}
 
-    @property
+    @functools.cached_property
     def classifiers(self):
         return {name: model for name, model in self.models.items() if isinstance(model, entries.Classifier)}
 
@@ -79,7 +80,7 @@ class Study:
         """The datasets that some model is trained on."""
         return [dataset for dataset in self.datasets.values() if dataset.models]
 
-    @property
+    @functools.cached_property
     def explained(self):
         """(dataset, model, split, seed, Explanation) of everything that is explained."""
         return [
@@ -94,10 +95,13 @@ class Study:
         """The explanations whose methods are compared with a reference."""
         return [job for dataset in self.datasets.values() for job in dataset.explain if job.reference is not None]
 
+    @functools.cached_property
+    def _explanations(self):
+        return {(dataset, model, split, str(seed)): job for dataset, model, split, seed, job in self.explained}
+
     def explanation(self, wildcards):
         """The entry that the wildcards dataset, model, split and seed name."""
-        wanted = (wildcards.dataset, wildcards.model, wildcards.split, str(wildcards.seed))
-        return next(job for *key, job in self.explained if (*key[:3], str(key[3])) == wanted)
+        return self._explanations[wildcards.dataset, wildcards.model, wildcards.split, str(wildcards.seed)]
 
     def comparison(self, wildcards):
         """The entry with a reference that the wildcards dataset, model and split name."""

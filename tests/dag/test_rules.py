@@ -1,0 +1,71 @@
+"""What each rule declares: log, environment, resources, code."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from cisflow.config import code, declared
+from distributions import LIB
+from planning import TARGETS, read
+
+
+def test_the_default_profile_counts_one_gpu(folder):
+    assert read(folder, "workflow/profiles/default/profile.yaml")["resources"] == {"gpu": 1}
+    assert "resources" not in read(folder, "workflow/profiles/slurm/profile.yaml")
+
+
+@pytest.mark.parametrize("profile", ["demo", "slurm"])
+def test_profiles_set_rules_that_exist(folder, rules, profile):
+    settings = read(folder, f"workflow/profiles/{profile}/profile.yaml")
+    for key in ("set-threads", "set-resources"):
+        assert set(settings.get(key, {})) <= set(rules)
+
+
+def test_every_rule_has_a_log_and_an_environment(rules):
+    written = {name for name, rule in rules.items() if rule["writes"]}
+    assert {name for name, rule in rules.items() if rule["shell"] is None} == TARGETS | written
+    for name in set(rules) - TARGETS - written:
+        assert rules[name]["log"], f"rule {name}: no log"
+        assert rules[name]["shell"].endswith("> {log} 2>&1"), f"rule {name}: its output does not go to the log"
+        assert Path(rules[name]["env"] or "").is_file(), f"rule {name}: no environment {rules[name]['env']}"
+
+
+def takes_device(command):
+    """Whether a command of the package has the option --device, read from its source."""
+    source = ast.parse((LIB / "cisflow" / "commands" / f"{command.replace('-', '_')}.py").read_text())
+    return any(isinstance(node, ast.Constant) and node.value == "--device" for node in ast.walk(source))
+
+
+def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
+    asking = {name for name, rule in rules.items() if rule["gpu"]}
+    attributing = {"attribute", "attribute_shard", "compare_attributions", "time_attributions"}
+    assert asking == {"train", "predict", "features_shard", "variants", "class_variants"} | attributing
+    for name, rule in rules.items():
+        if rule["shell"] is None:
+            continue
+        command = re.match(r"python -m cisflow ([a-z-]+) ", rules[name]["shell"])[1]
+        assert takes_device(command) == (name in asking), f"rule {name}: --device and gpu do not go together"
+        assert ("--gpus {resources.gpu}" in rules[name]["shell"]) == (name in asking), f"rule {name}: --gpus"
+
+
+def test_the_code_that_a_rule_depends_on_is_that_of_its_command(rules):
+    """Digests themselves are tested by what an edit reruns; here, that each rule names its own command."""
+    rooms = ("models", "classifiers", "attribution/methods", "data/sources", "figures")
+    chosen = [f"{room}/{name}" for room in rooms for name in declared.names(room)]
+    for name, rule in rules.items():
+        if rule["code"]:
+            command = re.match(r"python -m cisflow (\S+)", rule["shell"])[1].replace("-", "_")
+            own = {code.command(command), *(code.command(command, module) for module in chosen)}
+            own |= {code.command(command, a, b) for a in chosen for b in chosen if b.startswith("models/")}
+            assert set(rule["code"]) <= own, f"rule {name}: not the code of {command}"
+
+
+def test_rules_are_formatted():
+    command = [sys.executable, "-m", "snakefmt", "--check", "workflow"]
+    done = subprocess.run(command, cwd=pipeline.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
