@@ -56,12 +56,12 @@ CASES = {
     "neither negatives nor background": (
         {"kind": "fasta", "positives": "p"},
         {"p": ">a\nACGT\n"},
-        "source fasta: found neither of 'negatives' and 'background', expected exactly one",
+        "dataset 'd': source: found neither; expected exactly one of the keys negatives, background",
     ),
     "negatives and background": (
         {**FASTA, **BACKGROUND},
         {"p": ">a\nACGT\n"},
-        "source fasta: found both of 'negatives' and 'background', expected exactly one",
+        "dataset 'd': source: found negatives and background; expected exactly one of the keys negatives, background",
     ),
     "a resource that is not given": (FASTA, {"p": ">a\nACGT\n"}, "names resource 'n'; expected one of p"),
     # Background
@@ -268,7 +268,7 @@ CASES = {
     "another anchor": (
         {**GTF, "anchor": "middle"},
         {"a": exon(1, 4), "g": GENOME},
-        "anchor is 'middle', expected one of center, donor, acceptor",
+        r"source.anchor: 'middle' is not one of \['center', 'donor', 'acceptor'\]",
     ),
     "a packed GTF": (GTF, {"a": b"\x1f\x8b\x08\xff", "g": GENOME}, "a.txt: not a text file, expected an unpacked GTF"),
 }

@@ -280,6 +280,6 @@ def test_failure_leaves_an_older_output_untouched(plain, output):
 
 def test_fetch_imports_no_model_library():
     code = "import sys, cisflow.commands.fetch; print([m for m in ('torch', 'pyfaidx', 'sklearn') if m in sys.modules])"
-    library = {"PYTHONPATH": str(Path(download.__file__).parents[1])}
+    library = {"PYTHONPATH": str(Path(download.__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=library)
     assert done.stdout == "[]\n", done.stderr
