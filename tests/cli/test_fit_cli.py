@@ -1,6 +1,7 @@
 """Classifiers on features, from files to files: fitted, tuned, and on single strands."""
 
 import json
+import shutil
 
 import lightgbm
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 import planted
 from calls import MANIFEST, call
 from cisflow import tasks
-from cisflow.classifiers import classifiers, tuning
+from cisflow.classifiers import data, tuning
 from cisflow.commands import tune as tune_command
 from cisflow.evaluation import predictions
 from cisflow.evaluation import tables as evaluation
@@ -99,7 +100,7 @@ def test_gradient_boosting_is_what_lightgbm_reads_back(featured, tmp_path):
 
 def test_separate_strands_are_neighbouring_rows_that_stay_on_the_disk(stranded):
     dataset, features, x = stranded
-    _, source = classifiers.load(dataset, features)
+    _, source = data.load(dataset, features)
     assert source.strands == 2 and source.values.shape == (2 * len(x), N_FEATURES)
     # A copy in memory could be written to; the map cannot.
     assert isinstance(source.values, np.memmap) and not source.values.flags.writeable
@@ -153,8 +154,8 @@ def test_boosting_predicts_both_strands_and_they_are_evaluated_as_rows(stranded,
 
 def test_the_search_keeps_the_strands_of_a_window_in_one_fold(stranded, tmp_path, monkeypatch):
     dataset, features, _ = stranded
-    parts, score = [], tuning._auroc
-    monkeypatch.setattr(tuning, "_auroc", lambda whole, part, *rest: parts.append(part) or score(whole, part, *rest))
+    parts, divide = [], tuning.cross_validation
+    monkeypatch.setattr(tuning, "cross_validation", lambda *given: parts.extend(divide(*given)) or parts)
     common = {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "features": features, "seed": 1}
     model = {"settings": {"n_estimators": 5}, "tune": {"n_trials": 1, "n_folds": 3, "space": {"num_leaves": [2, 9]}}}
     assert call("tune", **common, model=model, work=tmp_path / "trials", output=tmp_path / "tuning.tsv") == 0
@@ -226,6 +227,15 @@ def test_features_of_other_windows_are_refused(featured, tmp_path, capsys, chang
     assert fit(dataset, tmp_path, tmp_path / "out", "logistic_regression") == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_on_labels_that_are_no_classes_is_refused(featured, tmp_path, capsys):
+    dataset, features, _ = featured
+    other = tmp_path / "dataset"
+    shutil.copytree(dataset, other)
+    write_table(other / "targets.tsv", pd.DataFrame({"target": ["label"], "task": "regression"}))
+    assert fit(other, features, tmp_path, "lightgbm") == 1
+    assert "targets.tsv: task regression; a classifier on features expects task binary" in capsys.readouterr().err
 
 
 def test_a_classifier_on_several_targets_is_refused(trained, featured, tmp_path, capsys):

@@ -9,7 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from cisflow.classifiers import classifiers, tuning
+from cisflow import classifiers
+from cisflow.classifiers import data, logistic_regression, tuning
+from cisflow.classifiers import lightgbm as boosting
 from cisflow.errors import InputError
 from cisflow.sequence import dna
 from tables import check_table
@@ -30,15 +32,15 @@ def task():
     y = (rng.random(n) < special.expit(logits - logits.mean())).astype(np.float32)
     y[::50] = np.nan
     columns = np.arange(0, f)[np.arange(f) % 3 != 1]
-    source = classifiers.Features(values.astype(np.float16), columns, np.array([f"f{i}" for i in columns]))
+    source = data.Features(values.astype(np.float16), columns, np.array([f"f{i}" for i in columns]))
     return source, y, np.array(["train", "train", "valid", "test"])[np.arange(n) % 4]
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Chunks of 50 rows, none of them kept."""
-    monkeypatch.setattr(classifiers, "CHUNK", 50 * 40)
-    monkeypatch.setattr(classifiers, "KEPT", 0)
+    monkeypatch.setattr(data, "CHUNK", 50 * 40)
+    monkeypatch.setattr(data, "KEPT", 0)
 
 
 def in_memory(source, rows):
@@ -53,8 +55,8 @@ def in_memory(source, rows):
 def test_chunked_regression_has_the_optimum_of_sklearn(task, small_chunks, standardise, c):
     source, y, folds = task
     settings = {"C": [c], "standardise": standardise, "tolerance": 1e-6}
-    fit = classifiers.logistic_regression(source, y, folds, settings, 1, 2)
-    train, valid = classifiers.labelled_rows(y, folds)
+    fit = logistic_regression.fit(source, y, folds, settings, 1, 2)
+    train, valid = data.labelled_rows(y, folds)
     scaler = StandardScaler(with_mean=standardise, with_std=standardise).fit(in_memory(source, train))
     model = LogisticRegression(C=c, tol=1e-10, max_iter=10_000)
     model.fit(scaler.transform(in_memory(source, train)), y[train])
@@ -68,10 +70,8 @@ def test_chunked_regression_has_the_optimum_of_sklearn(task, small_chunks, stand
 def test_regression_chooses_the_penalty_on_the_validation_fold(task):
     source, y, folds = task
     grid = [1e-5, 0.1, 1e5]
-    losses = {
-        c: classifiers.logistic_regression(source, y, folds, {"C": [c]}, 1, 1).chosen["valid_log_loss"] for c in grid
-    }
-    fit = classifiers.logistic_regression(source, y, folds, {"C": grid[::-1]}, 1, 1)
+    losses = {c: logistic_regression.fit(source, y, folds, {"C": [c]}, 1, 1).chosen["valid_log_loss"] for c in grid}
+    fit = logistic_regression.fit(source, y, folds, {"C": grid[::-1]}, 1, 1)
     assert fit.chosen["C"] == min(losses, key=losses.get) == 0.1
     assert fit.chosen["valid_log_loss"] == pytest.approx(losses[0.1], abs=1e-4)
 
@@ -88,7 +88,7 @@ def test_regression_chooses_the_penalty_on_the_validation_fold(task):
     ],
 )
 def test_a_fit_that_is_no_optimum_or_at_the_edge_is_told_of_in_one_line(task, capsys, settings, warning):
-    fit = classifiers.logistic_regression(*task, settings, 1, 1)
+    fit = logistic_regression.fit(*task, settings, 1, 1)
     told = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert len(told) == bool(warning)
     assert all(line.startswith(f"WARNING: logistic_regression: {warning}") for line in told)
@@ -98,7 +98,7 @@ def test_a_fit_that_is_no_optimum_or_at_the_edge_is_told_of_in_one_line(task, ca
 def test_chunks_are_the_rows_and_hold_one_at_a_time(task, small_chunks):
     source, *_ = task
     rows = np.arange(1, 899, 2)
-    chunks = classifiers.Chunks(source, rows, threads=3)
+    chunks = data.Chunks(source, rows, threads=3)
     parts = list(chunks)
     assert chunks.kept is None and max(len(x) for _, x in parts) == 50
     np.testing.assert_array_equal(np.concatenate([rows[part] for part, _ in parts]), rows)
@@ -107,7 +107,7 @@ def test_chunks_are_the_rows_and_hold_one_at_a_time(task, small_chunks):
 
 def test_moments_are_those_of_the_scaler(task, small_chunks):
     source, *_ = task
-    mean, scale = classifiers._moments(classifiers.Chunks(source, np.arange(900)), len(source.columns))
+    mean, scale = logistic_regression.moments(data.Chunks(source, np.arange(900)), len(source.columns))
     scaler = StandardScaler().fit(in_memory(source, np.arange(900)))
     np.testing.assert_allclose(mean, scaler.mean_, rtol=1e-6)
     np.testing.assert_allclose(scale, scaler.scale_, rtol=1e-4)
@@ -118,9 +118,9 @@ def test_moments_are_those_of_the_scaler(task, small_chunks):
 
 def test_boosting_from_the_memory_map_is_boosting_from_memory(task, small_chunks):
     source, y, folds = task
-    fit = classifiers.gradient_boosting(source, y, folds, QUICK, 3, 1)
-    train, valid = classifiers.labelled_rows(y, folds)
-    parameters, rounds = classifiers.lightgbm_parameters(classifiers.LIGHTGBM_DEFAULTS | QUICK, 3, 1)
+    fit = boosting.fit(source, y, folds, QUICK, 3, 1)
+    train, valid = data.labelled_rows(y, folds)
+    parameters, rounds = boosting.parameters_of(boosting.Settings.complete(QUICK, "").as_dict(), 3, 1)
     training = lightgbm.Dataset(in_memory(source, train), y[train], params=parameters)
     held_out = lightgbm.Dataset(in_memory(source, valid), y[valid], reference=training)
     booster = lightgbm.train(
@@ -130,9 +130,23 @@ def test_boosting_from_the_memory_map_is_boosting_from_memory(task, small_chunks
     assert fit.chosen["trees"] == booster.best_iteration
 
 
-def test_an_unknown_setting_is_named(task):
-    with pytest.raises(InputError, match="lightgbm: unknown setting 'depth'; expected n_estimators, "):
-        classifiers.gradient_boosting(*task, {"depth": 3}, 1, 1)
+@pytest.mark.parametrize("name", classifiers.names())
+def test_an_unknown_setting_is_named(task, name):
+    with pytest.raises(InputError, match=f"{name}: unknown key 'depth'; expected keys: "):
+        classifiers.get(name).fit(*task, {"depth": 3}, 1, 1)
+
+
+def test_an_unknown_classifier_is_named():
+    with pytest.raises(InputError, match="unknown classifier 'forest'; expected one of lightgbm, logistic_regression"):
+        classifiers.get("forest")
+
+
+@pytest.mark.parametrize("name", classifiers.names())
+def test_a_fold_to_fit_to_has_both_classes(task, name):
+    source, y, folds = task
+    y[folds == "valid"] = 1
+    with pytest.raises(InputError, match="fold valid: .* labelled rows, not of both classes"):
+        classifiers.get(name).fit(source, y, folds, {}, 1, 1)
 
 
 # -- search -----------------------------------------------------------------------------------------------------------
@@ -175,12 +189,12 @@ def test_search_scores_by_cross_validation_and_marks_the_best(task, codes, tmp_p
     chosen = tuning.read_best(tmp_path / "tuning.tsv")
     assert set(chosen) == set(SEARCH["space"]) and isinstance(chosen["num_leaves"], int)
     # The same folds and settings, in memory and with bins of their own.
-    train, _ = classifiers.labelled_rows(y, folds)
-    parameters, rounds = classifiers.lightgbm_parameters(classifiers.LIGHTGBM_DEFAULTS | QUICK | chosen, 1, 1)
+    train, _ = data.labelled_rows(y, folds)
+    parameters, rounds = boosting.parameters_of(boosting.Settings.complete(QUICK | chosen, "").as_dict(), 1, 1)
     scores = []
     for fitted, held_out in tuning.cross_validation(y[train], codes[train], 3, 1):
-        data = lightgbm.Dataset(in_memory(source, train[fitted]), y[train][fitted])
-        booster = lightgbm.train(parameters, data, rounds)
+        whole = lightgbm.Dataset(in_memory(source, train[fitted]), y[train][fitted])
+        booster = lightgbm.train(parameters, whole, rounds)
         scores.append(_auroc(y[train][held_out], booster.predict(in_memory(source, train[held_out]))))
     assert best["auroc"].iloc[0] == pytest.approx(np.mean(scores), abs=0.02)
 
@@ -222,14 +236,16 @@ def test_trials_of_other_data_are_not_continued(task, codes, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        ({"trials": 3}, "tune: unknown setting 'trials'"),
+        ({"trials": 3}, "tune: unknown key 'trials'"),
+        ({"space": {}}, "tune.space: found no key; expected at least one"),
+        ({"space": {"num_leaves": [3]}}, r"tune.space.num_leaves: \[3\] is too short; expected 2 or more"),
         ({"space": {"max_bin": [15, 63]}}, "'max_bin' is not a parameter to tune"),
         ({"space": {"num_leaves": [9, 3]}}, r"num_leaves: found \[9, 3\], expected a lower and a higher bound"),
     ],
 )
 def test_a_bad_search_is_refused(search, words):
     with pytest.raises(InputError, match=words):
-        tuning.checked(search)
+        tuning.Search.complete(search)
 
 
 @pytest.mark.parametrize("rows", [[("num_leaves", 3, 0)], [("num_leaves", 3, 1)] * 2, [("leaves", 3, 1)]])

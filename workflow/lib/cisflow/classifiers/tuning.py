@@ -12,29 +12,60 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from cisflow.classifiers import classifiers
+from cisflow.classifiers import lightgbm as boosting
+from cisflow.classifiers.data import labelled_rows
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 
-# The search of Daoud & Ben-Hur (2025): its ranges, number of trials and folds.
-DEFAULTS = {
-    "n_trials": 50,
-    "n_startup": 30,
-    "n_folds": 3,
-    "space": {
-        "n_estimators": [100, 1000],
-        "num_leaves": [20, 50],
-        "max_depth": [5, 25],
-        "learning_rate": [0.001, 0.1],
-        "reg_alpha": [0, 1],
-        "reg_lambda": [0, 1],
-        "feature_fraction": [0.5, 1],
-        "bagging_fraction": [0.5, 1],
-    },
-}
-# What the bins are made with, or what a fold without early stopping has no use for, is the same in every trial.
+# Settings that are the same in every trial: what the bins are made with, or what a fold without early stopping has no
+# use for.
 FIXED = ("is_unbalance", "max_bin", "histogram_pool_size", "early_stopping_rounds")
+
+
+class Search(settings.Settings):
+    """Search settings of LightGBM by cross-validation in the training fold; the best go over `settings`.
+
+    The ranges, the number of trials and that of folds are those of Daoud & Ben-Hur (2025).
+    """
+
+    n_trials: int = setting(50, minimum=1, meaning="Settings that are tried.")
+    n_startup: int = setting(
+        30, minimum=1, meaning="Trials that are drawn at random before the search learns from them."
+    )
+    n_folds: int = setting(
+        3,
+        minimum=2,
+        meaning="Folds of the cross-validation; a sequence, its copies and its reverse complement share one.",
+    )
+    space: dict[str, list[float]] = setting(
+        {
+            "n_estimators": [100, 1000],
+            "num_leaves": [20, 50],
+            "max_depth": [5, 25],
+            "learning_rate": [0.001, 0.1],
+            "reg_alpha": [0, 1],
+            "reg_lambda": [0, 1],
+            "feature_fraction": [0.5, 1],
+            "bagging_fraction": [0.5, 1],
+        },
+        items={"min_items": 2, "max_items": 2},
+        meaning="Lower and upper bound of each setting that is searched; the default ranges are the published ones.",
+    )
+
+    @classmethod
+    def complete(cls, given, where="tune"):
+        """As `Settings.complete`; a space of what is no setting to tune, or an empty range, is refused too."""
+        search = super().complete(given, where)
+        known = [name for name in boosting.Settings.schema() if name not in FIXED]
+        for name, bounds in search.space.items():
+            if name not in known:
+                raise InputError(f"{where}: space: '{name}' is not a parameter to tune; expected {listing(known, 20)}")
+            if not bounds[0] < bounds[1]:
+                raise InputError(f"{where}: space: {name}: found {bounds}, expected a lower and a higher bound")
+        return search
 
 
 def sequence_groups(codes):
@@ -60,18 +91,6 @@ def cross_validation(y, codes, n_folds, seed):
     return list(folds.split(groups, y, groups))
 
 
-def checked(search):
-    """The search over DEFAULTS; a space replaces the default one (InputError: a parameter or range that is none)."""
-    search = classifiers.with_defaults(DEFAULTS, search, "tune")
-    known = [name for name in classifiers.LIGHTGBM_DEFAULTS if name not in FIXED]
-    for name, bounds in search["space"].items():
-        if name not in known:
-            raise InputError(f"tune: space: '{name}' is not a parameter to tune; expected {listing(known, 20)}")
-        if len(bounds) != 2 or not bounds[0] < bounds[1]:
-            raise InputError(f"tune: space: {name}: found {bounds}, expected a lower and a higher bound")
-    return search
-
-
 def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
     """Trials of a Tree-structured Parzen Estimator for the mean AUROC of cross-validation.
 
@@ -80,8 +99,8 @@ def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
 
     Parameters
     ----------
-    x : classifiers.Features of n rows. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
-    settings : LIGHTGBM_DEFAULTS, overridden: what is not searched. search : DEFAULTS, overridden.
+    x : data.Features of n rows. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
+    settings : {name: value} of lightgbm.Settings: what is not searched. search : {name: value} of Search.
     work : folder for the journal. inputs : what else a trial depends on, as strings (digests of files).
 
     Returns
@@ -89,22 +108,22 @@ def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
     Data frame with one row per trial and parameter: trial (from 1), parameter, value, auroc and sd (over the folds),
     best (1 for the trial with the highest AUROC, the first of equals).
     """
-    settings, search = classifiers.with_defaults(classifiers.LIGHTGBM_DEFAULTS, settings, "lightgbm"), checked(search)
-    train, _ = classifiers.labelled_rows(y, folds)
-    parts = cross_validation(y[train], codes[train], search["n_folds"], seed)
+    settings, search = boosting.Settings.complete(settings, "lightgbm").as_dict(), Search.complete(search)
+    train, _ = labelled_rows(y, folds)
+    parts = cross_validation(y[train], codes[train], search.n_folds, seed)
     # Bins are made once; a filter of features would tie them to one value of min_child_samples.
-    parameters, _ = classifiers.lightgbm_parameters(settings, seed, threads)
-    whole = classifiers.lightgbm_data(x, y, train, parameters | {"feature_pre_filter": False}).construct()
-    study = _study(Path(work), [settings, search, seed, x.columns.tolist(), list(inputs)])
+    parameters, _ = boosting.parameters_of(settings, seed, threads)
+    whole = boosting.dataset(x, y, train, parameters | {"feature_pre_filter": False}).construct()
+    study = _study(Path(work), [settings, search.as_dict(), seed, x.columns.tolist(), list(inputs)])
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    with tqdm(total=search["n_trials"] * search["n_folds"], desc="tuning LightGBM", unit="fit") as bar:
-        bar.update(len(finished) * search["n_folds"])
-        for number in range(len(finished), search["n_trials"]):
+    with tqdm(total=search.n_trials * search.n_folds, desc="tuning LightGBM", unit="fit") as bar:
+        bar.update(len(finished) * search.n_folds)
+        for number in range(len(finished), search.n_trials):
             study.sampler = optuna.samplers.TPESampler(
-                seed=int(np.random.default_rng([seed, number]).integers(2**31)), n_startup_trials=search["n_startup"]
+                seed=int(np.random.default_rng([seed, number]).integers(2**31)), n_startup_trials=search.n_startup
             )
             trial = study.ask()
-            chosen = {name: _suggest(trial, name, *bounds) for name, bounds in search["space"].items()}
+            chosen = {name: _suggest(trial, name, *bounds) for name, bounds in search.space.items()}
             scores = []
             for part in parts:
                 scores.append(_auroc(whole, part, settings | chosen, seed, threads))
@@ -127,13 +146,17 @@ def _study(work, identity):
 
 
 def _suggest(trial, name, low, high):
-    whole = isinstance(classifiers.LIGHTGBM_DEFAULTS[name], int)
-    return trial.suggest_int(name, int(low), int(high)) if whole else trial.suggest_float(name, low, high)
+    return trial.suggest_int(name, int(low), int(high)) if _is_whole(name) else trial.suggest_float(name, low, high)
+
+
+def _is_whole(name):
+    """Whether a setting of LightGBM is a whole number."""
+    return boosting.Settings.schema()[name]["type"] == "integer"
 
 
 def _auroc(whole, part, settings, seed, threads):
     """AUROC of all trees on the rows that a fold holds out."""
-    parameters, rounds = classifiers.lightgbm_parameters(settings, seed, threads)
+    parameters, rounds = boosting.parameters_of(settings, seed, threads)
     fitted, held_out = (whole.subset(np.sort(rows).tolist()) for rows in part)
     curve = {}
     lightgbm.train(
@@ -167,8 +190,8 @@ def read_best(path):
     """Settings of the best trial of a table that `tune` wrote (InputError: it has none)."""
     table = read_table(path, ["parameter", "value", "best"], text=("parameter",))
     best = table[table["best"] == 1]
-    unknown = sorted(set(best["parameter"]) - set(classifiers.LIGHTGBM_DEFAULTS))
+    unknown = set(best["parameter"]) - set(boosting.Settings.schema())
     if best.empty or unknown or best["parameter"].duplicated().any():
         raise InputError(f"{path}: parameters of the best trial are {listing(best['parameter'])}; expected each once")
-    defaults = classifiers.LIGHTGBM_DEFAULTS
-    return {name: type(defaults[name])(value) for name, value in zip(best["parameter"], best["value"], strict=True)}
+    values = zip(best["parameter"], best["value"], strict=True)
+    return {name: int(value) if _is_whole(name) else float(value) for name, value in values}

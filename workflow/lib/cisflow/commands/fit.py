@@ -3,13 +3,14 @@
 Where the features keep strands apart, both are rows to fit to and to validate on, and both are predicted.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cisflow.classifiers import classifiers, tuning
+from cisflow import classifiers
+from cisflow.classifiers import data, tuning
+from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.evaluation import predictions
 from cisflow.io import files
@@ -21,10 +22,10 @@ def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
     parser.add_argument("--features", required=True, help="folder that `cisflow gather-features` wrote")
-    parser.add_argument("--model", required=True, type=json.loads, help="JSON: classifier, groups, settings")
+    options.mapping(parser, "--model", "classifier, groups, settings", required=True)
     parser.add_argument("--tuning", help="table that `cisflow tune` wrote: its best trial goes over the settings")
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--threads", default=1, type=int)
+    options.seed(parser)
+    options.cpu_threads(parser)
     parser.add_argument("--output", required=True, help="the model as text")
     parser.add_argument("--weights", required=True, help="table of one weight a feature")
     parser.add_argument("--predictions", required=True)
@@ -32,12 +33,12 @@ def arguments(parser):
 
 
 def run(args):
-    dataset, source = classifiers.load(args.dataset, args.features, args.model.get("groups"))
+    dataset, source = data.load(args.dataset, args.features, args.model.get("groups"))
     folds = datasets.read_folds(args.split, dataset.ids)
     settings = args.model.get("settings", {}) | (tuning.read_best(args.tuning) if args.tuning else {})
     inputs = [Path(args.features, "features.npy"), Path(args.dataset, "targets.npy"), args.split]
     with manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
-        fit = classifiers.CLASSIFIERS[args.model["classifier"]](
+        fit = classifiers.get(args.model["classifier"]).fit(
             source,
             np.repeat(dataset.labels[:, 0], source.strands),
             np.repeat(folds, source.strands),

@@ -1,12 +1,12 @@
 """Search LightGBM's parameters by cross-validation within the training fold; goes on after an interruption."""
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from cisflow.classifiers import classifiers, tuning
+from cisflow.classifiers import data, tuning
+from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.io import files
 from cisflow.io.tables import write_table
@@ -16,15 +16,15 @@ def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
     parser.add_argument("--features", required=True, help="folder that `cisflow gather-features` wrote")
-    parser.add_argument("--model", required=True, type=json.loads, help="JSON: groups, settings, tune")
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--threads", default=1, type=int)
+    options.mapping(parser, "--model", "groups, settings, tune", required=True)
+    options.seed(parser)
+    options.cpu_threads(parser)
     parser.add_argument("--work", required=True, type=Path, help="folder for finished trials; removed on success")
     parser.add_argument("--output", required=True, help="table of trials")
 
 
 def run(args):
-    dataset, source = classifiers.load(args.dataset, args.features, args.model.get("groups"))
+    dataset, source = data.load(args.dataset, args.features, args.model.get("groups"))
     folds = datasets.read_folds(args.split, dataset.ids)
     # Trials on other data must not be continued.
     inputs = [

@@ -47,7 +47,7 @@ def setting(default=REQUIRED, *, meaning, items=None, resource=False, **ranges):
     default : without it the setting is required. None makes it optional: a config that lacks it has no such key, and
         an instance has None. Where null is a value that a config may give, the annotation says so (`int | None`).
     meaning : a sentence for the documentation.
-    items : ranges of the elements of a list.
+    items : ranges of the elements of a list, or of the values of an object.
     resource : whether it names an entry of the config's `resources`.
     ranges : minimum, above (exclusive), maximum, below (exclusive), choices, min_items, max_items, unique.
     """
@@ -64,14 +64,11 @@ def schema_of(annotation, default, given):
 
     Parameters
     ----------
-    annotation : its type as it is written: `int`, `float | None`, `list[str]`, …
+    annotation : its type as it is written: `int`, `float | None`, `list[str]`, `dict[str, list[float]]`, …
     default : REQUIRED, or a value. given : what `setting` was given beside it.
     """
     name, _, rest = annotation.partition(" | ")
-    outer, _, inner = name.partition("[")
-    schema = dict(_TYPES[outer])
-    if inner:
-        schema |= {"items": _TYPES[inner.rstrip("]")] | _keywords(given["items"] or {})}
+    schema = dict(_typed(name, given["items"] or {}))
     if rest:
         schema["type"] = [schema["type"], "null"]
     schema |= _keywords(given["ranges"])
@@ -82,6 +79,17 @@ def schema_of(annotation, default, given):
     if default is not REQUIRED and (default is not None or rest):
         schema["default"] = default
     return schema | {"description": given["meaning"]}
+
+
+def _typed(annotation, items):
+    """JSON Schema of a type, with ranges of what a list or an object of it holds."""
+    outer, _, inner = annotation.removesuffix("]").partition("[")
+    if outer == "list" and inner:
+        return _TYPES["list"] | {"items": _TYPES[inner] | _keywords(items)}
+    if outer == "dict" and inner:
+        values = _typed(inner.removeprefix("str, "), {}) | _keywords(items)
+        return _TYPES["dict"] | {"minProperties": 1, "additionalProperties": values}
+    return _TYPES[outer]
 
 
 def _keywords(ranges):
@@ -168,6 +176,12 @@ def complaint(value, schema):
             return "", words.format(value=repr(value), limit=schema[keyword])
     if isinstance(value, dict) and "properties" in schema:
         return _complaint_of_object(value, schema)
+    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
+        if len(value) < schema["minProperties"]:
+            return "", "found no key; expected at least one"
+        for key, item in value.items():
+            if found := complaint(item, schema["additionalProperties"]):
+                return f".{key}{found[0]}", found[1]
     if isinstance(value, list):
         for number, item in enumerate(value):
             if found := complaint(item, schema.get("items", {})):
