@@ -13,8 +13,8 @@ rules of the workflow are made from. It is read from the source text, so that a 
     inputs : {name: artifact}, the files that `draw` gets by these names, see `config.figures.Figures.artifact`. An
         artifact of several files is a list. `?` after it: only where the config has it; without, there is no such
         figure where the config has none.
-    reads : artifacts that `draw` finds beside its inputs by the contract of the results folder, such as the histories of
-        the runs in runs.tsv: too many for a command line.
+    reads : artifacts that `draw` finds beside its inputs by the contract of the results folder, such as the histories
+        of the runs in runs.tsv: too many for a command line.
     least : {input: number of files below which there is no figure}.
     settings : names of what the config says for it, see `config.figures.Figures.setting`; the wildcards come by
         themselves.

@@ -3,11 +3,20 @@
 import numpy as np
 from matplotlib.lines import Line2D
 
+from cisflow.attribution import files
 from cisflow.attribution.comparison import agreement
 from cisflow.errors import InputError, listing
-from cisflow.figures import reading, style
+from cisflow.figures import given, style
 from cisflow.figures.method_agreement import draw_distribution
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "comparison",
+    "label": "methods against the reference",
+    "order": 140,
+    "inputs": {"agreement": "agreement", "cost": "cost", "attributions": "attributions"},
+    "settings": ["methods", "reference"],
+}
 KINDS = (("all bases", style.BLUE, "o"), ("base present", style.VERMILLION, "s"))
 COLUMNS = 4
 POINTS = 4000
@@ -22,23 +31,22 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : agreement, cost: paths of tables; attributions: [{method, path}, ...] of one seed.
-    settings : reference.
+    inputs : agreement, cost: paths of tables; attributions: one a method, of one seed.
+    settings : reference; methods: those of the attributions, in their order.
 
     Raises
     ------
     InputError : the reference or a method of the agreement has no cost or no attributions.
     """
-    reading.demand("attribution_agreement", "inputs", inputs, ("agreement", "cost", "attributions"))
-    reading.demand("attribution_agreement", "settings", settings, ("reference",))
+    given.demand("attribution_agreement", "settings", settings, ("reference",))
     reference = settings["reference"]
-    found = reading.table(inputs["agreement"], ("method", "scores"), ("seed", "pearson"))
+    found = tables.table(inputs["agreement"], ("method", "scores"), ("seed", "pearson"))
     methods = list(dict.fromkeys(found["method"]))
     found = found.dropna(subset=["pearson"])
-    cost = reading.table(inputs["cost"], ("method",), ("seconds_per_sequence",))
+    cost = tables.table(inputs["cost"], ("method",), ("seconds_per_sequence",))
     if not len(found):
         return style.explained("No sequence has a correlation with the reference.")
-    parts = {part.method: part for part in reading.attributions(inputs["attributions"])}
+    parts = files.read_common(given.by_method("attribution_agreement", inputs, settings, "attributions"))
     for where, there in (("cost", set(cost["method"])), ("attributions", set(parts))):
         if absent := [method for method in [reference, *methods] if method not in there]:
             raise InputError(

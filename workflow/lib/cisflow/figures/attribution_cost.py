@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from cisflow.figures import reading, style
+from cisflow.figures import style
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "run",
+    "label": "time and memory",
+    "order": 160,
+    "inputs": {"timing": "timing"},
+}
 VARIED = (("length", "Length (bp)"), ("n_sequences", "Sequences"), ("n_targets", "Targets"))
 GUIDE = "tism"
 
@@ -15,9 +22,8 @@ def draw(inputs, settings):
     ----------
     inputs : timing: path of the table. settings : none is used.
     """
-    reading.demand("attribution_cost", "inputs", inputs, ("timing",))
     numbers = ("length", "n_sequences", "n_targets", "seconds", "peak_mb")
-    table = reading.table(inputs["timing"], ("method", "varied"), numbers)
+    table = tables.table(inputs["timing"], ("method", "varied"), numbers)
     if not len(table):
         return style.explained("No method was timed.")
     methods = list(dict.fromkeys(table["method"]))

@@ -4,12 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cisflow.attribution import scores
+from cisflow import tasks
+from cisflow.attribution import files, scores
 from cisflow.errors import InputError
-from cisflow.figures import logos, reading, style
+from cisflow.figures import given, logos, style
+from cisflow.io import tables
 from cisflow.sequence import dna
 
-N_SEQUENCES = 3
+FIGURE = {
+    "of": "explanation",
+    "label": "logos",
+    "order": 100,
+    "inputs": {"attributions": "attributions", "windows": "windows", "hotspots": "hotspots?", "truth": "truth?"},
+    "settings": ["task", "methods", "n_sequences"],
+}
 WINDOW = 72
 ID_WIDTH = 48
 METHOD_WIDTH = 21
@@ -39,7 +47,7 @@ class Shown(NamedTuple):
     """
 
     key: tuple
-    probability: float
+    prediction: float
     codes: np.ndarray
     scores: np.ndarray
     start: int
@@ -55,30 +63,29 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : attributions: [{method, path}, ...]. Optional: truth: path of truth.tsv; windows: path of windows.tsv, for
-        genome coordinates; hotspots: [{method, path}, ...].
-    settings : n_sequences (3 if absent).
+    inputs : attributions: one file a method; windows: path of windows.tsv, for genome coordinates. Optional: truth:
+        path of truth.tsv; hotspots: one table a method.
+    settings : task; methods: their names, in the order of the files; n_sequences.
     """
-    reading.demand("attribution_logos", "inputs", inputs, ("attributions",))
-    for name in ("attributions", "hotspots"):
-        for source in inputs.get(name, ()):
-            reading.demand("attribution_logos", f"inputs, {name}", source, ("method", "path"))
-    parts = reading.attributions(inputs["attributions"])
-    if not parts or not len(parts[0].ids):
+    given.demand("attribution_logos", "settings", settings, ("task", "methods", "n_sequences"))
+    parts = files.read_common(given.by_method("attribution_logos", inputs, settings, "attributions"))
+    if not parts or not len(next(iter(parts.values())).ids):
         return style.explained("No logo to draw: the attribution methods share no sequence.", width=style.DOUBLE)
-    shown = gather(parts, inputs, settings.get("n_sequences", N_SEQUENCES))
+    hotspots = given.by_method("attribution_logos", inputs, settings, "hotspots") if "hotspots" in inputs else {}
+    shown = gather(parts, inputs, hotspots, settings["n_sequences"])
+    predicted = tasks.get(settings["task"]).axis.lower()
     height = max(8.5, min(12.0, 44 / len(parts)))
     marks = MARKS if "truth" in inputs else 1
     block = TITLE + OVERVIEW + marks + height * len(parts) + AXIS
     figure = style.figure(style.DOUBLE, block * len(shown), layout=None)
     for i, (item, letter) in enumerate(zip(shown, style.letters(), strict=False)):
-        draw_sequence(figure, i * block, item, letter, [part.method for part in parts], marks, height)
+        draw_sequence(figure, i * block, item, letter, list(parts), marks, height, predicted)
     return figure
 
 
-def draw_sequence(figure, top, item, letter, methods, marks, height):
+def draw_sequence(figure, top, item, letter, methods, marks, height, predicted):
     """One sequence: title, overview, and a logo a method, each `height` mm, below `marks` mm for planted motifs."""
-    draw_title(figure, top + 4, item, letter)
+    draw_title(figure, top + 4, item, letter, predicted)
     draw_overview(style.place(figure, LEFT, top + TITLE, INNER, OVERVIEW - 3), item)
     top += TITLE + OVERVIEW
     total = marks + height * len(methods)
@@ -94,30 +101,37 @@ def draw_sequence(figure, top, item, letter, methods, marks, height):
     draw_positions(axes, item)
 
 
-def gather(parts, inputs, n_sequences):
-    """What is shown of the chosen rows."""
+def gather(parts, inputs, hotspots, n_sequences):
+    """What is shown of the chosen rows.
+
+    Parameters
+    ----------
+    parts : {method: Attributions} on the same rows. hotspots : {method: path}.
+    """
     truth = read_spans(inputs["truth"], ("target", "matrix_id", "strand")) if "truth" in inputs else None
-    hotspots = {source["method"]: read_spans(source["path"]) for source in inputs.get("hotspots", ())}
+    hotspots = {method: read_spans(path) for method, path in hotspots.items()}
+    first = next(iter(parts.values()))
     windows = None
     if "windows" in inputs:
-        windows = reading.table(inputs["windows"], ("id", "chrom", "strand"), ("start", "end"))
+        windows = tables.table(inputs["windows"], ("id", "chrom", "strand"), ("start", "end"))
     shown = []
-    for row in choose(parts[0], truth, n_sequences):
-        key, codes = (parts[0].ids[row], parts[0].targets[row]), parts[0].codes[row]
+    for row in choose(first, truth, n_sequences):
+        key, codes = (first.ids[row], first.targets[row]), first.codes[row]
         values = [
-            scores.observed(scores.transform(part.multipliers[row], codes, "hypothetical"), codes) for part in parts
+            scores.observed(scores.transform(part.multipliers[row], codes, "hypothetical"), codes)
+            for part in parts.values()
         ]
         start, end = busiest(np.array(values))
         shown.append(
             Shown(
                 key,
-                float(parts[0].probability[row]),
+                float(first.prediction[row]),
                 codes,
                 np.array(values),
                 start,
                 end,
                 spans_of(truth, key),
-                [spans_of(hotspots.get(part.method), key) for part in parts],
+                [spans_of(hotspots.get(method), key) for method in parts],
                 *coordinates(windows, inputs.get("windows"), key[0], len(codes)),
             )
         )
@@ -126,7 +140,7 @@ def gather(parts, inputs, n_sequences):
 
 def read_spans(path, names=()):
     """A table of intervals; `names` are the columns that make their label."""
-    frame = reading.table(path, ("id", "target", *names), ("start", "end"))
+    frame = tables.table(path, ("id", "target", *names), ("start", "end"))
     frame["name"] = ""
     if names:
         frame["name"] = [" ".join(MINUS.get(word, word) for word in words) for words in frame[list(names)].to_numpy()]
@@ -137,15 +151,15 @@ def spans_of(frame, key):
     """The Spans of one (id, target), left to right."""
     if frame is None:
         return []
-    rows = reading.matching(frame, id=key[0], target=key[1]).sort_values(["start", "end"])
+    rows = tables.matching(frame, id=key[0], target=key[1]).sort_values(["start", "end"])
     return [Span(int(row.start), int(row.end), row.name) for row in rows.itertuples(index=False)]
 
 
 def choose(part, truth, n_sequences):
-    """Rows of the sequences with the highest probability, one an id; those with planted motifs first."""
+    """Rows of the sequences with the highest prediction, one an id; those with planted motifs first."""
     planted = set() if truth is None else set(zip(truth["id"], truth["target"], strict=True))
     keys = list(zip(part.ids.tolist(), part.targets.tolist(), strict=True))
-    order = sorted(range(len(keys)), key=lambda row: (keys[row] not in planted, -part.probability[row], keys[row]))
+    order = sorted(range(len(keys)), key=lambda row: (keys[row] not in planted, -part.prediction[row], keys[row]))
     first = {}
     for row in order:
         first.setdefault(keys[row][0], row)
@@ -172,7 +186,7 @@ def relative(values):
 
 def coordinates(windows, path, name, length):
     """(coordinate of each base, label of the axis): on the genome where the table of windows gives a place."""
-    rows = [] if windows is None else list(reading.matching(windows, id=name).itertuples(index=False))
+    rows = [] if windows is None else list(tables.matching(windows, id=name).itertuples(index=False))
     if not rows or not rows[0].chrom:
         return np.arange(length), "Position in the window (bp, 0-based)"
     row = rows[0]
@@ -200,10 +214,10 @@ def y_limits(item, scale):
     return min(values.min() * 1.04, -0.12), max(values.max() * 1.04, 0.12)
 
 
-def draw_title(figure, baseline, item, letter):
+def draw_title(figure, baseline, item, letter, predicted):
     name = item.key[0] if len(item.key[0]) <= ID_WIDTH else item.key[0][: ID_WIDTH - 1] + "\u2026"
     style.write(figure, 1, baseline, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
-    title = f"{name}   target {item.key[1]}   predicted probability {item.probability:.2f}"
+    title = f"{name}   target {item.key[1]}   {predicted} {item.prediction:.2f}"
     style.write(figure, LEFT, baseline, title, va="baseline")
 
 

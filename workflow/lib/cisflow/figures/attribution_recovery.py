@@ -1,8 +1,15 @@
 """Attribution methods judged: by the planted truth, by the network as bases go, and by another seed."""
 
 from cisflow.attribution.comparison import agreement
-from cisflow.figures import reading, style
+from cisflow.figures import style
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "comparison",
+    "label": "methods judged",
+    "order": 150,
+    "inputs": {"summary": "summary", "planted": "planted", "perturbation": "perturbation"},
+}
 PERCENT = 100
 # In mm: a line of a key.
 ENTRY = 4.2
@@ -16,10 +23,9 @@ def draw(inputs, settings):
     inputs : summary, planted, perturbation: paths of tables.
     settings : none is used.
     """
-    reading.demand("attribution_recovery", "inputs", inputs, ("summary", "planted", "perturbation"))
-    summary = reading.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
-    planted = reading.table(inputs["planted"], ("method",), ("base_rate_fixed_gc",))
-    table = reading.table(inputs["perturbation"], ("id", "target", "method", "curve"), ("seed", "share", "output"))
+    summary = tables.table(inputs["summary"], ("measure", "method", "seed"), ("value", "lower", "upper"))
+    planted = tables.table(inputs["planted"], ("method",), ("base_rate_fixed_gc",))
+    table = tables.table(inputs["perturbation"], ("id", "target", "method", "curve"), ("seed", "share", "output"))
     if not len(table):
         return style.explained("No sequence is explained by every method, so that there is nothing to judge.")
     methods = list(dict.fromkeys(table["method"]))

@@ -4,8 +4,17 @@ import math
 
 import numpy as np
 
-from cisflow.figures import reading, style
+from cisflow.evaluation import results
+from cisflow.figures import given, style
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "split",
+    "label": "calibration",
+    "order": 50,
+    "inputs": {"calibration": "calibration", "metrics": "metrics"},
+    "tasks": ["binary"],
+}
 NUMBERS = ("bin_from", "bin_to", "predicted", "observed", "lower", "upper", "n", "n_positive")
 COLUMNS = 4
 NAME_WIDTH = 24
@@ -21,18 +30,17 @@ def draw(inputs, settings):
     inputs : calibration, metrics: paths of the evaluation's tables.
     settings : dataset, split.
     """
-    reading.demand("calibration", "inputs", inputs, ("calibration", "metrics"))
-    reading.demand("calibration", "settings", settings, ("dataset", "split"))
+    given.demand("calibration", "settings", settings, ("dataset", "split"))
     where = {"dataset": settings["dataset"], "split": settings["split"], "fold": "test"}
-    bins = reading.table(inputs["calibration"], (*reading.CLASSES, "seed"), NUMBERS)
-    bins = reading.matching(bins, **where)
+    bins = tables.table(inputs["calibration"], (*results.CLASSES, "seed"), NUMBERS)
+    bins = tables.matching(bins, **where)
     if not bins["n"].sum():
         return style.explained(
             f"No calibration to draw: the test fold of split '{settings['split']}' of dataset "
             f"'{settings['dataset']}' has no sequence with a label.",
             width=style.DOUBLE,
         )
-    metrics = reading.matching(reading.metrics(inputs["metrics"], ensembles=True), **where)
+    metrics = tables.matching(results.metrics(inputs["metrics"], ensembles=True), **where)
     models = sorted(set(bins["model"]))
     columns = min(COLUMNS, len(models))
     names = [style.wrap(model, NAME_WIDTH) for model in models]
@@ -42,7 +50,7 @@ def draw(inputs, settings):
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, letter, model, name in zip(panels.flat, style.letters(), models, names, strict=False):
         draw_panel(
-            axes, letter, name, pooled(reading.matching(bins, model=model)), reading.matching(metrics, model=model)
+            axes, letter, name, pooled(tables.matching(bins, model=model)), tables.matching(metrics, model=model)
         )
     for axes in panels.flat[len(models) :]:
         axes.set_axis_off()
@@ -50,7 +58,7 @@ def draw(inputs, settings):
     for number in range(len(models)):
         if number + columns >= len(models):
             panels.flat[number].tick_params(labelbottom=True)
-    balance = reading.balance(reading.matching(metrics, seed="mean"))
+    balance = results.balance(tables.matching(metrics, seed="mean"))
     figure.supxlabel(f"Predicted probability (test fold: {balance.text})", fontsize=style.TEXT)
     figure.supylabel("Share of positives", fontsize=style.TEXT)
     return figure
@@ -59,7 +67,7 @@ def draw(inputs, settings):
 def pooled(bins):
     """Rows of one model's bins, of the ensemble where there is one, summed over targets; `single`: of one target."""
     seeds = sorted(set(bins["seed"]))
-    bins = reading.matching(bins, seed="ensemble" if "ensemble" in seeds else seeds[0])
+    bins = tables.matching(bins, seed="ensemble" if "ensemble" in seeds else seeds[0])
     targets = bins["target"].nunique()
     if targets == 1:
         return bins.assign(targets=1)
@@ -88,7 +96,7 @@ def draw_panel(axes, letter, name, bins, metrics):
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     target = "mean" if bins["targets"].iloc[0] > 1 else metrics["target"].iloc[0]
-    shown = reading.matching(metrics, target=target, seed=bins["seed"].iloc[0]).set_index("metric")["value"]
+    shown = tables.matching(metrics, target=target, seed=bins["seed"].iloc[0]).set_index("metric")["value"]
     text = "\n".join(
         f"{label} {style.number(shown.get(metric, np.nan), digits=2)}"
         for label, metric in (("Error", "calibration_error"), ("Slope", "calibration_slope"))

@@ -4,10 +4,22 @@ import h5py
 import numpy as np
 
 from cisflow.errors import InputError
-from cisflow.figures import logos, reading, style
-from cisflow.io import files, meme
+from cisflow.figures import given, logos, style
+from cisflow.io import files, meme, tables
 
-N_PATTERNS = 5
+FIGURE = {
+    "of": "explanation",
+    "label": "discovered motifs",
+    "order": 120,
+    "inputs": {
+        "modisco": "modisco",
+        "summary": "discovery",
+        "patterns": "patterns",
+        "recovery": "recovery?",
+        "database": "motif_database",
+    },
+    "settings": ["methods", "n_patterns"],
+}
 GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
 # As the patterns were trimmed before they were named: columns below this share of the highest one are cut from both
 # ends, but for FLANK columns.
@@ -27,20 +39,21 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : runs: [{method, modisco, patterns, summary}, ...], paths; database: path of a MEME file. Optional:
-        recovery: [{method, path of recovery.tsv}, ...].
-    settings : n_patterns (5 if absent).
+    inputs : modisco, summary, patterns: one file a method; database: path of a MEME file. Optional: recovery: one
+        table a method.
+    settings : methods: their names, in the order of the files; n_patterns.
     """
-    reading.demand("discovered_motifs", "inputs", inputs, ("runs", "database"))
-    for run in inputs["runs"]:
-        reading.demand("discovered_motifs", "inputs, runs", run, ("method", "modisco", "patterns", "summary"))
-    for source in inputs.get("recovery", ()):
-        reading.demand("discovered_motifs", "inputs, recovery", source, ("method", "path"))
-    if not inputs["runs"]:
+    given.demand("discovered_motifs", "settings", settings, ("methods", "n_patterns"))
+    kinds = ("modisco", "summary", "patterns", *(["recovery"] if "recovery" in inputs else []))
+    paths = {kind: given.by_method("discovered_motifs", inputs, settings, kind) for kind in kinds}
+    if not settings["methods"]:
         return style.explained("No motif discovery was asked for: there is no pattern to show.")
     motifs = {motif.id: motif for motif in meme.read_meme(inputs["database"])}
-    runs = [(run, *read_run(run, settings.get("n_patterns", N_PATTERNS))) for run in inputs["runs"]]
-    recovery = read_recovery(inputs.get("recovery", ()))
+    runs = [
+        (method, *read_run(paths["summary"][method], paths["patterns"][method], settings["n_patterns"]))
+        for method in settings["methods"]
+    ]
+    recovery = read_recovery(paths["recovery"]) if "recovery" in paths else None
 
     columns = min(2, len(runs))
     heights = [HEADER + (ROW * len(patterns) if len(patterns) else EMPTY) for _, _, patterns in runs]
@@ -48,33 +61,31 @@ def draw(inputs, settings):
     strip = 0 if recovery is None else STRIP_TITLE + STRIP_ROW * (len(recovery) + 1)
     figure = style.figure(BLOCK * columns, sum(bands) + strip + 2, layout=None)
     letters = style.letters()
-    for i, (run, summary, patterns) in enumerate(runs):
+    for i, (method, summary, patterns) in enumerate(runs):
         left, top = BLOCK * (i % columns), sum(bands[: i // columns])
-        draw_run(figure, left, top, next(letters), run, summary, patterns, motifs)
+        draw_run(figure, left, top, next(letters), method, summary, patterns, paths["modisco"][method], motifs)
     if recovery is not None:
         draw_recovery(figure, sum(bands), next(letters), recovery, BLOCK * columns)
     return figure
 
 
-def read_run(run, n_patterns):
+def read_run(summary_path, patterns_path, n_patterns):
     """(summary, the first rows of the patterns found in the attributions)."""
-    summary = files.read_json(run["summary"])
-    reading.demand("discovered_motifs", run["summary"], summary, ("n_patterns", "control_n_patterns", "explanation"))
+    summary = files.read_json(summary_path)
+    given.demand("discovered_motifs", summary_path, summary, ("n_patterns", "control_n_patterns", "explanation"))
     text = ("run", "pattern", "match_id", "match_name")
-    patterns = reading.table(run["patterns"], text, ("n_seqlets", "q_value"))
-    patterns = reading.matching(patterns, run="attributions").sort_values("n_seqlets", ascending=False, kind="stable")
+    patterns = tables.table(patterns_path, text, ("n_seqlets", "q_value"))
+    patterns = tables.matching(patterns, run="attributions").sort_values("n_seqlets", ascending=False, kind="stable")
     return summary, patterns.head(n_patterns).reset_index(drop=True)
 
 
-def read_recovery(sources):
-    """Planted motifs by method: {(target, matrix id): {method: row}}, or None where nothing was planted."""
-    if not sources:
-        return None
+def read_recovery(paths):
+    """Planted motifs by method: {(target, matrix id): {method: row}}, of {method: path}."""
     found = {}
-    for source in sources:
+    for method, path in paths.items():
         text = ("target", "matrix_id", "matrix_name", "pattern", "match_name", "how")
-        for row in reading.table(source["path"], text, ("found",)).itertuples(index=False):
-            found.setdefault((row.target, row.matrix_id), {})[source["method"]] = row
+        for row in tables.table(path, text, ("found",)).itertuples(index=False):
+            found.setdefault((row.target, row.matrix_id), {})[method] = row
     return found
 
 
@@ -92,10 +103,10 @@ def contributions(path, pattern):
     return weights[:, max(kept[0] - FLANK, 0) : kept[-1] + 1 + FLANK]
 
 
-def draw_run(figure, left, top, letter, run, summary, patterns, motifs):
+def draw_run(figure, left, top, letter, method, summary, patterns, modisco, motifs):
     """The block of one method."""
     style.write(figure, left + COUNT, top + 6, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
-    title = style.method_label(run["method"])
+    title = style.method_label(method)
     style.write(figure, left + LOGO, top + 6, title, fontweight="bold", va="baseline")
     style.write(figure, left + LOGO, top + 9.6, counted(summary), va="baseline")
     if patterns.empty:
@@ -105,7 +116,7 @@ def draw_run(figure, left, top, letter, run, summary, patterns, motifs):
     for x, text in ((LOGO, "Contribution"), (LOGO + LOGO_WIDTH + 2, "JASPAR (0\u20132 bits)"), (NAME, "Name, q")):
         style.write(figure, left + x, top + HEADER - 1.6, text, color=style.GREY, va="baseline")
     for i, row in enumerate(patterns.itertuples(index=False)):
-        draw_pattern(figure, left, top + HEADER + i * ROW, row, contributions(run["modisco"], row.pattern), motifs)
+        draw_pattern(figure, left, top + HEADER + i * ROW, row, contributions(modisco, row.pattern), motifs)
 
 
 def counted(summary):

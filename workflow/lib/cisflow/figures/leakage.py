@@ -2,8 +2,16 @@
 
 from matplotlib.patches import Patch
 
-from cisflow.figures import reading, style
+from cisflow.figures import given, style
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "dataset",
+    "label": "leakage between folds",
+    "order": 20,
+    "inputs": {"leakage": "leakage"},
+    "settings": ["splits"],
+}
 PANELS = (
     ("overlap", "Overlapping windows", "windows that share a base with the other fold (%)"),
     ("near_duplicate", "Near-duplicates", "windows with a near-duplicate in the other fold (%)"),
@@ -22,24 +30,25 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : tables: a dict of split and path for each split.
-    settings : dataset.
+    inputs : leakage: path of the table of each split. settings : dataset; splits: their names, in the same order.
+
+    Raises
+    ------
+    InputError : there are not as many tables as splits.
     """
-    reading.demand("leakage", "inputs", inputs, ("tables",))
-    reading.demand("leakage", "settings", settings, ("dataset",))
-    tables = {}
-    for source in inputs["tables"]:
-        reading.demand("leakage", "a table", source, ("split", "path"))
-        tables[source["split"]] = reading.table(source["path"], ("check", "fold", "other"), ("count", "n", "fraction"))
-    if not tables:
+    given.demand("leakage", "settings", settings, ("dataset", "splits"))
+    paths = given.paired("leakage", inputs, "leakage", settings["splits"])
+    columns, numbers = ("check", "fold", "other"), ("count", "n", "fraction")
+    found = {split: tables.table(path, columns, numbers) for split, path in paths.items()}
+    if not found:
         return style.explained(f"No leakage to show: dataset '{settings['dataset']}' has no split.", style.DOUBLE)
-    bars = 3 * len(tables)
-    figure = style.figure(style.DOUBLE, min(2 * (18 + max(3.6 * bars, 24)) + 5 * (1 + len(tables) // 3), 245))
+    bars = 3 * len(found)
+    figure = style.figure(style.DOUBLE, min(2 * (18 + max(3.6 * bars, 24)) + 5 * (1 + len(found) // 3), 245))
     panels = figure.subplots(2, 2).ravel()
     for axes, letter, (check, title, label) in zip(panels, style.letters(), PANELS, strict=False):
         groups = FOLDS if check == "sei_trained" else PAIRS
         for place, (fold, other) in enumerate(groups):
-            draw_group(axes, place, [reading.matching(t, check=check, fold=fold, other=other) for t in tables.values()])
+            draw_group(axes, place, [tables.matching(t, check=check, fold=fold, other=other) for t in found.values()])
         names = [f"{fold} / {other}" if other else fold for fold, other in groups]
         axes.set_yticks(range(len(groups)), names)
         axes.set_ylim(len(groups) - 0.5, -0.5)
@@ -51,7 +60,7 @@ def draw(inputs, settings):
         style.panel(axes, letter, title)
     handles = [
         Patch(color=style.COLOURS[number % len(style.COLOURS)], label=style.wrap(split, NAME_WIDTH))
-        for number, split in enumerate(tables)
+        for number, split in enumerate(found)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure

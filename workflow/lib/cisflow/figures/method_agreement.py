@@ -7,9 +7,17 @@ from matplotlib.lines import Line2D
 from scipy.stats import rankdata
 from tqdm import tqdm
 
-from cisflow.attribution import scores
-from cisflow.figures import reading, style
+from cisflow.attribution import files, scores
+from cisflow.figures import given, style
 
+FIGURE = {
+    "of": "explanation",
+    "label": "agreement of methods",
+    "order": 110,
+    "inputs": {"attributions": "attributions"},
+    "least": {"attributions": 2},
+    "settings": ["methods"],
+}
 PANELS = ("All four bases (hypothetical scores)", "Base present")
 COEFFICIENTS = (("Pearson", style.BLUE, "o"), ("Spearman", style.VERMILLION, "s"))
 # More points than this hide each other; the box and the median are those of all.
@@ -21,19 +29,17 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : attributions: [{method, path}, ...].
-    settings : none is used.
+    inputs : attributions: one file a method. settings : methods: their names, in the same order.
     """
-    reading.demand("method_agreement", "inputs", inputs, ("attributions",))
-    for source in inputs["attributions"]:
-        reading.demand("method_agreement", "inputs, attributions", source, ("method", "path"))
-    if len(inputs["attributions"]) < 2:
+    paths = given.by_method("method_agreement", inputs, settings, "attributions")
+    if len(paths) < 2:
         return style.explained("Agreement needs at least two attribution methods; this run has fewer.")
-    parts = reading.attributions(inputs["attributions"])
-    if not len(parts[0].ids):
+    parts = files.read_common(paths)
+    n_rows = len(next(iter(parts.values())).ids)
+    if not n_rows:
         return style.explained("The attribution methods share no sequence, so that there is nothing to compare.")
-    values = correlations(parts)
-    pairs = list(combinations([style.method_label(part.method) for part in parts], 2))
+    values = correlations(list(parts.values()))
+    pairs = list(combinations(map(style.method_label, parts), 2))
 
     figure = style.figure(style.DOUBLE, min(26 + 9.5 * len(pairs), style.PAGE))
     panels = figure.subplots(1, 2, sharey=True)
@@ -45,7 +51,7 @@ def draw(inputs, settings):
         axes.set(xlim=(max(-1.03, lowest - 0.06), 1.03), xlabel="Correlation per sequence")
     panels[0].set_yticks(np.arange(len(pairs)), ["\nvs ".join(pair) for pair in pairs])
     panels[0].set_ylim(len(pairs) - 0.5, -0.5)
-    draw_key(figure, f"n = {len(parts[0].ids):,} sequence\u2013target pairs")
+    draw_key(figure, f"n = {n_rows:,} sequence\u2013target pairs")
     return figure
 
 

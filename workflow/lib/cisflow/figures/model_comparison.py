@@ -6,14 +6,20 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import reading, style
+from cisflow import tasks
+from cisflow.evaluation import results
+from cisflow.figures import given, style
+from cisflow.io import tables
 
-PANELS = (
-    ("auroc", "AUROC", "higher is better"),
-    ("average_precision", "Average precision", "higher is better"),
-    ("accuracy", "Accuracy", "higher is better"),
-    ("brier", "Brier score", "lower is better"),
-)
+FIGURE = {
+    "of": "dataset",
+    "label": "models side by side",
+    "order": 10,
+    "inputs": {"metrics": "metrics", "comparisons": "comparisons"},
+    "settings": ["task", "baselines"],
+}
+# Of the metrics of a task, in its order.
+PANELS = 4
 FOLD = "test"
 # Guides of two splits that are closer than this are drawn as one.
 TOLERANCE = 0.01
@@ -28,52 +34,47 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : metrics, comparisons: paths of the evaluation's tables.
-    settings : dataset; baselines: {model: k of its k-mers}, if there are any.
+    settings : dataset, task; baselines: {model: k of its k-mers}, if there are any.
     """
-    reading.demand("model_comparison", "inputs", inputs, ("metrics", "comparisons"))
-    reading.demand("model_comparison", "settings", settings, ("dataset",))
-    metrics = reading.metrics(inputs["metrics"])
-    metrics = reading.matching(metrics, dataset=settings["dataset"], fold=FOLD)
+    given.demand("model_comparison", "settings", settings, ("dataset", "task"))
+    task = tasks.get(settings["task"])
+    metrics = results.metrics(inputs["metrics"])
+    metrics = tables.matching(metrics, dataset=settings["dataset"], fold=FOLD)
     if not metrics["value"].notna().any():
         return style.explained(
             f"No metric to compare: no model of dataset '{settings['dataset']}' was evaluated on a {FOLD} fold.",
             width=style.DOUBLE,
         )
-    target = reading.headline_target(metrics, inputs["metrics"])
+    target = results.headline_target(metrics, inputs["metrics"])
     splits = sorted(set(metrics["split"]))
-    balances = [reading.balance(reading.matching(metrics, split=split)) for split in splits]
-    shown = reading.matching(metrics, target=target)
-    models = by_auroc(shown)
+    positives = bool(task.classes)
+    balances = [results.balance(tables.matching(metrics, split=split), positives) for split in splits]
+    shown = tables.matching(metrics, target=target)
+    drawn = [metric for metric in task.metrics[:PANELS] if metric in set(shown["metric"])]
+    models = results.ranked(shown, task.headline)
 
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * len(splits), 2 + 2.9 * max(name.count("\n") + 1 for name in names), 5)
-    means, baselines = reading.matching(shown, seed="mean"), settings.get("baselines", {})
-    notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
+    means, baselines = tables.matching(shown, seed="mean"), settings.get("baselines", {})
+    notes = results.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines, task.headline)
     notes = [line for note in notes for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
     lines = (len(splits) + 1) // 2 + 1 + len(notes)
     figure = style.figure(style.DOUBLE, min(24 + spacing * len(models) + 3.6 * lines, style.PAGE))
     figure.get_layout_engine().set(wspace=0.05)
-    panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, letter, panel in zip(panels, style.letters(), PANELS, strict=False):
-        draw_panel(axes, letter, panel, shown, models, splits, balances)
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axes, letter, metric in zip(panels, style.letters(), drawn, strict=False):
+        draw_panel(axes, letter, metric, shown, models, splits, balances)
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
     draw_key(figure, splits, balances, notes)
     return figure
 
 
-def by_auroc(metrics):
-    """Models by mean AUROC over splits and seeds, highest first; names break ties."""
-    means = reading.matching(metrics, metric="auroc").groupby("model")["value"].mean().fillna(-1)
-    return sorted(set(metrics["model"]), key=lambda model: (-means.get(model, -1), model))
-
-
-def draw_panel(axes, letter, panel, metrics, models, splits, balances):
-    metric, title, direction = panel
-    rows = reading.matching(metrics, metric=metric)
+def draw_panel(axes, letter, metric, metrics, models, splits, balances):
+    rows = tables.matching(metrics, metric=metric)
     for place in range(0, len(models), 2):
         axes.axhspan(place - 0.5, place + 0.5, color=style.PALE, linewidth=0, zorder=0)
-    guides = [reading.no_skill(metric, balance.rates) for balance in balances]
+    guides = [results.no_skill(metric, balance.rates) for balance in balances]
     same = not max(guides) - min(guides) > TOLERANCE
     for i, (split, guide) in enumerate(zip(splits, guides, strict=True)):
         colour = COLOURS[i % len(COLOURS)]
@@ -86,19 +87,19 @@ def draw_panel(axes, letter, panel, metrics, models, splits, balances):
                 zorder=1,
             )
         offset = (i + 0.5) / len(splits) - 0.5
-        of_split = reading.matching(rows, split=split)
+        of_split = tables.matching(rows, split=split)
         draw_split(axes, of_split, models, 0.84 * offset, 0.2 / len(splits), colour, style.MARKERS[i % 7])
-    axes.set_xlabel(direction)
+    axes.set_xlabel("lower is better" if metric in results.LOWER else "higher is better")
     axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
     axes.margins(x=0.08)
     axes.tick_params(axis="y", length=0)
-    style.panel(axes, letter, title)
+    style.panel(axes, letter, results.LABELS[metric])
 
 
 def draw_split(axes, rows, models, offset, gap, colour, marker):
     """One marker and interval a model, and below it a small dot for each seed."""
     place = {model: i + offset for i, model in enumerate(models)}
-    means = reading.matching(rows, seed="mean")
+    means = tables.matching(rows, seed="mean")
     heights = means["model"].map(place).astype(float) - gap
     seeds = rows[rows["seed"] != "mean"]
     axes.hlines(heights, means["lower"], means["upper"], color=colour, linewidth=1.1, zorder=2)

@@ -1,7 +1,30 @@
 """ROC and precision-recall curves of all models on one split, with bootstrap bands."""
 
-from cisflow.figures import reading, style
+from cisflow.evaluation import published, results
+from cisflow.figures import given, style
+from cisflow.io import tables
 
+FIGURES = [
+    {
+        "of": "split",
+        "label": "ROC and PR",
+        "order": 30,
+        "inputs": {"curves": "curves", "metrics": "metrics", "published": "published_metrics?"},
+        "settings": ["published"],
+        "tasks": ["binary"],
+    },
+    {
+        "name": "study_curves",
+        "caption": "performance_curves",
+        "of": "study_set",
+        "label": "ROC and PR: {group}",
+        "order": 80,
+        "inputs": {"curves": "curves", "metrics": "metrics", "published": "published_metrics"},
+        "settings": ["published", "models"],
+        "tasks": ["binary"],
+    },
+]
+FOLD = "test"
 NUMBERS = ("x", "y", "lower", "upper")
 PANELS = (
     ("roc", "auroc", "ROC curve", "False positive rate", "True positive rate"),
@@ -21,34 +44,33 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : curves, metrics: paths of the evaluation's tables; published: path of published numbers, if wanted.
-    settings : dataset, split; fold ("test" if absent); models: those to draw, if not all; with published numbers also
+    settings : dataset, split; models: those to draw, if not all; with published numbers also
         published (the row of each model), same_data (whether they are of the same windows) and published_split (the
         split that stands for the published one).
     """
-    reading.demand("performance_curves", "inputs", inputs, ("curves", "metrics"))
-    reading.demand("performance_curves", "settings", settings, ("dataset", "split"))
-    dataset, split, fold = settings["dataset"], settings["split"], settings.get("fold", "test")
-    curves = reading.table(inputs["curves"], (*reading.CLASSES, "curve"), NUMBERS)
-    curves = reading.matching(curves, dataset=dataset, split=split, fold=fold)
+    given.demand("performance_curves", "settings", settings, ("dataset", "split"))
+    dataset, split = settings["dataset"], settings["split"]
+    curves = tables.table(inputs["curves"], (*results.CLASSES, "curve"), NUMBERS)
+    curves = tables.matching(curves, dataset=dataset, split=split, fold=FOLD)
     if curves.empty:
         return style.explained(
-            f"No curve to draw: the {fold} fold of split '{split}' of dataset '{dataset}' has none. "
+            f"No curve to draw: the {FOLD} fold of split '{split}' of dataset '{dataset}' has none. "
             "A curve needs sequences of both classes.",
             width=style.DOUBLE,
         )
-    target = reading.headline_target(curves, inputs["curves"])
-    curves = reading.matching(curves, target=target)
-    metrics = reading.metrics(inputs["metrics"])
-    looks = style.looks(reading.matching(metrics, dataset=dataset)["model"].tolist() + curves["model"].tolist())
-    metrics = reading.matching(metrics, dataset=dataset, split=split, fold=fold)
-    balance = reading.balance(metrics)
-    models = by_auroc(curves, reading.matching(metrics, target=target, seed="mean"))
+    target = results.headline_target(curves, inputs["curves"])
+    curves = tables.matching(curves, target=target)
+    metrics = results.metrics(inputs["metrics"])
+    looks = style.looks(tables.matching(metrics, dataset=dataset)["model"].tolist() + curves["model"].tolist())
+    metrics = tables.matching(metrics, dataset=dataset, split=split, fold=FOLD)
+    balance = results.balance(metrics)
+    models = by_auroc(curves, tables.matching(metrics, target=target, seed="mean"))
     models = [entry for entry in models if entry[0] in settings.get("models", [entry[0]])]
     beside = None
     if "published" in inputs:
-        beside = reading.published(inputs["published"], settings.get("published", {}))
+        beside = published.read(inputs["published"], settings.get("published", {}))
     columns = PLAIN if beside is None else BESIDE
-    notes = [f"{fold.capitalize()} fold of split '{split}': {balance.text}"]
+    notes = [f"{FOLD.capitalize()} fold of split '{split}': {balance.text}"]
     if beside is not None:
         notes += published_notes(settings, beside)
 
@@ -68,7 +90,7 @@ def published_notes(settings, beside):
         measured = settings.get("published_split", settings["split"])
         other = measured != settings["split"]
         where = f"measured on split '{measured}', not on this one" if other else "on the same data"
-    rates = reading.published_rates(beside)
+    rates = published.rates(beside)
     how = "each strand a row, area under the precision\u2013recall curve by trapezoids"
     return [f"Published: {where}" + (f", base rate {rates}" if rates else ""), f"Published numbers count {how}"]
 
@@ -88,7 +110,7 @@ def draw_panel(axes, letter, panel, curves, models, looks, rates):
     # Between two recalls precision is a step: a straight line would flatter it.
     steps = kind == "pr"
     for model, _ in models:
-        rows = reading.matching(curves, model=model, curve=kind).sort_values("x", kind="stable")
+        rows = tables.matching(curves, model=model, curve=kind).sort_values("x", kind="stable")
         look = looks[model]
         axes.fill_between(
             rows["x"],
@@ -109,7 +131,7 @@ def draw_panel(axes, letter, panel, curves, models, looks, rates):
             drawstyle="steps-pre" if steps else "default",
             label=model,
         )
-    chance = reading.no_skill(metric, rates)
+    chance = results.no_skill(metric, rates)
     axes.plot([0, 1], [chance, chance] if steps else [0, 1], color=style.GREY, linewidth=0.8, dashes=(2, 2), zorder=1)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=x_label, ylabel=y_label)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
@@ -145,6 +167,6 @@ def draw_key(axes, columns, models, looks, rates, published, notes, lines):
     full = columns == PLAIN
     axes.text(names, middle, NO_SKILL if full else "No skill: chance, base rate of positives", va="center")
     for place, metric in zip(places, ("auroc", "average_precision"), strict=False):
-        axes.text(place, middle, style.number(reading.no_skill(metric, rates)), va="center")
+        axes.text(place, middle, style.number(results.no_skill(metric, rates)), va="center")
     for number, note in enumerate(notes, 1):
         axes.text(names, middle + number, note, va="center")

@@ -1,14 +1,22 @@
-"""AUROC of all models where it may differ: by split, by strands, by GC content and by chromosome."""
+"""The headline metric of all models where it may differ: by split, by strands, by GC content and by chromosome."""
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import reading, style
-from cisflow.figures.model_comparison import by_auroc
+from cisflow import tasks
+from cisflow.evaluation import results
+from cisflow.figures import given, style
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "split",
+    "label": "where performance differs",
+    "order": 40,
+    "inputs": {"strata": "strata", "metrics": "metrics"},
+    "settings": ["task"],
+}
 FOLD = "test"
-METRIC = "auroc"
 NAME_WIDTH, KEY_WIDTH = 24, 20
 STRANDS = {"averaged": "Both, averaged", "separate": "Each by itself"}
 THIRDS = ("low", "middle", "high")
@@ -22,34 +30,35 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : metrics, strata: paths of the evaluation's tables.
-    settings : dataset, split: that of all panels but the first, which shows every split.
+    settings : task, dataset, split: that of all panels but the first, which shows every split.
     """
-    reading.demand("robustness", "inputs", inputs, ("metrics", "strata"))
-    reading.demand("robustness", "settings", settings, ("dataset", "split"))
+    given.demand("robustness", "settings", settings, ("task", "dataset", "split"))
+    task = tasks.get(settings["task"])
+    metric, label, positives = task.headline, results.LABELS[task.headline], bool(task.classes)
     where = {"dataset": settings["dataset"], "fold": FOLD}
     split = settings["split"]
-    metrics = {kind: reading.metrics(inputs["metrics"], strands=kind) for kind in STRANDS}
-    metrics = {kind: reading.matching(table, **where, metric=METRIC) for kind, table in metrics.items()}
+    metrics = {kind: results.metrics(inputs["metrics"], strands=kind) for kind in STRANDS}
+    metrics = {kind: tables.matching(table, **where, metric=metric) for kind, table in metrics.items()}
     both = metrics["averaged"]
-    if not reading.matching(both, split=split)["value"].notna().any():
+    if not tables.matching(both, split=split)["value"].notna().any():
         return style.explained(
-            f"No AUROC to show: no model of dataset '{settings['dataset']}' has one on the {FOLD} fold of split "
+            f"No {label} to show: no model of dataset '{settings['dataset']}' has one on the {FOLD} fold of split "
             f"'{split}'.",
             width=style.DOUBLE,
         )
-    target = reading.headline_target(both, inputs["metrics"])
-    metrics = {kind: reading.matching(table, target=target, seed="mean") for kind, table in metrics.items()}
-    strata = reading.table(inputs["strata"], (*reading.CLASSES, "kind", "stratum", "metric"), NUMBERS)
-    strata = reading.matching(strata, **where, metric=METRIC, target=target, split=split)
-    models = by_auroc(reading.matching(metrics["averaged"], split=split))
+    target = results.headline_target(both, inputs["metrics"])
+    metrics = {kind: tables.matching(table, target=target, seed="mean") for kind, table in metrics.items()}
+    strata = tables.table(inputs["strata"], (*results.CLASSES, "kind", "stratum", "metric"), NUMBERS)
+    strata = tables.matching(strata, **where, metric=metric, target=target, split=split)
+    models = results.ranked(tables.matching(metrics["averaged"], split=split), metric)
 
     splits = sorted(set(metrics["averaged"]["split"]), key=lambda name: (name != split, name))
-    gc, chromosomes = (reading.matching(strata, kind=kind) for kind in ("gc", "chromosome"))
-    parts = [(name, reading.matching(metrics["averaged"], split=name)) for name in splits]
+    gc, chromosomes = (tables.matching(strata, kind=kind) for kind in ("gc", "chromosome"))
+    parts = [(name, tables.matching(metrics["averaged"], split=name)) for name in splits]
     groups = [
-        [(f"{name}: {counts(rows)}", rows) for name, rows in parts],
-        [(label, reading.matching(metrics[kind], split=split)) for kind, label in STRANDS.items()],
-        [(third_label(gc, name), reading.matching(gc, stratum=name)) for name in THIRDS],
+        [(f"{name}: {counts(rows, positives)}", rows) for name, rows in parts],
+        [(name, tables.matching(metrics[kind], split=split)) for kind, name in STRANDS.items()],
+        [(third_label(gc, name, positives), tables.matching(gc, stratum=name)) for name in THIRDS],
     ]
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * max(map(len, groups)), 2 + 2.9 * max(name.count("\n") + 1 for name in names))
@@ -59,32 +68,34 @@ def draw(inputs, settings):
     panels = figure.subplots(1, 4, sharex=True, sharey=True)
     titles = ("Split", f"Strands ({style.wrap(split, 18)})", "GC content", "Chromosome")
     for axes, letter, title, parts in zip(panels, style.letters(), titles, groups, strict=False):
-        draw_groups(axes, parts, models)
+        draw_groups(axes, parts, models, label)
         style.panel(axes, letter, title)
-    draw_chromosomes(panels[3], chromosomes, models)
+    draw_chromosomes(panels[3], chromosomes, models, label)
     style.panel(panels[3], "d", titles[3])
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
     return figure
 
 
-def third_label(gc, name):
+def third_label(gc, name, positives):
     """`Low, 31-42%: 130 of 400 positive`, or the name alone where no sequence is in the third."""
-    rows = reading.matching(gc, stratum=name)
+    rows = tables.matching(gc, stratum=name)
     if rows.empty:
         return name
     low, high = (100 * rows[bound].iloc[0] for bound in ("gc_from", "gc_to"))
-    return f"{name.capitalize()}, {low:.0f}\u2013{high:.0f}%: {counts(rows)}"
+    return f"{name.capitalize()}, {low:.0f}\u2013{high:.0f}%: {counts(rows, positives)}"
 
 
-def counts(rows):
-    """`400 of 1,200 positive`, of the first row."""
+def counts(rows, positives):
+    """`400 of 1,200 positive`, of the first row; `n = 1,200` where nothing is positive or not."""
+    if not positives:
+        return f"n = {rows['n'].iloc[0]:,.0f}"
     return f"{rows['n_positive'].iloc[0]:,.0f} of {rows['n'].iloc[0]:,.0f} positive"
 
 
-def draw_groups(axes, groups, models):
+def draw_groups(axes, groups, models, metric):
     """One marker and interval for each model and group, and the key of the groups below."""
-    stripes(axes, models)
+    stripes(axes, models, metric)
     handles = []
     for i, (label, rows) in enumerate(groups):
         colour, marker = COLOURS[i % len(COLOURS)], style.MARKERS[i % len(style.MARKERS)]
@@ -96,9 +107,9 @@ def draw_groups(axes, groups, models):
     key(axes, handles)
 
 
-def draw_chromosomes(axes, rows, models):
+def draw_chromosomes(axes, rows, models, metric):
     """One dot for each model and chromosome."""
-    stripes(axes, models)
+    stripes(axes, models, metric)
     heights = rows["model"].map({model: place for place, model in enumerate(models)}).astype(float)
     axes.plot(rows["value"], heights, "o", color=style.BLACK, markersize=2.6, alpha=0.5, markeredgewidth=0, zorder=3)
     n = rows["stratum"].nunique()
@@ -106,10 +117,10 @@ def draw_chromosomes(axes, rows, models):
     key(axes, [Line2D([], [], color=style.BLACK, marker="o", markersize=2.6, linestyle="none", label=label)])
 
 
-def stripes(axes, models):
+def stripes(axes, models, metric):
     for place in range(0, len(models), 2):
         axes.axhspan(place - 0.5, place + 0.5, color=style.PALE, linewidth=0, zorder=0)
-    axes.set_xlabel("AUROC")
+    axes.set_xlabel(metric)
     axes.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     axes.margins(x=0.08)
     axes.tick_params(axis="y", length=0)

@@ -8,9 +8,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import reading, style
-from cisflow.figures.model_comparison import TOLERANCE, by_auroc
+from cisflow.evaluation import published, results
+from cisflow.figures import given, style
+from cisflow.figures.model_comparison import TOLERANCE
+from cisflow.io import tables
 
+FIGURE = {
+    "of": "study",
+    "label": "published and rerun",
+    "order": 70,
+    "inputs": {"metrics": "metrics", "comparisons": "comparisons", "published": "published_metrics"},
+    "settings": ["study", "baselines"],
+    "tasks": ["binary"],
+}
 FOLD = "test"
 # Metric as published and as it should be, title of the panel.
 PANELS = (("auroc", "auroc", "AUROC"), ("auprc_trapezoid", "average_precision", "AUPRC"))
@@ -37,12 +47,11 @@ def draw(inputs, settings):
     inputs : metrics, comparisons: paths of the evaluation's tables; published: path of the published numbers.
     settings : dataset; study: splits, published and same_data as in the config; baselines: {model: k of its k-mers}.
     """
-    reading.demand("study_comparison", "inputs", inputs, ("metrics", "comparisons", "published"))
-    reading.demand("study_comparison", "settings", settings, ("dataset", "study"))
+    given.demand("study_comparison", "settings", settings, ("dataset", "study"))
     study, baselines = settings["study"], settings.get("baselines", {})
     splits = study["splits"]
-    everything = reading.table(inputs["metrics"], reading.METRICS, NUMBERS)
-    everything = reading.matching(everything, dataset=settings["dataset"], fold=FOLD, seed="mean")
+    everything = tables.table(inputs["metrics"], results.METRIC_COLUMNS, NUMBERS)
+    everything = tables.matching(everything, dataset=settings["dataset"], fold=FOLD, seed="mean")
     everything = everything[everything["split"].isin(splits.values())]
     if not everything["value"].notna().any():
         return style.explained(
@@ -50,30 +59,30 @@ def draw(inputs, settings):
             f"on a {FOLD} fold of split '{splits['published']}' or '{splits['honest']}'.",
             width=style.DOUBLE,
         )
-    target = reading.headline_target(everything, inputs["metrics"])
+    target = results.headline_target(everything, inputs["metrics"])
     balances = {split: _balance(everything, split) for split in dict.fromkeys(splits.values())}
-    metrics = reading.matching(everything, target=target)
-    averaged = reading.matching(metrics, strands="averaged")
-    models = [model for model in by_auroc(averaged) if model not in baselines] or by_auroc(averaged)
-    beside = reading.published(inputs["published"], study.get("published", {}))
-    same = reading.matching(metrics, split=splits["published"])
+    metrics = tables.matching(everything, target=target)
+    averaged = tables.matching(metrics, strands="averaged")
+    models = [model for model in results.ranked(averaged) if model not in baselines] or results.ranked(averaged)
+    beside = published.read(inputs["published"], study.get("published", {}))
+    same = tables.matching(metrics, split=splits["published"])
     kinds = [
         Kind(
-            reading.as_published(same),
+            published.as_published(same),
             True,
             style.ORANGE,
             "s",
             f"Split {splits['published']}, as published: strands as rows, trapezoids",
         ),
         Kind(
-            reading.matching(same, strands="averaged"),
+            tables.matching(same, strands="averaged"),
             False,
             style.BLUE,
             "o",
             f"Split {splits['published']}: strands averaged, average precision",
         ),
         Kind(
-            reading.matching(averaged, split=splits["honest"]),
+            tables.matching(averaged, split=splits["honest"]),
             False,
             style.VERMILLION,
             "^",
@@ -85,15 +94,15 @@ def draw(inputs, settings):
     spacing = max(13.0, 2 + 2.9 * max(name.count("\n") + 1 for name in names))
     spacing = min(spacing, max(8.0, 190 / len(models)))
     means = averaged[averaged["split"].isin(balances)]
-    notes = reading.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
-    lines = _notes(balances, study, reading.published_rates(beside), notes)
+    notes = results.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
+    lines = _notes(balances, study, published.rates(beside), notes)
     labels = len(kinds) + len(baselines) + 3
     height = 24 + spacing * len(models) + 3.6 * (len(lines) + labels)
     figure = style.figure(style.DOUBLE, min(height, 245))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, letter, number in zip(panels, "ab", range(2), strict=True):
         draw_panel(axes, number, kinds, models, {model: pair[number] for model, pair in beside.items()})
-        draw_bands(axes, PANELS[number][1], reading.matching(averaged, split=splits["honest"]), baselines)
+        draw_bands(axes, PANELS[number][1], tables.matching(averaged, split=splits["honest"]), baselines)
         draw_chance(axes, PANELS[number][1], balances)
         style.panel(axes, letter, PANELS[number][2])
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
@@ -103,7 +112,7 @@ def draw(inputs, settings):
 
 
 def _balance(metrics, split):
-    return reading.balance(reading.matching(metrics, split=split, strands="averaged"))
+    return results.balance(tables.matching(metrics, split=split, strands="averaged"))
 
 
 def _notes(balances, study, rates, on_baselines):
@@ -127,7 +136,7 @@ def draw_panel(axes, number, kinds, models, beside):
     axes.plot(*zip(*found, strict=True) if found else ((), ()), "D", color=style.BLACK, markersize=3.6, zorder=4)
     for i, kind in enumerate(kinds, 1):
         metric = PANELS[number][0 if kind.published else 1]
-        table = reading.matching(kind.rows, metric=metric)
+        table = tables.matching(kind.rows, metric=metric)
         table = table[table["model"].isin(models)]
         heights = table["model"].map(place).astype(float) + _offset(i, rows)
         several = table["n_seeds"] > 1
@@ -155,7 +164,7 @@ def _offset(i, rows):
 def draw_bands(axes, metric, metrics, baselines):
     """Behind the models, the interval of each baseline on the honest split."""
     for i, model in enumerate(baselines):
-        for row in reading.matching(metrics, model=model, metric=metric).itertuples():
+        for row in tables.matching(metrics, model=model, metric=metric).itertuples():
             if row.lower == row.lower:
                 axes.axvspan(row.lower, row.upper, zorder=1, **_band(i))
             axes.axvline(row.value, color=style.GREY, linewidth=0.8, zorder=1)
@@ -169,7 +178,7 @@ def _band(i):
 
 def draw_chance(axes, metric, balances):
     """What no skill scores: on each split where they differ."""
-    guides = [reading.no_skill(metric, balance.rates) for balance in balances.values()]
+    guides = [results.no_skill(metric, balance.rates) for balance in balances.values()]
     guides = guides if max(guides) - min(guides) > TOLERANCE else [np.mean(guides)]
     for guide in guides:
         axes.axvline(guide, color=style.GREY, linewidth=0.8, dashes=(2, 2), zorder=1)
@@ -183,7 +192,7 @@ def draw_key(figure, kinds, beside, study, baselines, lines):
     handles += [_line(kind.colour, kind.marker, kind.label, linewidth=1.0) for kind in kinds]
     handles.append(Line2D([], [], color=style.GREY, linewidth=4.5, alpha=0.4, label="Range over seeds"))
     for i, (model, k) in enumerate(baselines.items()):
-        label = f"{model}: {reading.sees(k)}, {study['splits']['honest']}, 95% interval"
+        label = f"{model}: {results.sees(k)}, {study['splits']['honest']}, 95% interval"
         handles.append(Patch(label=style.wrap(label, KEY_WIDTH), **_band(i)))
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, dashes=(2, 2), label="No skill (AUPRC: base rate)"))
     figure.legend(

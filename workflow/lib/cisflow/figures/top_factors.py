@@ -4,9 +4,16 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import reading, style
+from cisflow.figures import given, style
+from cisflow.io import tables
 
-N_FACTORS = 20
+FIGURE = {
+    "of": "explanation",
+    "label": "top factors",
+    "order": 130,
+    "inputs": {"scores": "motif_scores"},
+    "settings": ["methods", "n_factors"],
+}
 SIGNIFICANT = 0.05
 TEXT_COLUMNS = ("motif_id", "motif_name")
 NUMBERS = ("n_sequences", "n_hot", "n_background", "log2_ratio", "p_value", "q_value")
@@ -23,23 +30,21 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : scores: [{method, path of motif_scores.tsv}, ...].
-    settings : n (20 if absent).
+    inputs : scores: motif_scores.tsv of each method. settings : methods: their names, in the same order; n_factors.
     """
-    reading.demand("top_factors", "inputs", inputs, ("scores",))
-    for source in inputs["scores"]:
-        reading.demand("top_factors", "inputs, scores", source, ("method", "path"))
-    if not inputs["scores"]:
+    given.demand("top_factors", "settings", settings, ("methods", "n_factors"))
+    scores = given.by_method("top_factors", inputs, settings, "scores")
+    if not scores:
         return style.explained("No motif was scored: there is no attribution method to score hot spots of.")
-    tables = [reading.table(source["path"], TEXT_COLUMNS, NUMBERS) for source in inputs["scores"]]
-    tops = [significant(frame).head(settings.get("n", N_FACTORS)) for frame in tables]
-    columns = min(2, len(tables))
+    frames = [tables.table(path, TEXT_COLUMNS, NUMBERS) for path in scores.values()]
+    tops = [significant(frame).head(settings["n_factors"]) for frame in frames]
+    columns = min(2, len(frames))
     heights = [HEADER + (ROW * (len(top) + 0.4) + AXIS if len(top) else EMPTY) for top in tops]
-    bands = [max(heights[i : i + columns]) for i in range(0, len(tables), columns)]
+    bands = [max(heights[i : i + columns]) for i in range(0, len(frames), columns)]
     figure = style.figure(BLOCK * columns, sum(bands) + KEY, layout=None)
-    for i, (source, letter) in enumerate(zip(inputs["scores"], style.letters(), strict=False)):
+    for i, (method, letter) in enumerate(zip(scores, style.letters(), strict=False)):
         left, upper = BLOCK * (i % columns), sum(bands[: i // columns])
-        draw_method(figure, left, upper, letter, source["method"], tables[i], tops[i])
+        draw_method(figure, left, upper, letter, method, frames[i], tops[i])
     if any(len(top) for top in tops):
         draw_key(figure)
     return figure

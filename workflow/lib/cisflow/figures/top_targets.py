@@ -7,9 +7,18 @@ from matplotlib.ticker import MaxNLocator
 
 from cisflow.errors import InputError, listing
 from cisflow.features import families
-from cisflow.figures import reading, style
+from cisflow.figures import given, style
+from cisflow.io import tables
 from cisflow.io.tables import read_table
 
+FIGURE = {
+    "of": "classifier",
+    "label": "targets that carry the signal",
+    "order": 90,
+    "inputs": {"weights": "weights", "targets": "feature_targets", "published": "published_targets?"},
+    "settings": ["n_factors", "weights", "published_targets"],
+    "tasks": ["binary"],
+}
 COLOURS = {
     "Pol II": style.BLUE,
     "MYC": style.VERMILLION,
@@ -46,27 +55,26 @@ def draw(inputs, settings):
     ----------
     inputs : weights: paths of weights.tsv, one a seed, of which the mean is shown; targets: path of the features'
         targets.tsv, for groups; published: path of published targets, if wanted.
-    settings : model, split, classifier; n: how many of the highest weights; standardised: whether a weight is
+    settings : model, split, classifier; n_factors: how many of the highest weights; standardised: whether a weight is
         per standard deviation of its target; with published targets also published_model (whose they are) and where
         (what they were measured on, in words).
     """
-    reading.demand("top_targets", "inputs", inputs, ("weights", "targets"))
-    reading.demand("top_targets", "settings", settings, ("model", "split", "classifier"))
-    table = signal(inputs["weights"], inputs["targets"])
+    given.demand("top_targets", "settings", settings, ("model", "split", "classifier", "n_factors"))
+    table = signal(given.several(inputs, "weights"), inputs["targets"])
     if not table["size"].sum():
         return style.explained(
             f"No target carries a signal: all {len(table)} weights of model '{settings['model']}' on split "
             f"'{settings['split']}' are zero.",
             width=style.DOUBLE,
         )
-    shown = chosen(table, settings.get("n", 20))
+    shown = chosen(table, settings["n_factors"])
     parts = [("By group", shares(table, "group")), (FAMILY, shares(table, "family"))]
     if (table["biosample"] != "").any():
         parts.append(("By biosample", shares(table, "biosample")))
     beside = None
     if "published" in inputs:
-        reading.demand("top_targets", "settings", settings, ("published_model", "where"))
-        beside = published(inputs["published"], settings["published_model"])
+        given.demand("top_targets", "settings", settings, ("published_model", "where"))
+        beside = published_targets(inputs["published"], settings["published_model"])
     present = set(table["family"]) | set([] if beside is None else beside["family"])
     key = 4.0 * -(-len(present) // 3) + (6 if beside is None else 9)
     if beside is None:
@@ -103,15 +111,15 @@ def draw(inputs, settings):
     return figure
 
 
-def published(path, model):
+def published_targets(path, model):
     """Frame of name, weight and family of the published targets of a model, highest first.
 
     Raises
     ------
     InputError : the table has none of the model.
     """
-    table = reading.table(path, ("model", "biosample", "target"), ("rank", "value"))
-    rows = reading.matching(table, model=model).sort_values("rank", kind="stable")
+    table = tables.table(path, ("model", "biosample", "target"), ("rank", "value"))
+    rows = tables.matching(table, model=model).sort_values("rank", kind="stable")
     if rows.empty:
         raise InputError(f"{path}: no row of model '{model}'; expected one of {listing(sorted(set(table['model'])))}")
     names = [f"{row.biosample} | {row.target} | published" for row in rows.itertuples()]
@@ -126,17 +134,17 @@ def signal(paths, targets):
     ------
     InputError : the weights of two seeds, or the weights and the targets, do not name the same targets.
     """
-    tables = [reading.table(path, ("name",), ("weight",)) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        if table["name"].tolist() != tables[0]["name"].tolist():
+    frames = [tables.table(path, ("name",), ("weight",)) for path in paths]
+    for path, table in zip(paths, frames, strict=True):
+        if table["name"].tolist() != frames[0]["name"].tolist():
             raise InputError(f"{path}: its targets are not those of {paths[0]}, in their order")
     known = read_table(targets, ("name", "group"), ("name", "group"))
     groups = dict(zip(known["name"], known["group"], strict=True))
-    names = tables[0]["name"]
+    names = frames[0]["name"]
     absent = [name for name in names if name not in groups]
     if absent:
         raise InputError(f"{paths[0]}: target '{absent[0]}' is not in {targets} ({len(absent)} are not)")
-    values = np.array([table["weight"].to_numpy() for table in tables])
+    values = np.array([table["weight"].to_numpy() for table in frames])
     return pd.DataFrame(
         {
             "name": names,

@@ -3,9 +3,16 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import reading, style
+from cisflow.figures import given, style
+from cisflow.io import tables
 
-N_VARIANTS = 30
+FIGURE = {
+    "of": "variants",
+    "label": "sequence classes of variants",
+    "order": 170,
+    "inputs": {"scores": "class_scores"},
+    "settings": ["n_variants"],
+}
 TEXT_COLUMNS = ("id", "record", "chrom", "ref", "alt")
 NUMBERS = ("pos", "max_abs_class_score")
 # More columns than Sei's classes would be too narrow for their names.
@@ -20,16 +27,15 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : scores: path of class_scores.tsv.
-    settings : n (30 if absent).
+    inputs : scores: path of class_scores.tsv. settings : n_variants.
     """
-    reading.demand("variant_classes", "inputs", inputs, ("scores",))
-    table = reading.table(inputs["scores"], TEXT_COLUMNS, NUMBERS)
+    given.demand("variant_classes", "settings", settings, ("n_variants",))
+    table = tables.table(inputs["scores"], TEXT_COLUMNS, NUMBERS)
     names = [name for name in table.columns if name not in (*TEXT_COLUMNS, *NUMBERS)]
-    table = reading.table(inputs["scores"], TEXT_COLUMNS, (*NUMBERS, *names))
+    table = tables.table(inputs["scores"], TEXT_COLUMNS, (*NUMBERS, *names))
     if table.empty:
         return style.explained("No variant was scored, so that there is nothing to show.")
-    top = table.sort_values("max_abs_class_score", ascending=False, kind="stable").head(settings.get("n", N_VARIANTS))
+    top = table.sort_values("max_abs_class_score", ascending=False, kind="stable").head(settings["n_variants"])
     scores = top[names].to_numpy()
     shown = np.sort(np.argsort(-np.abs(scores).max(axis=0), kind="stable")[:MAX_CLASSES])
     width, height = CELL * len(shown), ROW * len(top)

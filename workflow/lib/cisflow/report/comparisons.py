@@ -1,6 +1,7 @@
 """Which models a baseline is as good as, and which differ from each other."""
 
-from cisflow.figures import reading
+from cisflow.evaluation import results
+from cisflow.io.tables import matching
 from cisflow.report.tables import baselines, measured, roles
 from cisflow.report.words import cell, code, plural, signed, value
 
@@ -16,14 +17,14 @@ def simple(tables):
         "A baseline counts as good as a model where the model's AUROC is less than 0.02 higher, or where the interval "
         "of their paired difference reaches zero. Differences are model minus baseline.\n"
     ]
-    means = reading.matching(tables.metrics, strands="averaged", seed="mean")
-    reversed_ = {(item.model, item.split): item for item in reading.reversals(means, found)}
+    means = matching(tables.metrics, strands="averaged", seed="mean")
+    reversed_ = {(item.model, item.split): item for item in results.reversals(means, found)}
     for model, k in found.items():
         for split in dict.fromkeys(roles(tables)):
             row = measured(tables, split, "auroc").get(model)
             if row is None:
                 continue
-            text = f"- `{model}` sees {reading.sees(k)} and has AUROC {cell(row)} on `{split}`. "
+            text = f"- `{model}` sees {results.sees(k)} and has AUROC {cell(row)} on `{split}`. "
             below = reversed_.get((model, split))
             lines.append(text + (below_chance(below, k) if below else "") + verdict(tables, model, k, split, below))
     return [*lines, ""]
@@ -31,7 +32,7 @@ def simple(tables):
 
 def below_chance(found, k):
     """What an AUROC below one half says."""
-    what = reading.counted(k)
+    what = results.counted(k)
     text = (
         f"**That is below chance: reversed it would be {value(found.value)}.** So {what} "
         f"separate{'s' if k == 1 else ''} this test fold, in the opposite direction to training: what positives have "
@@ -42,7 +43,7 @@ def below_chance(found, k):
 
 def verdict(tables, baseline, k, split, below=None):
     """How many models the baseline is as good as; of one below chance only where there are any."""
-    rows = reading.matching(tables.comparisons, split=split, metric="auroc", model_b=baseline)
+    rows = matching(tables.comparisons, split=split, metric="auroc", model_b=baseline)
     rows = rows[(rows["baseline"] == 1) & rows["difference"].notna()]
     if rows.empty:
         return "No model is compared with it."
@@ -58,7 +59,7 @@ def verdict(tables, baseline, k, split, below=None):
     named = ", ".join(f"`{row.model_a}` ({signed(row.difference)})" for row in close.itertuples())
     return (
         f"**It is as good as or better than {len(close)} of {plural(len(rows), 'model', 'models')}**: {named}. What "
-        f"these predict may be {reading.counted(k)}."
+        f"these predict may be {results.counted(k)}."
     )
 
 
@@ -66,7 +67,7 @@ def differences(tables):
     """How many paired differences in AUROC stand after Holm's adjustment, on both splits."""
     lines = []
     for split in dict.fromkeys(roles(tables)):
-        rows = reading.matching(tables.comparisons, split=split, metric="auroc")
+        rows = matching(tables.comparisons, split=split, metric="auroc")
         pairs = len(rows)
         if not pairs:
             continue

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from cisflow.errors import listing
-from cisflow.figures import reading
+from cisflow.io.tables import matching
 from cisflow.report.tables import FOLD, roles, share
 from cisflow.report.words import markdown, percent, plural
 
@@ -65,7 +65,7 @@ def leakage(tables):
     for split, table in tables.leakage.items():
         for check, text in CHECKS.items():
             for other in ("",) if check == "sei_trained" else ("train",):
-                rows = reading.matching(table, check=check, fold=FOLD, other=other)
+                rows = matching(table, check=check, fold=FOLD, other=other)
                 for row in rows.itertuples():
                     words = text.format(other=OTHERS.get(other, ""))
                     if row.fraction != row.fraction:
@@ -85,7 +85,7 @@ def less_in_common(tables):
     shares = {split: {} for split in (published, honest)}
     for split, check in itertools.product(shares, CHECKS):
         other = "" if check == "sei_trained" else "train"
-        rows = reading.matching(tables.leakage[split], check=check, fold=FOLD, other=other)
+        rows = matching(tables.leakage[split], check=check, fold=FOLD, other=other)
         for row in rows[rows["fraction"].notna()].itertuples():
             shares[split][check] = row.fraction
     checks = [check for check in CHECKS if all(check in known for known in shares.values())]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from cisflow.figures import reading
+from cisflow.evaluation.published import rates as base_rates
 from cisflow.report.tables import FOLD, baselines, changes, measured, own, roles, share
 from cisflow.report.words import cell, code, markdown, percent, plural, signed, spread, value
 
@@ -26,7 +26,7 @@ def reproduced(tables):
         f"Measured as published: split `{published}`, each strand of a sequence a row of its own where the model has "
         "single strands, area under the precision-recall curve (AUPRC) by trapezoids."
     ]
-    rates = reading.published_rates(tables.published)
+    rates = base_rates(tables.published)
     if rates:
         rows = tables.counts[(tables.counts["split"] == published) & (tables.counts["fold"] == FOLD)]
         lines.append(

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cisflow.data import dataset as datasets
-from cisflow.figures import reading
+from cisflow.evaluation import published, results
 from cisflow.io import files
-from cisflow.io.arrays import read_array
-from cisflow.io.tables import read_table
+from cisflow.io.tables import matching, read_table, table
 
 FOLD = "test"
 METRIC_NUMBERS = ("value", "lower", "upper", "minimum", "maximum", "n_seeds", "n", "n_positive")
@@ -25,7 +24,7 @@ class Tables(NamedTuple):
     target : the one that the numbers are of. counts : frame of split, fold, windows, n (those with a
     label of any target) and positive (of any target).
     metrics : mean over seeds and ensembles, test fold. comparisons : test fold.
-    leakage : {split: frame}. published : {model: reading.Published}. features : {extractor: frame of name and group}.
+    leakage : {split: frame}. published : {model: published.Published}. features : {extractor: frame of name and group}.
     unconverged : [(model, split, seed)] of logistic regressions that stopped short of their optimum.
     """
 
@@ -40,19 +39,18 @@ class Tables(NamedTuple):
     unconverged: list
 
 
-def read(folder, published, settings):
+def read(folder, published_path, settings):
     """The Tables of a dataset's folder (InputError: one is absent or incomplete, or a published row is)."""
     folder = Path(folder)
-    reading.demand("study", "settings", settings, ("dataset", "study", "splits", "models"))
     path = folder / "evaluation" / "metrics.tsv"
-    metrics = reading.table(path, reading.METRICS, METRIC_NUMBERS)
-    metrics = reading.matching(metrics, dataset=settings["dataset"], fold=FOLD)
+    metrics = table(path, results.METRIC_COLUMNS, METRIC_NUMBERS)
+    metrics = matching(metrics, dataset=settings["dataset"], fold=FOLD)
     metrics = metrics[metrics["seed"].isin(["mean", "ensemble"])]
-    target = reading.headline_target(metrics, path)
+    target = results.headline_target(metrics, path)
     names = ("dataset", "split", "fold", "target", "metric", "model_a", "model_b")
-    comparisons = reading.table(folder / "evaluation" / "comparisons.tsv", names, COMPARISON_NUMBERS)
+    comparisons = table(folder / "evaluation" / "comparisons.tsv", names, COMPARISON_NUMBERS)
     leakage = {
-        split: reading.table(
+        split: table(
             folder / "splits" / f"{split}.leakage.tsv", ("check", "fold", "other", "note"), ("count", "n", "fraction")
         )
         for split in settings["splits"]
@@ -65,10 +63,10 @@ def read(folder, published, settings):
         settings,
         target,
         _counts(folder, settings["splits"]),
-        reading.matching(metrics, target=target),
-        reading.matching(comparisons, dataset=settings["dataset"], fold=FOLD, target=target),
+        matching(metrics, target=target),
+        matching(comparisons, dataset=settings["dataset"], fold=FOLD, target=target),
         leakage,
-        reading.published(published, settings["study"].get("published", {})),
+        published.read(published_path, settings["study"].get("published", {})),
         features,
         _unconverged(folder, settings),
     )
@@ -87,8 +85,8 @@ def _unconverged(folder, settings):
 
 
 def _counts(folder, splits):
-    ids = read_table(folder / "windows.tsv", ["id"])["id"].to_numpy(dtype=str)
-    labels = read_array(folder / "targets.npy", np.float32, (len(ids), None))
+    dataset = datasets.read(folder, mmap=True)
+    ids, labels = dataset.ids, dataset.labels
     positive, known = (labels == 1).any(axis=1), np.isfinite(labels).any(axis=1)
     rows = []
     for split in splits:
@@ -116,8 +114,8 @@ def share(row):
 
 def measured(tables, split, metric, strands="averaged", seed="mean"):
     """{model: row} of one metric on a split; strands `published`: each by itself where the model has single ones."""
-    rows = reading.matching(tables.metrics, split=split, metric=metric, seed=seed)
-    rows = reading.as_published(rows) if strands == "published" else reading.matching(rows, strands=strands)
+    rows = matching(tables.metrics, split=split, metric=metric, seed=seed)
+    rows = published.as_published(rows) if strands == "published" else matching(rows, strands=strands)
     return {row.model: row for row in rows.itertuples() if row.value == row.value}
 
 
