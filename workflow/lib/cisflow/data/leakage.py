@@ -58,10 +58,10 @@ def report(frame, folds, near, genes=None):
     return table.astype({"count": "Int64"})
 
 
-def counted(check, fold, other, found, members, known, note):
-    """One row of the report: the members that were found, of the members of which it is known."""
+def counted(check, fold, other, leaks, members, known, note):
+    """One row of the report: the members that leak, of the members of which it is known."""
     n = int((members & known).sum())
-    count = int((members & known & found).sum()) if n else None
+    count = int((members & known & leaks).sum()) if n else None
     share = count / n if n else None
     absent = int((members & ~known).sum())
     note = note if absent and not n else f"not known of {absent} windows: {note}" if absent else ""

@@ -136,14 +136,14 @@ def read_events(path, flagged):
     InputError : a column that is absent, a span that is none, an intron that is not between its exons, a flag of
         another kind.
     """
-    rows, found = read_rows(path, [*COLUMNS, *(["First_Intron"] if flagged else [])])
+    rows, texts = read_rows(path, [*COLUMNS, *(["First_Intron"] if flagged else [])])
     spans = {
-        name: [parse_span(path, row, name, text) for row, text in zip(rows, found[name], strict=True)]
+        name: [parse_span(path, row, name, text) for row, text in zip(rows, texts[name], strict=True)]
         for name in ("Pre_Exon", "Intron", "Post_Exon")
     }
-    first = found["First_Intron"] if flagged else ["false"] * len(rows)
+    first = texts["First_Intron"] if flagged else ["false"] * len(rows)
     events = []
-    for row, chrom, flag, before, intron, after in zip(rows, found["Chromosome"], first, *spans.values(), strict=True):
+    for row, chrom, flag, before, intron, after in zip(rows, texts["Chromosome"], first, *spans.values(), strict=True):
         # Exons stand in the order of transcription: on the minus strand the first of them lies behind the intron.
         start, end = min(before[0], after[0]), max(before[1], after[1])
         if not start <= intron[0] <= intron[1] <= end:
