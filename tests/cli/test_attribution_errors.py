@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import pipeline
+from attributed import write
 from cisflow import models
 from cisflow.__main__ import main
-from cisflow.io.arrays import read_arrays, write_array, write_arrays
+from cisflow.io.arrays import read_arrays, write_array
 from cisflow.io.tables import read_table, write_table
 
 LENGTH = 40
@@ -21,30 +22,25 @@ TRUTH = {"id": ["w0", "w1"], "target": ["x", "y"], "start": [3, 5], "end": [9, 1
 
 
 @pytest.fixture(scope="module")
-def seed(tmp_path_factory):
-    """One seed of an untrained network with its attributions, as --runs lists it."""
-    folder = tmp_path_factory.mktemp("seed")
+def results(tmp_path_factory):
+    """Results of a dataset: one seed of an untrained network with its attributions."""
+    folder = tmp_path_factory.mktemp("results")
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
-    weights = folder / "model.safetensors"
+    weights = folder / "models" / "cnn" / "random" / "seed1" / "model.safetensors"
     header = {"architecture": "MotifCNN", "settings": SETTINGS, "targets": ["x", "y"]}
     models.save(weights, models.build("MotifCNN", **SETTINGS), header)
     codes = rng.integers(0, 4, (2, LENGTH)).astype(np.uint8)
-    paths = {name: str(folder / f"{name}.npz") for name in METHODS}
-    for path in paths.values():
-        write_arrays(
-            path,
-            multipliers=rng.normal(size=(2, 4, LENGTH)).astype(np.float32),
-            ids=np.array(["w0", "w1"]),
-            target=np.array(["x", "y"]),
-            probability=np.full(2, 0.9, dtype=np.float32),
-            sequences=codes,
-        )
-    return {"seed": 1, "weights": str(weights), "attributions": paths}
+    for name in METHODS:
+        path = folder / "attributions" / "cnn" / "random" / "seed1" / f"{name}.npz"
+        multipliers = rng.normal(size=(2, 4, LENGTH)).astype(np.float32)
+        write(path, codes, multipliers, targets=np.array(["x", "y"]))
+    return folder
 
 
-def compare(folder, runs, methods=METHODS, truth=None, reference="ism", targets=None):
-    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(methods), "--device", "cpu"]
+def compare(results, folder, methods=METHODS, truth=None, reference="ism", targets=None, seeds=("1",)):
+    words = ["compare-attributions", "--folder", str(results), "--model", "cnn", "--split", "random", "--seeds", *seeds]
+    words += ["--methods", json.dumps(methods), "--device", "cpu"]
     words += ["--reference", reference, "--repeats", "1", "--n-timed", "1", "--output", str(folder / "out")]
     if targets:
         words += ["--targets", json.dumps(targets)]
@@ -71,14 +67,14 @@ def told(capsys):
         ({"end": [9, 41]}, "truth.tsv: row 2: id 'w1': end is 41; expected 40 at most, the length of the sequences"),
     ],
 )
-def test_a_truth_that_lies_in_no_window_is_refused(seed, tmp_path, capsys, change, words):
-    assert compare(tmp_path, [seed], truth=change) == 1
+def test_a_truth_that_lies_in_no_window_is_refused(results, tmp_path, capsys, change, words):
+    assert compare(results, tmp_path, truth=change) == 1
     assert words in told(capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_truth_within_the_windows_is_taken(seed, tmp_path):
-    assert compare(tmp_path, [seed], truth={"end": [9, LENGTH]}) == 0
+def test_a_truth_within_the_windows_is_taken(results, tmp_path):
+    assert compare(results, tmp_path, truth={"end": [9, LENGTH]}) == 0
     found = read_table(tmp_path / "out" / "planted.tsv", text=("id",)).set_index(["id", "method"])
     assert found.loc[("w1", "ism"), "base_rate"] == pytest.approx((LENGTH - 5) / LENGTH)
 
@@ -88,19 +84,16 @@ def test_a_truth_within_the_windows_is_taken(seed, tmp_path):
     [
         ({"methods": {"ism": METHODS["ism"]}}, "--methods: found 'ism' alone; expected another to compare with it"),
         ({"reference": "isms"}, "--reference: found 'isms'; expected one of ism, tism"),
-        ({"runs": []}, "--runs: found no seed; expected at least one"),
-        ({"runs": [{"seed": 1}]}, '--runs: {"seed": 1}: no weights; expected seed, weights and attributions'),
-        (
-            {"methods": METHODS | {"ig": {"method": "integrated_gradients"}}},
-            "--runs: seed 1: found attributions by ism, tism; expected those by ism, tism, ig, as in --methods "
-            "('ig' is in one of them)",
-        ),
+        ({"seeds": ["1", "2"]}, "seed2/ism.npz: no such file"),
+        ({"methods": METHODS | {"ig": {"method": "integrated_gradients"}}}, "seed1/ig.npz: no such file"),
+        ({"methods": METHODS | {"tism": {"method": "tism", "plan": True}}}, "--methods: tism: unknown key 'plan'"),
+        ({"methods": METHODS | {"tism": {}}}, "--methods: tism: found {}; expected the key method and its settings"),
         ({"targets": ["x"]}, "targets: rows of 'y'; expected those of x alone"),
         ({"targets": ["x", "y", "z"]}, "targets: 'z': 'z' is not predicted; expected one of x, y"),
     ],
 )
-def test_a_comparison_of_what_is_not_there_is_refused(seed, tmp_path, capsys, given, words):
-    assert compare(tmp_path, **{"runs": [seed]} | given) == 1
+def test_a_comparison_of_what_is_not_there_is_refused(results, tmp_path, capsys, given, words):
+    assert compare(results, tmp_path, **given) == 1
     assert words in told(capsys)
 
 
@@ -122,7 +115,7 @@ def test_what_cannot_be_timed_is_refused(tmp_path, capsys, architecture, sizes, 
 
 
 @pytest.fixture(scope="module")
-def explained(seed, tmp_path_factory):
+def explained(results, tmp_path_factory):
     """A dataset of ten windows and the predictions of the network, right for target x and wrong for y."""
     folder = tmp_path_factory.mktemp("dataset")
     names = [f"w{row}" for row in range(10)]
@@ -135,7 +128,7 @@ def explained(seed, tmp_path_factory):
     rows = [(name, "test", target, 1, 0.9 if target == "x" else 0.2) for name in names for target in "xy"]
     table = pd.DataFrame(rows, columns=["id", "fold", "target", "label", "probability"])
     write_table(folder / "predictions.tsv", table)
-    return folder, seed["weights"]
+    return folder, results / "models" / "cnn" / "random" / "seed1" / "model.safetensors"
 
 
 def attribute(folder, weights, output, method, selection):
@@ -149,8 +142,8 @@ def attribute(folder, weights, output, method, selection):
     [
         ({"layer": "pool1"}, {}, '--method: found {"layer": "pool1"}; expected the key method and its settings'),
         ({"method": "taylor_ism", "layer": "pool9"}, {}, "unknown layer 'pool9'; expected one of input, conv1, pool1"),
-        ({"method": "tism"}, {"target": ["x"]}, "unknown setting 'target' of what is explained; expected one of folds"),
-        ({"method": "tism"}, {"folds": "test"}, "folds of what is explained: found 'test'; expected a list"),
+        ({"method": "tism"}, {"target": ["x"]}, "--selection: unknown key 'target'; expected keys: folds, labels"),
+        ({"method": "tism"}, {"folds": "test"}, "--selection.folds: 'test' is not of type 'array'"),
         ({"method": "tism"}, {"targets": ["z"]}, "no target 'z', which 'z' of targets asks for; expected one of x, y"),
         ({"method": "tism"}, {"targets": [{"name": "g", "mean": []}]}, "targets: found {'name': 'g', 'mean': []}; "),
         ({"method": "tism"}, {"targets": [{"mean": ["x"]}]}, "targets: found {'mean': ['x']}; expected an output's"),

@@ -97,11 +97,11 @@ def test_at_most_so_many_windows_of_a_target(published, tmp_path):
 def test_methods_are_compared_on_published_weights(published, tmp_path):
     folder, *_ = published
     methods = {name: {"method": name, "batch_size": 16} for name in ("integrated_gradients", "tism")}
-    paths = {name: str(tmp_path / f"{name}.npz") for name in methods}
     for name, method in methods.items():
-        assert attribute(folder, tmp_path / f"{name}.npz", method, max_per_target=2) == 0
-    runs = [{"seed": 1, "weights": str(folder / "sei.pth"), "attributions": paths}]
-    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(methods), "--device", "cpu"]
+        path = tmp_path / "attributions" / "sei" / "random" / "seed1" / f"{name}.npz"
+        assert attribute(folder, path, method, max_per_target=2) == 0
+    words = ["compare-attributions", "--folder", str(tmp_path), "--model", "sei", "--split", "random", "--seeds", "1"]
+    words += ["--methods", json.dumps(methods), "--weights", str(folder / "sei.pth"), "--device", "cpu"]
     words += ["--reference", "integrated_gradients", "--targets", json.dumps(TARGETS), "--repeats", "1"]
     assert main([*words, "--extractor", json.dumps(EXTRACTOR), "--output", str(tmp_path / "out")]) == 0
     agreement = read_table(tmp_path / "out" / "agreement.tsv")

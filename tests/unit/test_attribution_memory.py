@@ -6,13 +6,16 @@ import sys
 import tracemalloc
 import weakref
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cisflow import models
-from cisflow.attribution import methods
+from cisflow.attribution import blocks, methods
+from cisflow.attribution.methods import _shared, deep_lift_shap
 from cisflow.attribution.targets import Targets
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(models.__file__).parents[2])}
@@ -21,7 +24,7 @@ LIMIT = 8e9
 START = """
 import re, numpy as np, torch
 from cisflow import models
-from cisflow.attribution import methods
+from cisflow.attribution import blocks, methods
 from cisflow.attribution.ism import exact
 from cisflow.attribution.targets import Targets
 
@@ -30,7 +33,7 @@ torch.manual_seed(0)
 
 def explain(model, codes, targets, method, **settings):
     # As the command does: block by block, nothing kept.
-    for rows, found in methods.attribute(model, codes, targets, method, progress=False, **settings):
+    for rows, found in blocks.attribute(model, codes, targets, methods.get(method, **settings), progress=False):
         assert np.isfinite(found.multipliers).all() and np.abs(found.multipliers).max() > 0
 
 def sequences(length):
@@ -82,15 +85,27 @@ def test_strands_are_averaged_without_another_array():
     rng = np.random.default_rng(0)
     forward, reverse = rng.random((2, 3, 40, 4, 500), dtype=np.float32)
     expected = (forward + reverse[..., ::-1, ::-1]) / 2
-    size = forward.nbytes
+    found = iter((forward, reverse))
+
+    class Given(NamedTuple):
+        """A method whose multipliers of either strand are there."""
+
+        name: str = "given"
+        settings: _shared.Common = _shared.Common(strands="both")
+
+        def prepare(self, *_):
+            return 3, lambda *_: _shared.Attribution(next(found))
+
+    codes = np.zeros((3, 500), dtype=np.uint8)
+    rows = blocks.attribute(nn.Linear(1, 1), codes, Targets(None, 40), Given(), progress=False)
     tracemalloc.start()
     try:
-        found = methods._mean(methods.Attribution(forward), methods.Attribution(reverse))
+        ((_, mean),) = rows
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < size / 10
-    np.testing.assert_array_equal(found.multipliers, expected)
+    assert peak < forward.nbytes / 10
+    np.testing.assert_array_equal(mean.multipliers, expected)
 
 
 def test_effects_on_every_output_are_not_copied():
@@ -107,7 +122,7 @@ def test_deep_lift_of_many_targets_holds_the_shuffles_of_one_at_a_time(monkeypat
     torch.manual_seed(0)
     network = models.build("MotifCNN", n_outputs=6, channels=8, width=5, pool=2, hidden=6).eval()
     codes = np.random.default_rng(0).integers(0, 4, (3, 30)).astype(np.uint8)
-    deep_lift, alive, most = methods.deep_lift, [], []
+    deep_lift, alive, most = deep_lift_shap.deep_lift, [], []
 
     def watched(*args):
         found, difference = deep_lift(*args)
@@ -115,16 +130,17 @@ def test_deep_lift_of_many_targets_holds_the_shuffles_of_one_at_a_time(monkeypat
         most.append(sum(result() is not None for result in alive))
         return found, difference
 
-    monkeypatch.setattr(methods, "deep_lift", watched)
-    together = methods.multipliers(network, codes, None, "deep_lift_shap", n_baselines=4)
+    monkeypatch.setattr(deep_lift_shap, "deep_lift", watched)
+    together = blocks.multipliers(network, codes, None, "deep_lift_shap", n_baselines=4)
     # The last one may live until the next replaces it.
     assert max(most) <= 2
     monkeypatch.undo()
-    each = [methods.multipliers(network, codes, [target], "deep_lift_shap", n_baselines=4) for target in range(6)]
+    each = [blocks.multipliers(network, codes, [target], "deep_lift_shap", n_baselines=4) for target in range(6)]
     np.testing.assert_allclose(together, np.concatenate(each, axis=1), atol=1e-6)
 
 
 def test_the_memory_setting_bounds_the_rows_of_deep_lift():
-    settings = methods.DEFAULTS | {"baseline": "uniform", "length": 1024, "batch_size": 64, "memory_mb": 2}
-    rows = {number: methods._deep_lift_shap(None, number, settings)[0] for number in (1, 16, 4000)}
+    method = methods.get("deep_lift_shap", baseline="uniform", batch_size=64, memory_mb=16)
+    codes = np.zeros((1, 8192), dtype=np.uint8)
+    rows = {n: blocks.block_rows(nn.Linear(1, 1), codes, Targets(None, n), method) for n in (1, 16, 4000)}
     assert rows == {1: 64, 16: 8, 4000: 1}

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from cisflow import models
+from cisflow.attribution import tracing
 from cisflow.attribution.ism import changes, first_convolution, taylor
 from cisflow.attribution.ism import graph as plan
 from cisflow.sequence import dna
@@ -63,7 +64,7 @@ def by_forward_passes(model, codes, layer):
     """(n, targets, 4, length) float64: each mutant's change at the layer, times the gradient there."""
     graph = plan.Plan(model, codes.shape[1], until=layer)
     nodes = {node.name: node for node in graph.graph.graph.nodes}
-    front = plan.extract(graph.graph, [nodes[graph.entry]], nodes[graph.layers[layer]])
+    front = tracing.extract(graph.graph, [nodes[graph.entry]], nodes[graph.layers[layer]])
     rest = graph.rest
     effects = []
     for sequence in codes:

@@ -7,7 +7,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from cisflow import models
-from cisflow.attribution import methods
+from cisflow.attribution import blocks
 from cisflow.attribution.ism import graph as plan
 from cisflow.attribution.ism import taylor
 from cisflow.attribution.ism.smoothing import smoothed
@@ -127,7 +127,7 @@ def test_taylor_ism_takes_smoothed_slopes_of_each_sequence_by_itself():
     assert np.abs(found - taylor.taylor_ism(model, codes, [1], "conv2")).max() > 0.01 * np.ptp(found)
     alone = taylor.taylor_ism(model, codes[[1]], [1], "conv2", smoothing=0.5)
     np.testing.assert_allclose(alone[0], found[1], atol=1e-9)
-    by_method = methods.multipliers(
+    by_method = blocks.multipliers(
         model.float(), codes, [1], "taylor_ism", layer="conv2", smoothing=0.5, strands="forward"
     )
     np.testing.assert_allclose(by_method, found, atol=1e-5 * np.ptp(found))
@@ -137,5 +137,5 @@ def test_taylor_ism_takes_smoothed_slopes_of_each_sequence_by_itself():
 def test_a_width_that_is_none_is_refused(value):
     model = models.build("MotifCNN").eval()
     codes = np.zeros((1, 40), dtype=np.uint8)
-    with pytest.raises(InputError, match="setting 'smoothing' of attribution is .*; expected 0 or more"):
-        methods.multipliers(model, codes, None, "taylor_ism", layer="pool1", smoothing=value)
+    with pytest.raises(InputError, match=r"taylor_ism\.smoothing: .* is (less than the minimum of 0|not of type)"):
+        blocks.multipliers(model, codes, None, "taylor_ism", layer="pool1", smoothing=value)

@@ -16,7 +16,7 @@ from cisflow.attribution.ism.steps import is_relu, is_sigmoid
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384
 # Sizes (in x out channels) between which convolutions of few positions go by one product, and over which by several.
-_SMALL_PRODUCT, _LARGE_PRODUCT = 10_000, 200_000
+SMALL_PRODUCT, LARGE_PRODUCT = 10_000, 200_000
 _ALTERNATIVES = np.array([[1, 2, 3], [2, 3, 0], [3, 0, 1], [0, 1, 2]])
 
 
@@ -234,12 +234,12 @@ class _Walk:
             taps = self._matching_taps(step, window[0], out)
             return (delta.view(p * a, channels) @ weight[taps].flatten(0, 1).T).view(p, a, len(taps), -1)
         size = channels * weight.shape[1]
-        if delta.device.type != "cpu" or size < _SMALL_PRODUCT or (size < _LARGE_PRODUCT and n >= step.kernel):
+        if delta.device.type != "cpu" or size < SMALL_PRODUCT or (size < LARGE_PRODUCT and n >= step.kernel):
             return self._conv_by_library(step, window, out, delta)
         rows = delta.view(p * a * n, channels)
         # Small products are faster together, large ones one by one, whose results stay in the cache.
         together = (
-            None if size >= _LARGE_PRODUCT else multiply(rows, weight.flatten(0, 1)).view(p, a, n, *weight.shape[:2])
+            None if size >= LARGE_PRODUCT else multiply(rows, weight.flatten(0, 1)).view(p, a, n, *weight.shape[:2])
         )
         result = delta.new_zeros(p, a, out[1] - out[0] + 1, weight.shape[1])
         for tap in range(step.kernel):

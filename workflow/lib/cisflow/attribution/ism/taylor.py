@@ -10,7 +10,8 @@ from cisflow.attribution.ism.graph import Plan
 from cisflow.attribution.ism.smoothing import smoothed
 from cisflow.attribution.targets import Targets
 
-_TAYLOR_SEQUENCES = 16
+# Sequences that go through the network together.
+SEQUENCES = 16
 
 
 @in_single_precision
@@ -54,8 +55,8 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, smooth
     shape = first_convolution.shape_of(plan) if x.device.type == "cpu" else None
     n_targets = len(targets) if isinstance(targets, Targets) else targets.shape[1]
     result = np.zeros((n, n_targets, 4, length), dtype=np.float32)
-    for begin in range(0, n, _TAYLOR_SEQUENCES):
-        at = slice(begin, begin + _TAYLOR_SEQUENCES)
+    for begin in range(0, n, SEQUENCES):
+        at = slice(begin, begin + SEQUENCES)
         part = x[at]
         with torch.no_grad():
             front = Front(plan, weights, part)

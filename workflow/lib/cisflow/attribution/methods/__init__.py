@@ -11,6 +11,7 @@ blocks of sequences, and what the network is left as.
 """
 
 import importlib
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def read(given, where):
     InputError : as `get`; or no method.
     """
     if "method" not in given:
-        raise InputError(f"{where}: found {given}; expected the key method and its settings")
+        raise InputError(f"{where}: found {json.dumps(given)}; expected the key method and its settings")
     settings = dict(given)
     name = settings.pop("method")
     return Method(name, _module(name).Settings.complete(settings, where))
