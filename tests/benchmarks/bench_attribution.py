@@ -158,8 +158,8 @@ def taylor(folder, repeats):
     rows = np.random.default_rng(0).choice(len(codes), min(EXPLAINED, len(codes)), replace=False)
     codes = codes[np.sort(rows)]
     for path in weights:
-        model, _ = models.load(path)
-        if models.reads_tokens(model):
+        model = models.load(path).module
+        if model.reads == "tokens":
             print(f"\ntaylor: {path.relative_to(folder)}: it reads tokens")
             continue
         try:

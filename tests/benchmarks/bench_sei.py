@@ -146,9 +146,9 @@ def main():
     for precision in args.precisions or (inference.PRECISIONS if cuda else ("float32", "bfloat16")):
         network, got = inference.prepare(share_dense_layers(plain, args.channels), precision, device)
         if got == precision:
-            variants.append(Variant(f"fused {precision}", network, precision, (precision != "float32",) * 2))
+            variants.append(Variant(f"fused {precision}", network.module, precision, (precision != "float32",) * 2))
 
-    batch = args.batch or (inference.largest_batch(plain, args.length, device) if cuda else 16)
+    batch = args.batch or (inference.largest_batch(models.Network(plain), args.length, device) if cuda else 16)
     x = models.one_hot(torch.randint(0, 4, (batch, args.length), dtype=torch.uint8), device)
     print(f"batch {batch} x {args.length} bp, {args.targets} targets, {args.repeats} rounds", flush=True)
     for variant in variants:

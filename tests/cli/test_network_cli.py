@@ -52,10 +52,10 @@ def test_predictions_are_those_of_both_strands(trained):
     assert table["id"].tolist() == np.repeat(ids, 2).tolist()
     assert table["target"].tolist() == ["ap1", "creb"] * len(ids)
     assert table["label"].tolist()[-3:] == ["1", "", ""]
-    network, _ = models.load(folder / "model.safetensors")
+    network = models.load(folder / "model.safetensors")
     codes = np.load(dataset / "sequences.npy")
     forward, reverse = (
-        models.probabilities(network, network(models.one_hot(strand, "cpu"))).detach().numpy().ravel()
+        network(models.one_hot(strand, "cpu")).sigmoid().detach().numpy().ravel()
         for strand in (codes, np.ascontiguousarray((3 - codes)[:, ::-1]))
     )
     np.testing.assert_allclose(table["forward"].astype(float), forward, atol=1e-6)
@@ -67,7 +67,7 @@ def test_a_network_of_the_forward_strand_is_judged_on_it(one_sided):
     dataset, folder = one_sided
     table = check_table(folder / "predictions.tsv", "predictions")
     assert set(table["reverse"]) == {""} and (table["probability"] == table["forward"]).all()
-    network, _ = models.load(folder / "model.safetensors")
+    network = models.load(folder / "model.safetensors")
     forward = network(models.one_hot(np.load(dataset / "sequences.npy"), "cpu")).sigmoid().detach().numpy()
     np.testing.assert_allclose(table["probability"].astype(float), forward.ravel(), atol=1e-6)
     run = Run("random", "m", 3, folder)

@@ -17,7 +17,7 @@ import tokens
 from cisflow import models
 from cisflow.__main__ import main
 from cisflow.io import files
-from cisflow.training import train as training
+from cisflow.training import fit
 
 EPOCHS = 30
 SMALL = {"architecture": "MotifCNN", "settings": {"channels": 8, "width": 9, "hidden": 8}}
@@ -87,7 +87,7 @@ def test_a_network_starts_from_another_that_was_trained_here(dataset, tmp_path):
     assert main(words(dataset, first, network)) == 0
     weights = first / "model.safetensors"
     assert main(words(dataset, second, network | {"freeze": True}, pretrained=weights)) == 0
-    before, after = (models.load(folder / "model.safetensors")[0].state_dict() for folder in (first, second))
+    before, after = (models.load(folder / "model.safetensors").module.state_dict() for folder in (first, second))
     kept = [name for name in before if (before[name] == after[name]).all()]
     assert {name for name in before if not name.startswith("classifier.")} <= set(kept)
     assert not (before["classifier.project.0.weight"] == after["classifier.project.0.weight"]).all()
@@ -116,7 +116,7 @@ def test_dnabert2_goes_on_after_an_interruption_and_ends_in_the_same_bytes(datas
     network = {"architecture": "DNABERT2", "settings": BERT, "training": recipe}
     whole, cut = (words(dataset, tmp_path / name, network, tokenizer=tmp_path / "tokenizer.json") for name in "ab")
     assert main(whole) == 0
-    original, starts = training.Classification.on_train_epoch_start, []
+    original, starts = fit.Learner.on_train_epoch_start, []
 
     def interrupted(self):
         starts.append(self.current_epoch)
@@ -124,7 +124,7 @@ def test_dnabert2_goes_on_after_an_interruption_and_ends_in_the_same_bytes(datas
             raise KeyboardInterrupt
         original(self)
 
-    monkeypatch.setattr(training.Classification, "on_train_epoch_start", interrupted)
+    monkeypatch.setattr(fit.Learner, "on_train_epoch_start", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         main(cut)
     assert not (tmp_path / "b" / "model.safetensors").exists()

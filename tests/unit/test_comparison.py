@@ -507,7 +507,7 @@ def test_seeds_that_explain_nothing_are_one_error(compared, tmp_path, capsys):
 
 def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
     table = read_table(compared[0] / "perturbation.tsv", text=("id", "target"))
-    model, _ = models.load(compared[1][0]["weights"])
+    model = models.load(compared[1][0]["weights"])
     with np.load(compared[1][0]["attributions"]["ism"]) as arrays:
         x = models.one_hot(arrays["sequences"], "cpu")
     outputs = ((model(x) + model(x.flip(1, 2))) / 2).detach().numpy()[np.arange(6), [0, 1] * 3]
@@ -520,7 +520,7 @@ def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
 @pytest.mark.parametrize(("asked", "expected"), [({}, "forward"), ({"strands": "both"}, "both")])
 def test_the_curves_of_a_network_of_the_forward_strand(compared, tmp_path, asked, expected):
     folder, runs = compared
-    model, header = models.load(runs[0]["weights"])
+    model, header = models.load(runs[0]["weights"]).module, models.read_header(runs[0]["weights"])
     models.save(tmp_path / "w.safetensors", model, header | {"strands": "forward"})
     run = runs[0] | {"weights": str(tmp_path / "w.safetensors")}
     # What the other methods explain does not matter.

@@ -6,7 +6,6 @@ from torch import nn
 
 from cisflow import models
 from cisflow.errors import InputError
-from cisflow.models import checkpoints
 from cisflow.models.sei import SplineProjection, spline_basis
 from cisflow.sequence import dna
 from weights import randomise, spread_sei
@@ -212,7 +211,7 @@ def test_saved_network_comes_back_with_its_header(tmp_path):
     settings = {"n_outputs": 2, "channels": 8, "hidden": 4}
     header = {"architecture": "MotifCNN", "settings": settings, "targets": ["a", "b"]}
     models.save(tmp_path / "model.safetensors", model, header)
-    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    loaded = models.load(tmp_path / "model.safetensors")
     x = torch.rand(2, 4, 80)
     assert models.read_header(tmp_path / "model.safetensors") == header
     assert (loaded.outputs, loaded.strands, loaded.task.name) == (["a", "b"], "both", "binary")
@@ -222,13 +221,13 @@ def test_saved_network_comes_back_with_its_header(tmp_path):
 def test_a_header_says_what_a_network_predicts_and_of_which_strands(tmp_path):
     header = {"architecture": "MotifCNN", "settings": {}, "targets": ["a"], "strands": "forward", "task": "regression"}
     models.save(tmp_path / "model.safetensors", models.build("MotifCNN"), header)
-    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    loaded = models.load(tmp_path / "model.safetensors")
     assert (loaded.strands, loaded.task.name) == ("forward", "regression")
     raw = torch.linspace(-5, 5, 11)
     torch.testing.assert_close(loaded.predictions(raw), raw)
     models.save(tmp_path / "model.safetensors", models.build("MotifCNN"), header | {"task": "ranking"})
     with pytest.raises(InputError, match="unknown task 'ranking'"):
-        checkpoints.load(tmp_path / "model.safetensors")
+        models.load(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("wrap", ["", "module.", "model.", "module.model.", "state_dict"])

@@ -13,7 +13,7 @@ from cisflow import models, tasks
 from cisflow.attribution import blocks
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import checkpoints, dnabert2
+from cisflow.models import dnabert2
 from cisflow.models.attention_conv import SelfAttention
 from cisflow.models.layers import AttentionPool, LogitDifference
 from cisflow.models.predict import predict
@@ -376,5 +376,5 @@ def test_every_network_learns_64_sequences_by_heart(architecture, tmp_path):
     forward, _ = predict(network, dataset.codes[:64], CPU)
     assert tasks.get("binary").mean_score(dataset.labels[:64], forward) > 0.99
     models.save(tmp_path / "model.safetensors", network, header)
-    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    loaded = models.load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(predict(loaded, dataset.codes[:64], CPU)[0], forward)

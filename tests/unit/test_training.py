@@ -5,7 +5,6 @@ import torch
 from cisflow import models, tasks
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import checkpoints
 from cisflow.models.motif_cnn import MotifCNN
 from cisflow.models.predict import predict
 from cisflow.sequence import dna
@@ -155,7 +154,7 @@ def test_network_learns_real_numbers_and_says_so(tmp_path):
     recipe = {"max_epochs": 20, "patience": 20, "reverse_complement": "none"}
     network, header, history = run(tmp_path / "work", dataset, folds, **recipe)
     models.save(tmp_path / "model.safetensors", network, header)
-    loaded = checkpoints.load(tmp_path / "model.safetensors")
+    loaded = models.load(tmp_path / "model.safetensors")
     forward, reverse = predict(loaded, dataset.codes, CPU)
     assert loaded.task == dataset.task and reverse is None
     for target in (0, 1):

@@ -63,10 +63,6 @@ def load(extractor, weights):
     return checkpoints.load(weights)
 
 
-def load_model(extractor, weights):
-    return load(extractor, weights).module
-
-
 def ready(network, extractor, device):
     """A loaded Network on `device`, made fast for inference at the extractor's `precision` ("float32")."""
     network, precision = inference.prepare(network, extractor.get("precision", "float32"), device)
