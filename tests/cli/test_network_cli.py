@@ -3,9 +3,11 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors
 
+import planted
 from calls import MANIFEST, MODEL, call, predict, train
 from cisflow import models
 from cisflow.evaluation import tables as evaluation
@@ -72,6 +74,30 @@ def test_a_network_of_the_forward_strand_is_judged_on_it(one_sided):
     np.testing.assert_allclose(table["probability"].astype(float), forward.ravel(), atol=1e-6)
     run = Run("random", "m", 3, folder)
     assert set(evaluation.evaluate("d", [run], 1, 5)["metrics"]["strands"]) == {"averaged"}
+
+
+def test_a_network_of_real_numbers_predicts_them(tmp_path):
+    _, codes, labels, folds = planted.write(tmp_path, targets=("first", "second"), task="regression")
+    assert train(tmp_path, tmp_path) == 0 and predict(tmp_path, tmp_path) == 0
+    assert models.read_header(tmp_path / "model.safetensors")["task"] == "regression"
+    check_table(tmp_path / "history.tsv", "history.regression")
+    table = check_table(tmp_path / "predictions.tsv", "predictions.regression")
+    found = {name: pd.to_numeric(table[name]).to_numpy().reshape(240, 2) for name in table.columns[3:]}
+    np.testing.assert_array_equal(found["value"], labels)
+    network = models.load(tmp_path / "model.safetensors")
+    forward = network(models.one_hot(codes, "cpu")).detach().numpy()
+    np.testing.assert_allclose(found["forward"], forward, atol=1e-6)
+    np.testing.assert_allclose(found["prediction"], (found["forward"] + found["reverse"]) / 2, atol=1e-6)
+    test = (folds == "test") & ~np.isnan(labels[:, 0])
+    assert np.corrcoef(found["prediction"][test, 0], labels[test, 0])[0, 1] > 0.8
+
+
+def test_a_network_of_another_task_is_refused(trained, tmp_path, capsys):
+    planted.write(tmp_path, task="regression")
+    (tmp_path / "model.safetensors").write_bytes((trained[1] / "model.safetensors").read_bytes())
+    assert predict(tmp_path, tmp_path) == 1
+    message = f"model.safetensors: the network is of task binary; expected regression, that of {tmp_path}"
+    assert message in capsys.readouterr().err
 
 
 def test_features_do_not_depend_on_the_number_of_shards(trained, tmp_path):

@@ -100,7 +100,7 @@ class Network:
 
     @property
     def reads(self):
-        """ "one-hot" or "tokens", see Architecture."""
+        """What it reads: "one-hot" sequence or "tokens", see Architecture."""
         return self.module.reads if isinstance(self.module, Architecture) else Architecture.reads
 
     def inputs(self, codes, device):
