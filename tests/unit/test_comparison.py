@@ -1,9 +1,4 @@
-"""The comparison of attribution methods against closed forms, NumPy, scikit-learn, and truths that are known."""
-
-import json
-import signal
-import subprocess
-import sys
+"""Measures of how attribution methods compare: closed forms, NumPy, scikit-learn, and truths that are known."""
 
 import numpy as np
 import pandas as pd
@@ -13,24 +8,14 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-import pipeline
-from cisflow import __main__ as cli
+from attributed import attributions
 from cisflow import models
-from cisflow.attribution import methods, targets
-from cisflow.attribution.comparison import agreement, perturbation, timing
-from cisflow.errors import InputError
-from cisflow.figures import attribution_agreement, attribution_cost, attribution_recovery, reading, style
-from cisflow.io.arrays import write_arrays
-from cisflow.io.tables import read_table, write_table
+from cisflow.attribution import blocks, targets
+from cisflow.attribution.comparison import agreement, perturbation
+from cisflow.models.network import Network
 from cisflow.sequence import dna
-from tables import check_table
 
 LENGTH = 40
-METHODS = {
-    "ism": {"method": "ism"},
-    "taylor_ism": {"method": "taylor_ism", "layer": "pool1"},
-    "tism": {"method": "tism"},
-}
 
 
 class Linear(nn.Module):
@@ -46,9 +31,9 @@ class Linear(nn.Module):
         return (x * (self.weight + self.weight.flip(0, 1))).sum(dim=(1, 2))[:, None] / 2
 
 
-def part(codes, multipliers, method="ism", ids=None):
-    ids = np.array([f"w{row}" for row in range(len(codes))] if ids is None else ids)
-    return reading.Attribution(method, multipliers, codes, ids, np.full(len(codes), "x"), np.ones(len(codes)))
+def part(codes, multipliers, ids=None):
+    given = {} if ids is None else {"ids": np.array(ids)}
+    return attributions(codes, multipliers, targets=np.full(len(codes), "x"), **given)
 
 
 @pytest.fixture
@@ -71,7 +56,7 @@ def test_average_precision_is_scikit_learns():
 
 
 def test_agreement_is_the_correlation_of_effects(codes, noise):
-    parts = {"ism": part(codes, noise[0]), "other": part(codes, noise[0] + noise[1], "other")}
+    parts = {"ism": part(codes, noise[0]), "other": part(codes, noise[0] + noise[1])}
     found = agreement.agreement(parts, "ism")
     assert set(found["method"]) == {"other"}
     for row in (0, 17):
@@ -144,8 +129,8 @@ def linear_curves(codes):
     torch.manual_seed(0)
     model = Linear().eval()
     wanted = targets.Targets([0], 1, np.zeros((30, 1)))
-    found = methods.multipliers(model, codes, wanted, "tism")[:, 0]
-    frame = perturbation.curves(model, {"tism": part(codes, found, "tism")}, wanted, 0, batch_size=7)
+    found = blocks.multipliers(model, codes, wanted, "tism")[:, 0]
+    frame = perturbation.curves(model, {"tism": part(codes, found)}, wanted, 0, batch_size=7)
     weight = ((model.weight + model.weight.flip(0, 1)) / 2).detach().numpy()
     gains = (dna.one_hot(codes) * weight).sum(axis=1) - weight.mean(axis=0)
     return gains, frame[frame["method"] == "tism"], weight.mean(axis=0).sum()
@@ -172,10 +157,10 @@ def test_curves_of_a_linear_model_are_sums_of_its_weights(codes):
 def test_curves_are_of_the_strands_that_are_explained(codes, own, asked):
     torch.manual_seed(0)
     model = models.build("MotifCNN", n_outputs=1, channels=8, width=5, pool=2, hidden=6).eval()
-    model.strands = own
+    network = Network(model, strands=own)
     wanted = targets.Targets([0], 1, np.zeros((30, 1)))
-    parts = {"tism": part(codes, methods.multipliers(model, codes, wanted, "tism")[:, 0], "tism")}
-    frame = perturbation.curves(model, parts, wanted, 0, strands=asked)
+    parts = {"tism": part(codes, blocks.multipliers(network, codes, wanted, "tism")[:, 0])}
+    frame = perturbation.curves(network, parts, wanted, 0, strands=asked)
     x = models.one_hot(codes, "cpu")
     forward, reverse = (model(each).detach().numpy()[:, 0] for each in (x, x.flip(1, 2)))
     expected = forward if (asked or own) == "forward" else (forward + reverse) / 2
@@ -313,247 +298,3 @@ def test_the_bootstrap_draws_sequences_with_all_of_their_targets():
     low, high = stats.t.interval(0.95, 149, values.mean(), stats.sem(values))
     assert [found["lower"], found["upper"]] == pytest.approx([low, high], abs=0.04)
     assert found["n"] == 600
-
-
-def test_one_size_varies_at_a_time():
-    assert timing.grid([10, 20], [1, 3], [2]) == [
-        ("length", 10, 1, 2),
-        ("length", 20, 1, 2),
-        ("n_sequences", 10, 1, 2),
-        ("n_sequences", 10, 3, 2),
-        ("n_targets", 10, 1, 2),
-    ]
-
-
-def run(*arguments):
-    assert cli.main([str(argument) for argument in arguments]) == 0
-
-
-def test_methods_are_timed_at_every_size(tmp_path):
-    options = {
-        "--model": {"architecture": "BassetLike", "settings": {}},
-        "--methods": {"plain": {"method": "ism", "plan": False}, "tism": {"method": "tism"}},
-        "--sizes": {"lengths": [60, 120], "sequences": [1], "targets": [1, 2]},
-    }
-    given = [text for name, value in options.items() for text in (name, json.dumps(value))]
-    run("time-attributions", *given, "--repeats", 2, "--device", "cpu", "--output", tmp_path / "timing.tsv")
-    table = check_table(tmp_path / "timing.tsv", "timing")
-    assert len(table) == 2 * 5 * 2
-    assert (table[["seconds", "peak_mb"]].astype(float) > 0).all(axis=None)
-    with style.applied():
-        figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
-    labels = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert labels == {"Plain", "TISM", "3 \u00b7 length \u00b7 TISM"}
-
-
-REPEATED = """
-import numpy as np
-from cisflow.attribution import methods
-from cisflow.attribution.comparison import timing
-from cisflow.attribution.targets import Targets
-
-def attribute(model, codes, *_, **__):
-    kept.clear()
-    if not tables:
-        tables.extend(np.ones(2**20) for _ in range(15))
-    kept.extend(np.ones(2**20) for _ in range(next(blocks) * len(codes)))
-    kept.clear()
-    yield
-
-kept, tables, blocks = [], [], iter([6, 5, 8, 3])
-# 80 MiB in blocks that the allocator keeps when they are freed.
-freed = [np.ones(2**20) for _ in range(10)]
-del freed
-methods.attribute = attribute
-for _, peak in timing.costs(None, np.zeros((2, 9), dtype=np.uint8), Targets(None, 1), {"method": "x"}, "cpu", 3):
-    print(peak)
-"""
-
-
-@pytest.mark.skipif(not timing.PEAK_RESET.exists(), reason="the system cannot count a peak anew")
-def test_every_repeat_has_a_peak_that_no_freed_memory_lowers():
-    # As in the jobs of the pipeline: no block is a mapping of its own, none is given back before there is much.
-    kept = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-    environment = pipeline.environment(PYTHONPATH=str(pipeline.ROOT / "workflow" / "lib"), **kept)
-    found = subprocess.run([sys.executable, "-c", REPEATED], env=environment, capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    # Two sequences; the last repeat needs less than the one before, whose memory is still held. What the first of all
-    # runs made for good, 120 MiB, is none of theirs.
-    assert [float(line) for line in found.stdout.split()] == pytest.approx([80, 128, 128], abs=6)
-
-
-@pytest.mark.parametrize("name", ["seed", "start", "progress"])
-def test_what_is_no_setting_of_a_method_is_not_timed(codes, name):
-    with pytest.raises(InputError, match=f"unknown setting '{name}' of attribution"):
-        timing.costs(Linear().eval(), codes, targets.Targets(None, 1), {"method": "tism", name: 1}, "cpu", 1)
-
-
-def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monkeypatch):
-    monkeypatch.setattr(timing, "PEAK_RESET", tmp_path / "absent")
-    model = timing.build({"architecture": "BassetLike", "settings": {}}, 60, 2).eval()
-    found = timing.costs(model, np.zeros((1, 60), np.uint8), targets.Targets(None, 2), {"method": "tism"}, "cpu", 2)
-    assert len(found) == 2
-    assert all(seconds > 0 and np.isnan(peak) for seconds, peak in found)
-    rows = [
-        ("tism", varied, *size, repeat, seconds, peak)
-        for varied, *size in timing.grid([60, 120], [1], [2])
-        for repeat, (seconds, peak) in enumerate(found, start=1)
-    ]
-    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
-    check_table(tmp_path / "timing.tsv", "timing")
-    with style.applied():
-        figure = attribution_cost.draw({"timing": tmp_path / "timing.tsv"}, {})
-        figure.canvas.draw()
-    assert "No memory to show" in figure.axes[3].texts[0].get_text()
-
-
-class Deadly(str):
-    """The name of a method, at which the process that is sent it dies."""
-
-    def __reduce__(self):
-        return signal.raise_signal, (signal.SIGKILL,)
-
-
-def test_a_measurement_that_is_killed_is_an_error_that_names_it():
-    model = {"architecture": "BassetLike", "settings": {}}
-    with pytest.raises(InputError, match="method deadly, .*killed at length 60, 2 sequences and 3 targets") as error:
-        timing.measure(model, {"method": Deadly("deadly"), "plan": False}, 60, 2, 3, "cpu", 1, 1)
-    assert "\n" not in str(error.value)
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    """Two seeds of an untrained network, their attributions, and the tables of their comparison."""
-    folder = tmp_path_factory.mktemp("compared")
-    codes = np.random.default_rng(5).integers(0, 4, (6, LENGTH)).astype(np.uint8)
-    runs = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        settings = {"n_outputs": 2, "channels": 8, "width": 5, "pool": 2, "hidden": 6}
-        model = models.build("MotifCNN", **settings).eval()
-        weights = folder / f"{seed}.safetensors"
-        models.save(weights, model, {"architecture": "MotifCNN", "settings": settings, "targets": ["x", "y"]})
-        chosen = np.array([0, 1] * 3)
-        wanted = targets.Targets([0, 1], 2, chosen[:, None])
-        paths = {}
-        for name, entry in METHODS.items():
-            paths[name] = str(folder / f"{name}{seed}.npz")
-            write_arrays(
-                paths[name],
-                multipliers=methods.multipliers(model, codes, wanted, **entry)[:, 0],
-                ids=np.array([f"w{row}" for row in range(6)]),
-                target=np.array(["x", "y"])[chosen],
-                fold=np.full(6, "test"),
-                probability=np.full(6, 0.9, dtype=np.float32),
-                sequences=codes,
-            )
-        runs.append({"seed": seed, "weights": str(weights), "attributions": paths})
-    truth = pd.DataFrame(
-        {"id": ["w0", "w1"], "target": ["x", "y"], "matrix_id": "M", "start": 3, "end": 9, "strand": "+"}
-    )
-    write_table(folder / "truth.tsv", truth)
-    assert compare(runs, folder / "truth.tsv", folder / "tables") == 0
-    return folder / "tables", runs
-
-
-def compare(runs, truth, output, chosen=METHODS):
-    """Exit status of the comparison of methods."""
-    words = ["compare-attributions", "--runs", json.dumps(runs), "--methods", json.dumps(chosen), "--reference", "ism"]
-    words += ["--truth", truth, "--repeats", 2, "--n-timed", 2, "--device", "cpu", "--output", output]
-    return cli.main([str(word) for word in words])
-
-
-@pytest.mark.parametrize("name", ["agreement", "planted", "perturbation", "seeds", "cost", "summary"])
-def test_the_tables_have_their_schema_and_rows(compared, name):
-    rows = {"agreement": 48, "planted": 16, "perturbation": 960, "seeds": 36, "cost": 12, "summary": 75}
-    assert len(check_table(compared[0] / f"{name}.tsv", name)) == rows[name]
-
-
-def without_rows(run, seed, folder):
-    """A run whose network explains nothing."""
-    paths = {}
-    for name, path in run["attributions"].items():
-        paths[name] = str(folder / f"{name}{seed}.npz")
-        with np.load(path) as arrays:
-            write_arrays(paths[name], **{key: values[:0] for key, values in arrays.items()})
-    return run | {"seed": seed, "attributions": paths}
-
-
-def test_a_seed_that_explains_nothing_is_left_out_and_named(compared, tmp_path, capsys):
-    folder, runs = compared
-    some = [without_rows(runs[0], 7, tmp_path), *runs]
-    assert compare(some, folder.parent / "truth.tsv", tmp_path / "tables") == 0
-    path = some[0]["attributions"]["ism"]
-    assert f"seed 7 is left out: {path}: no sequence that every method explains" in capsys.readouterr().err
-    for name in ("agreement", "planted", "perturbation", "seeds"):
-        assert (tmp_path / "tables" / f"{name}.tsv").read_bytes() == (folder / f"{name}.tsv").read_bytes()
-    inputs = {name: str(tmp_path / "tables" / f"{name}.tsv") for name in ("agreement", "cost")}
-    inputs["attributions"] = [{"method": name, "path": path} for name, path in some[0]["attributions"].items()]
-    with style.applied():
-        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
-    (told,) = {text.get_text().replace("\n", " ") for axes in figure.subfigs[1].axes for text in axes.texts}
-    assert told == "No effect to show: of the first seed the methods share no sequence."
-
-
-def test_seeds_that_explain_nothing_are_one_error(compared, tmp_path, capsys):
-    folder, runs = compared
-    none = [without_rows(run, run["seed"], tmp_path) for run in runs]
-    assert compare(none, folder.parent / "truth.tsv", tmp_path / "tables") == 1
-    told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
-    words = "--runs: no sequence that every method explains in any seed (1, 2); expected some"
-    assert len(told) == 1 and told[0].endswith(words)
-    assert not (tmp_path / "tables").exists()
-
-
-def test_the_curves_of_the_tables_begin_and_end_at_the_network(compared):
-    table = read_table(compared[0] / "perturbation.tsv", text=("id", "target"))
-    model = models.load(compared[1][0]["weights"])
-    with np.load(compared[1][0]["attributions"]["ism"]) as arrays:
-        x = models.one_hot(arrays["sequences"], "cpu")
-    outputs = ((model(x) + model(x.flip(1, 2))) / 2).detach().numpy()[np.arange(6), [0, 1] * 3]
-    of_method = table[(table["seed"] == 1) & (table["method"] == "tism")]
-    for curve, share in (("deletion", 0), ("insertion", 1)):
-        rows = of_method[(of_method["curve"] == curve) & (of_method["share"] == share)]
-        np.testing.assert_allclose(rows["output"], outputs, atol=1e-5)
-
-
-@pytest.mark.parametrize(("asked", "expected"), [({}, "forward"), ({"strands": "both"}, "both")])
-def test_the_curves_of_a_network_of_the_forward_strand(compared, tmp_path, asked, expected):
-    folder, runs = compared
-    model, header = models.load(runs[0]["weights"]).module, models.read_header(runs[0]["weights"])
-    models.save(tmp_path / "w.safetensors", model, header | {"strands": "forward"})
-    run = runs[0] | {"weights": str(tmp_path / "w.safetensors")}
-    # What the other methods explain does not matter.
-    chosen = {name: method | (asked if name == "ism" else {}) for name, method in METHODS.items()}
-    assert compare([run], folder.parent / "truth.tsv", tmp_path, chosen) == 0
-    table = read_table(tmp_path / "perturbation.tsv", text=("id", "target"))
-    with np.load(run["attributions"]["ism"]) as arrays:
-        x = models.one_hot(arrays["sequences"], "cpu")
-    outputs = model(x) if expected == "forward" else (model(x) + model(x.flip(1, 2))) / 2
-    whole = table[(table["method"] == "tism") & (table["curve"] == "deletion") & (table["share"] == 0)]
-    np.testing.assert_allclose(whole["output"], outputs.detach().numpy()[np.arange(6), [0, 1] * 3], atol=1e-5)
-
-
-def test_the_figures_of_a_comparison_show_every_method(compared):
-    inputs = {
-        name: str(compared[0] / f"{name}.tsv") for name in ("agreement", "planted", "perturbation", "summary", "cost")
-    }
-    inputs["attributions"] = [{"method": name, "path": path} for name, path in compared[1][0]["attributions"].items()]
-    with style.applied():
-        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
-        names = {text.get_text().split(":")[0] for text in figure.subfigs[0].axes[0].get_legend().get_texts()}
-        assert names == {"ISM", "Taylor ISM", "TISM"}
-        figure = attribution_recovery.draw(inputs, {})
-        # Four methods with the random one: a mark for each of two seeds, and one over them, with its interval.
-        marks = [line.get_marker() for line in figure.axes[0].lines]
-        assert (marks.count("o"), marks.count("D")) == (8, 4)
-        table = read_table(inputs["perturbation"], text=("id", "target"))
-        table = table[(table["method"] == "tism") & (table["curve"] == "deletion")]
-        wide = table.pivot(index=["seed", "id", "target"], columns="share", values="output")
-        drawn = [line.get_ydata() for line in figure.axes[2].lines]
-        for values in drawn:
-            assert values[0] == pytest.approx((wide[0] - wide[1]).abs().mean())
-            assert values[-1] == 0
-        for axes in figure.axes[2:]:
-            names = {text.get_text().split(":")[0] for text in axes.get_legend().get_texts()}
-            assert names == {"ISM", "Taylor ISM", "TISM", "Random"}
