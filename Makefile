@@ -1,4 +1,4 @@
-# make demo | test | lint | bench. `CORES=8` sets the cores of the demo, `PYTHON=python3.12` the Python of .venv.
+# make demo | test | lint | docs | bench. `CORES=8` sets the cores of the demo, `PYTHON=python3.12` the Python of .venv.
 PYTHON ?= python3
 CORES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 
@@ -11,7 +11,7 @@ DEMO := $(RUN) snakemake --configfile config/demo.yaml --workflow-profile workfl
 # Hundreds of processes import the same packages: where bytecode is not kept, each compiles them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench system
+.PHONY: demo test lint docs bench system
 
 demo: system $(INSTALLED)
 	$(DEMO) --cores $(CORES)
@@ -33,6 +33,10 @@ lint: $(INSTALLED)
 	$(RUN) ruff format --check
 	$(RUN) snakefmt --check workflow
 	$(RUN) snakemake --lint
+
+# What is written from the code: the tables of config/README.md.
+docs: $(INSTALLED)
+	PYTHONPATH=workflow/lib $(RUN) cisflow document-config --readme config/README.md
 
 # Speed, side by side, with memory kept as in the jobs of the pipeline; minutes and 5 GB. Each script has options.
 bench: export MALLOC_MMAP_THRESHOLD_ := 33554432

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 import pipeline
 from distributions import LIB, closure, distribution
+from planning import FIGURES
 
 ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
@@ -19,7 +20,9 @@ CONDA_ONLY = {"python", "pip", "bedtools"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
     "windows": ["data.sources"],
-    **dict.fromkeys(("train", "predict", "features", "variants", "attribute"), ["models"]),
+    **dict.fromkeys(("train", "predict", "features", "variants"), ["models"]),
+    **dict.fromkeys(("attribute", "compare-attributions", "time-attributions"), ["models", "attribution.methods"]),
+    **dict.fromkeys(("fit", "tune"), ["classifiers"]),
 }
 
 
@@ -70,10 +73,13 @@ def commands(tmp_path_factory):
     """(command with its first argument, environment) of each rule."""
     rules = pipeline.rules(pipeline.copy(tmp_path_factory.mktemp("rules")), "config/demo.yaml")
     shells = {name: rule for name, rule in rules.items() if rule["shell"]}
-    return {
-        name: (re.match(r"python -m cisflow (\S+ \S+)", rule["shell"])[1], Path(rule["env"]).name)
-        for name, rule in shells.items()
-    }
+    return {name: (command(name, rule["shell"]), Path(rule["env"]).name) for name, rule in shells.items()}
+
+
+def command(rule, shell):
+    """The command of a rule with its first argument; of a figure, the module that draws it."""
+    figure = FIGURES.get(rule.removeprefix("figure_"))
+    return f"figure {figure.module}" if figure and rule != figure.name else re.match(r"python -m cisflow (\S+ \S+)", shell)[1]
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 """What each rule declares: log, environment, resources, code."""
 
-import ast
+import argparse
+import importlib
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 
 import pipeline
 from cisflow.config import code, declared
-from distributions import LIB
 from planning import TARGETS, read
 
 
@@ -31,14 +31,15 @@ def test_every_rule_has_a_log_and_an_environment(rules):
     assert {name for name, rule in rules.items() if rule["shell"] is None} == TARGETS | written
     for name in set(rules) - TARGETS - written:
         assert rules[name]["log"], f"rule {name}: no log"
-        assert rules[name]["shell"].endswith("> {log} 2>&1"), f"rule {name}: its output does not go to the log"
+        assert rules[name]["shell"].endswith("> {log:q} 2>&1"), f"rule {name}: its output does not go to the log"
         assert Path(rules[name]["env"] or "").is_file(), f"rule {name}: no environment {rules[name]['env']}"
 
 
 def takes_device(command):
-    """Whether a command of the package has the option --device, read from its source."""
-    source = ast.parse((LIB / "cisflow" / "commands" / f"{command.replace('-', '_')}.py").read_text())
-    return any(isinstance(node, ast.Constant) and node.value == "--device" for node in ast.walk(source))
+    """Whether a command of the package has the option --device."""
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"cisflow.commands.{command.replace('-', '_')}").arguments(parser)
+    return "--device" in parser.format_help()
 
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
@@ -57,11 +58,12 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(rules):
     """Digests themselves are tested by what an edit reruns; here, that each rule names its own command."""
     rooms = ("models", "classifiers", "attribution/methods", "data/sources", "figures")
     chosen = [f"{room}/{name}" for room in rooms for name in declared.names(room)]
+    pairs = [(), *((module,) for module in chosen)]
+    pairs += [(method, network) for method in chosen for network in chosen if network.startswith("models/")]
     for name, rule in rules.items():
         if rule["code"]:
             command = re.match(r"python -m cisflow (\S+)", rule["shell"])[1].replace("-", "_")
-            own = {code.command(command), *(code.command(command, module) for module in chosen)}
-            own |= {code.command(command, a, b) for a in chosen for b in chosen if b.startswith("models/")}
+            own = {code.command(command, *modules, task=task) for modules in pairs for task in (None, "binary")}
             assert set(rule["code"]) <= own, f"rule {name}: not the code of {command}"
 
 

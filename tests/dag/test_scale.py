@@ -20,7 +20,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     call = api.workflow(
         resource_settings=ResourceSettings(cores=1), config_settings=ConfigSettings(configfiles=[Path(sys.argv[1])])
     )
-    call.dag()
+    call.dag().execute_workflow(executor="dryrun")
     longest, counts = {}, {}
     for job in call._workflow.dag.jobs:
         counts[job.rule.name] = counts.get(job.rule.name, 0) + 1

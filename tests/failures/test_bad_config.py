@@ -94,7 +94,7 @@ MISTAKES = {
     ),
     "unknown classifier": (
         change("models", "lightgbm", "classifier", to="svm"),
-        "models.lightgbm.classifier: 'svm' is not one of ['logistic_regression', 'lightgbm']",
+        "models.lightgbm.classifier: 'svm' is not one of ['lightgbm', 'logistic_regression']",
     ),
     "search for the settings of a regression": (
         change("models", "logistic_regression", "tune", to={"n_trials": 3}),
@@ -178,7 +178,7 @@ MISTAKES = {
     ),
     "Taylor ISM without a layer": (
         change("attribution", "tism", "method", to="taylor_ism"),
-        "attribution.tism: taylor_ism needs the key layer",
+        "attribution.tism: no key 'layer'; found keys: method",
     ),
     "timing of an unknown method": (
         change("timing", to={"model": "basset", "methods": ["deeplift"]}),

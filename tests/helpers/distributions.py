@@ -14,10 +14,15 @@ def distribution(module):
     return DISTRIBUTIONS.get(module, module)
 
 
+# What a task computes with is there where it is asked for, torch where a network is trained and scikit-learn where a
+# metric is; labels are read in every environment.
+ON_DEMAND = "tasks"
+
+
 def imported(path):
     """Dotted names that a file imports, at any depth of its body; `from a import b` gives both a and a.b."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    names, tree = set(), ast.parse(path.read_text())
+    for node in tree.body if path.parent.name == ON_DEMAND else ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

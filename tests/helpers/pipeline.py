@@ -44,12 +44,13 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     call = api.workflow(
         resource_settings=ResourceSettings(cores=1), config_settings=ConfigSettings(configfiles=[Path(sys.argv[1])])
     )
-    call.dag()
+    call.dag().execute_workflow(executor="dryrun")
+    jobs = list(call._workflow.dag.jobs)
     rules = {}
     for rule in call._workflow.rules:
         env = rule._conda_env and str((Path(str(rule.snakefile)).parent / rule._conda_env).resolve())
         gpu = rule.resources["gpu"].raw if "gpu" in rule.resources else 0
-        code = {job.params.get("code") for job in call._workflow.dag.jobs if job.rule.name == rule.name} - {None}
+        code = {job.params.get("code") for job in jobs if job.rule.name == rule.name} - {None}
         rules[rule.name] = {"shell": rule.shellcmd, "log": list(map(str, rule.log)), "env": env, "gpu": gpu}
         rules[rule.name] |= {"stage": Path(str(rule.snakefile)).stem, "code": sorted(code)}
         rules[rule.name]["writes"] = bool(rule.template_engine)

@@ -1,17 +1,23 @@
 """config/README.md documents every key of the schema, word for word, and the schema's defaults are the package's."""
 
-import ast
+import argparse
 import json
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
-import yaml
+
+from cisflow import classifiers, tasks
+from cisflow.attribution import methods as attribution_methods
+from cisflow.commands import document_config
+from cisflow.config import schema
+from cisflow.data import sources
+from cisflow.models import inference, registry
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "workflow" / "lib" / "cisflow"
 README = (ROOT / "config" / "README.md").read_text()
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+SCHEMA = schema.read()
 
 
 def resolved(schema):
@@ -27,7 +33,8 @@ def resolved(schema):
 def variants(schema, path):
     """(heading, key, schema) of each alternative and of the key of the config that chooses it."""
     for entry in schema.get("allOf", ()):
-        yield f"`{path}` of kind `{entry['if']['properties']['kind']['const']}`", "kind", resolved(entry["then"])
+        ((key, chosen),) = entry["if"]["properties"].items()
+        yield f"`{path}` of {key} `{chosen['const']}`", key, resolved(entry["then"])
     if "if" in schema:
         (key,) = schema["if"]["required"]
         (other,) = {name for choice in schema["oneOf"] for name in choice["required"]} - {key}
@@ -92,15 +99,15 @@ def readme_tables():
     return tables
 
 
-def properties(schema, where="$"):
+def properties(part, where="$"):
     """(where, schema) of every property at any depth of the schema file, its $defs included."""
-    if isinstance(schema, dict):
-        for key, value in schema.items():
+    if isinstance(part, dict):
+        for key, value in part.items():
             if key == "properties" and not where.endswith(".if"):
                 yield from ((f"{where}.{name}", entry) for name, entry in value.items())
             yield from properties(value, f"{where}.{key}")
-    elif isinstance(schema, list):
-        for number, value in enumerate(schema):
+    elif isinstance(part, list):
+        for number, value in enumerate(part):
             yield from properties(value, f"{where}[{number}]")
 
 
@@ -122,57 +129,33 @@ def test_sections_are_in_the_order_of_the_schema():
     assert list(readme_tables()) == list(schema_tables())
 
 
-def assigned(module, name):
-    """A literal of a module of the package, read without importing the module."""
-    for node in ast.parse((PACKAGE / f"{module}.py").read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == name:
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"{module}.py: no {name}")
+def test_the_tables_are_those_that_the_command_writes(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text(README)
+    document_config.run(argparse.Namespace(readme=copy))
+    assert copy.read_text() == README, "write them anew: make docs"
 
 
-def schema_defaults(schema):
-    return {key: resolved(entry)["default"] for key, entry in schema["properties"].items() if "default" in entry}
+def test_what_stands_before_the_tables_is_kept(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text("# Words of ours.\n\nMore.\n")
+    document_config.run(argparse.Namespace(readme=copy))
+    assert copy.read_text().startswith("# Words of ours.\n\nMore.\n\n## `device`\n")
 
 
-NETWORK = SCHEMA["properties"]["models"]["additionalProperties"]["else"]["properties"]
-CLASSIFIER = SCHEMA["properties"]["models"]["additionalProperties"]["then"]["properties"]
-EXPLAIN = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["explain"]["items"]
-ATTRIBUTION = SCHEMA["properties"]["attribution"]["additionalProperties"]
-MOTIFS = SCHEMA["properties"]["motifs"]["properties"]
-
-
-@pytest.mark.parametrize(
-    ("module", "schema"),
-    [
-        ("training/train", NETWORK["training"]),
-        ("classifiers/tuning", CLASSIFIER["tune"]),
-        ("attribution/selection", EXPLAIN),
-        ("attribution/methods", ATTRIBUTION),
-        ("motifs/discovery", MOTIFS["discovery"]),
-        ("motifs/hotspots", MOTIFS["hotspots"]),
-    ],
-)
-def test_defaults_of_the_schema_are_those_of_the_package(module, schema):
-    defaults = assigned(module, "DEFAULTS")
-    assert {key: schema_defaults(schema).get(key) for key in defaults} == defaults
-
-
-@pytest.mark.parametrize("kind", SCHEMA["$defs"]["sources"])
-def test_what_a_source_falls_back_on_is_the_default_of_the_schema(kind):
-    known = SCHEMA["$defs"]["sources"][kind]
-    defaults = schema_defaults(known) | schema_defaults(known["properties"].get("background", {"properties": {}}))
-    source = (PACKAGE / "data" / "sources" / f"{kind}.py").read_text()
-    used = re.findall(r"\.get\(\"(\w+)\", ([^(\[]+?)\)", source)
-    found = {key: ast.literal_eval(value) for key, value in used if key in defaults}
-    assert found == {key: defaults[key] for key in found}
-    assert found or not defaults
-
-
-def test_choices_of_the_schema_are_those_of_the_package():
-    kinds = {path.stem for path in (PACKAGE / "data" / "sources").glob("*.py")} - {"__init__"}
+def test_choices_are_what_the_package_has():
+    """Each is a module or a class: here they are imported, where the schema reads their text."""
     source = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["source"]
-    assert set(source["properties"]["kind"]["enum"]) == kinds
-    assert set(SCHEMA["$defs"]["sources"]) == kinds
-    assert NETWORK["architecture"]["enum"] == sorted(assigned("models/__init__", "ARCHITECTURES"))
+    assert set(source["properties"]["kind"]["enum"]) == {
+        info.name for info in pkgutil.iter_modules(sources.__path__) if not info.name.startswith("_")
+    }
+    network = SCHEMA["properties"]["models"]["additionalProperties"]["else"]["properties"]
+    assert network["architecture"]["enum"] == sorted(registry.architectures())
+    methods = SCHEMA["properties"]["attribution"]["additionalProperties"]["properties"]["method"]
+    assert set(methods["enum"]) == set(attribution_methods.NAMES)
+    classifier = SCHEMA["properties"]["models"]["additionalProperties"]["then"]["properties"]["classifier"]
+    assert set(classifier["enum"]) == set(classifiers.names())
+    task = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["task"]
+    assert set(task["enum"]) == set(tasks.NAMES)
     precision = SCHEMA["properties"]["features"]["additionalProperties"]["else"]["properties"]["precision"]
-    assert tuple(precision["enum"]) == assigned("models/inference", "PRECISIONS")
+    assert tuple(precision["enum"]) == inference.PRECISIONS

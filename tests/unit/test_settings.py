@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 
 import jsonschema
 import pytest
@@ -51,7 +50,8 @@ VALUES = strategies.recursive(
     strategies.none()
     | strategies.booleans()
     | strategies.integers(-3, 300)
-    | strategies.floats(allow_nan=False, width=32)
+    # JSON Schema counts 2.0 as an integer; a job that counts with it does not.
+    | strategies.floats(-1e6, 1e6).filter(lambda value: not value.is_integer())
     | strategies.sampled_from(["", "both", "uniform", "adamw", "random", "chr1", "train", "label"]),
     lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(max_size=2), inner),
     max_leaves=4,
@@ -66,10 +66,8 @@ def test_a_value_is_refused_where_json_schema_refuses_it(data):
     entries = declaring(module, name).schema()
     key = data.draw(strategies.sampled_from(sorted(entries)) if entries else strategies.nothing())
     value = data.draw(VALUES)
-    # JSON Schema counts 2.0 as an integer; a job that counts with it does not.
-    whole = json.loads(json.dumps(value), parse_float=lambda text: float(text) + 0.5 * float(text).is_integer())
-    refused = not jsonschema.Draft202012Validator(entries[key]).is_valid(whole)
-    assert (complaint(whole, entries[key]) is not None) == refused, (module, name, key, whole)
+    refused = not jsonschema.Draft202012Validator(entries[key]).is_valid(value)
+    assert (complaint(value, entries[key]) is not None) == refused, (module, name, key, value)
 
 
 class Inner(Settings):

@@ -23,7 +23,7 @@ rule attribute:
         mem_mb=8000,
         runtime="12h",
     params:
-        code=study.explained_code,
+        code=study.code("attribute", study.method, study.architecture),
         method=lambda wildcards: to_json(study.methods[wildcards.method].described),
         selection=lambda wildcards: to_json(study.explanation(wildcards).asked),
         subject=study.explained_arguments,
@@ -104,30 +104,28 @@ rule compare_attributions:
         " --gpus {resources.gpu} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
-if study.timing:
-
-    rule time_attributions:
-        output:
-            paths.TIMING,
-        log:
-            "logs/time_attributions.log",
-        benchmark:
-            "benchmarks/time_attributions.tsv"
-        conda:
-            "../../envs/torch.yaml"
-        threads: 4
-        resources:
-            gpu=1,
-            mem_mb=16000,
-            runtime="6h",
-        params:
-            code=study.timing_code(),
-            model=to_json(study.networks[study.timing.model].layout),
-            methods=to_json(study.timed_methods()),
-            sizes=to_json(study.timing.sizes),
-            repeats=study.timing.repeats,
-            device=study.device,
-        shell:
-            "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
-            " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
-            " --threads {threads} --output {output:q} > {log:q} 2>&1"
+rule time_attributions:
+    output:
+        paths.TIMING,
+    log:
+        "logs/time_attributions.log",
+    benchmark:
+        "benchmarks/time_attributions.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="6h",
+    params:
+        code=study.timing_code,
+        model=lambda wildcards: to_json(study.networks[study.timing.model].layout),
+        methods=lambda wildcards: to_json(study.timed_methods()),
+        sizes=lambda wildcards: to_json(study.timing.sizes),
+        repeats=lambda wildcards: study.timing.repeats,
+        device=study.device,
+    shell:
+        "python -m cisflow time-attributions --model {params.model:q} --methods {params.methods:q}"
+        " --sizes {params.sizes:q} --repeats {params.repeats} --device {params.device} --gpus {resources.gpu}"
+        " --threads {threads} --output {output:q} > {log:q} 2>&1"

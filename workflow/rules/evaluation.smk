@@ -32,7 +32,7 @@ rule evaluate:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code.command("evaluate"),
+        code=study.code("evaluate"),
         metrics=study.metric_arguments,
         seed=study.evaluation["seed"],
         resamples=study.evaluation["resamples"],

@@ -19,7 +19,7 @@ for figure in figures.registry().values():
             mem_mb=4000,
             runtime="30m",
         params:
-            code=figure.code,
+            code=study.figure_code(figure),
             module=figure.module,
             inputs=study.figure_arguments(figure),
             settings=study.figure_settings(figure),

@@ -25,7 +25,7 @@ rule train:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime="12h",
     params:
-        code=study.network_code("train"),
+        code=study.code("train", study.architecture),
         model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
         start=study.start_arguments,
@@ -61,7 +61,7 @@ rule predict:
         mem_mb=8000,
         runtime="2h",
     params:
-        code=study.network_code("predict"),
+        code=study.code("predict", study.architecture),
         dataset=subpath(input.windows, parent=True),
         device=study.device,
     shell:
@@ -92,7 +92,7 @@ rule tune:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime="2d",
     params:
-        code=study.classifier_code("tune"),
+        code=study.code("tune", study.classifier),
         model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
         features=subpath(input.features, parent=True),
@@ -131,7 +131,7 @@ rule fit:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime="4h",
     params:
-        code=study.classifier_code("fit"),
+        code=study.code("fit", study.classifier),
         model=lambda wildcards: to_json(study.model(wildcards).described),
         dataset=subpath(input.windows, parent=True),
         features=subpath(input.features, parent=True),

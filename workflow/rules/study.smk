@@ -36,7 +36,7 @@ rule study:
         mem_mb=2000,
         runtime="10m",
     params:
-        code=code.command("study"),
+        code=study.code("study"),
         folder=subpath(input.windows, parent=True),
     shell:
         "python -m cisflow study --folder {params.folder:q} --published {input.published:q}"

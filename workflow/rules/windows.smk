@@ -17,7 +17,7 @@ rule windows:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=study.source_code,
+        code=study.code("windows", study.source),
         source=lambda wildcards: to_json(study.dataset(wildcards).source),
         window=lambda wildcards: study.dataset(wildcards).window,
         seed=lambda wildcards: study.dataset(wildcards).seed,
@@ -58,7 +58,7 @@ rule near_duplicates:
         mem_mb=6000,
         runtime="2h",
     params:
-        code=code.command("near_duplicates"),
+        code=study.code("near_duplicates"),
         settings=lambda wildcards: to_json(study.dataset(wildcards).near_duplicates),
     shell:
         "python -m cisflow near-duplicates --windows {input.windows:q} --sequences {input.sequences:q}"
@@ -68,6 +68,8 @@ rule near_duplicates:
 rule split:
     input:
         windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
         targets=paths.TARGETS,
         near_duplicates=study.near_duplicates,
     output:
@@ -81,7 +83,7 @@ rule split:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code.command("split"),
+        code=study.code("split"),
         settings=lambda wildcards: to_json(study.split_settings(wildcards)),
         near_duplicates=lambda wildcards, input: option("near-duplicates", input.near_duplicates),
     shell:
@@ -105,7 +107,7 @@ rule leakage:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code.command("leakage"),
+        code=study.code("leakage"),
         genes=lambda wildcards, input: option("genes", input.genes),
     shell:
         "python -m cisflow leakage --windows {input.windows:q} --split {input.split:q}"

@@ -140,6 +140,9 @@ def check_task(study, dataset, where):
             refuse(f"{where}.metrics", f"{found}; {expected}")
     if dataset.task == "binary":
         return
+    if not declared.literal(dataset.source_module, "ANY_TASK", False):
+        text = f"a source of kind {dataset.kind} labels its windows 0 and 1; expected task binary"
+        refuse(f"{where}.task", f"found {dataset.task}; {text}")
     for model in dataset.models:
         if isinstance(study.models.get(model), entries.Classifier):
             refuse(f"{where}.models", f"'{model}' is a classifier, which expects task binary; found {dataset.task}")

@@ -29,6 +29,11 @@ def _imported(path):
 
 def files(*modules):
     """The named modules of the package (`commands/train`) and all that they import, directly or not, sorted."""
+    return sorted(_closure(modules))
+
+
+@functools.cache
+def _closure(modules):
     waiting = [declared.PACKAGE / f"{module}.py" for module in modules]
     found = set()
     while waiting:
@@ -36,7 +41,7 @@ def files(*modules):
         if file not in found:
             found.add(file)
             waiting.extend(_imported(file))
-    return sorted(found)
+    return found
 
 
 @functools.cache
@@ -53,9 +58,17 @@ def digest(*modules):
     return state.hexdigest()[:16]
 
 
-def command(name, *modules):
-    """Digest of a command, and of modules that it imports by name."""
-    return digest(f"commands/{name}", *modules)
+def command(name, *modules, task=None):
+    """Digest of a command, and of modules that it imports by name.
+
+    Parameters
+    ----------
+    task : what the labels of the job's dataset mean; its module counts where the command asks for tasks at all.
+    """
+    modules = (f"commands/{name}", *modules)
+    if task is not None and declared.PACKAGE / "tasks" / "__init__.py" in _closure(modules):
+        modules = (*modules, f"tasks/{task}")
+    return digest(*modules)
 
 
 @functools.cache

@@ -88,8 +88,8 @@ class Declaration:
         call = statement.value
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         default = ast.literal_eval(call.args[0]) if call.args else settings.REQUIRED
-        meaning, items, resource = given.pop("meaning"), given.pop("items", None), given.pop("resource", False)
-        details = {"meaning": meaning, "items": items, "resource": resource, "ranges": given}
+        details = {"meaning": given.pop("meaning"), "items": given.pop("items", None), "word": given.pop("word", None)}
+        details |= {"resource": given.pop("resource", False), "ranges": given}
         name = statement.target.id
         self.fields[name] = (ast.unparse(statement.annotation), default, details)
         if (inner := _class(statement.annotation, module)) is not None:

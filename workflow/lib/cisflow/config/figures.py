@@ -82,10 +82,6 @@ class Figure:
         groups = {"run": {}, "variants": {"subcategory": "variants"}}.get(self.of, {"subcategory": "{dataset}"})
         return {"category": "Figures", "labels": labels} | groups
 
-    @property
-    def code(self):
-        return code.command("figure", f"figures/{self.module}")
-
 
 @functools.cache
 def registry():
@@ -119,6 +115,15 @@ class Figures(Study):
             return [f"{name}={path}" for name, files in given for path in _listed(files)]
 
         return arguments
+
+    def figure_code(self, figure):
+        """Parameter function of a figure's rule: digest of the code that draws it."""
+
+        def of_job(wildcards):
+            task = self.dataset(wildcards).task if hasattr(wildcards, "dataset") else None
+            return code.command("figure", f"figures/{figure.module}", task=task)
+
+        return of_job
 
     def figure_settings(self, figure):
         """Parameter function of a figure's rule: JSON of its wildcards and of what the config says for it."""

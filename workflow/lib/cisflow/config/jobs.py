@@ -35,6 +35,36 @@ def genome(name):
 class Jobs(Figures):
     """A Study that answers the rules."""
 
+    def code(self, command, *modules):
+        """Parameter function: digest of the code that a command runs for the wildcard `dataset`.
+
+        Parameters
+        ----------
+        modules : what it imports by name, as modules or as functions of the wildcards.
+        """
+
+        def of_job(wildcards):
+            named = [module(wildcards) if callable(module) else module for module in modules]
+            return code.command(command, *named, task=self.dataset(wildcards).task)
+
+        return of_job
+
+    def architecture(self, wildcards):
+        """Module of the network of the wildcard `model`."""
+        return self.networks[wildcards.model].module
+
+    def classifier(self, wildcards):
+        """Module of the classifier of the wildcard `model`."""
+        return f"classifiers/{self.model(wildcards).classifier}"
+
+    def source(self, wildcards):
+        """Module of the source of the wildcard `dataset`."""
+        return self.dataset(wildcards).source_module
+
+    def method(self, wildcards):
+        """Module of the attribution method of the wildcard `method`."""
+        return self.methods[wildcards.method].module
+
     # --- Windows -----------------------------------------------------------------------------------------------------
 
     def source_files(self, wildcards):
@@ -50,9 +80,6 @@ class Jobs(Figures):
         """NAME=PATH of each resource of a dataset's source."""
         names = sorted(set(self.dataset(wildcards).resources))
         return [f"{name}={path}" for name, path in zip(names, input, strict=False)]
-
-    def source_code(self, wildcards):
-        return code.command("windows", self.dataset(wildcards).source_module)
 
     def datasets_with_truth(self, planted):
         """The datasets whose source writes a planted truth, or the others, as a wildcard constraint."""
@@ -104,7 +131,8 @@ class Jobs(Figures):
         return [resource(names)] if names is not None else []
 
     def extractor_code(self, wildcards):
-        return code.command("features", self.networks[self.extractor(wildcards).model].module)
+        network = self.networks[self.extractor(wildcards).model]
+        return self.code("features", network.module)(wildcards)
 
     def extractors_of(self, kind):
         """The extractors that count k-mers (Composition), or that run a network (Extractor), as a constraint."""
@@ -182,14 +210,6 @@ class Jobs(Figures):
     def start_arguments(self, wildcards, input):
         return option("pretrained", input.pretrained) + option("tokenizer", input.tokenizer)
 
-    def network_code(self, command):
-        """Digest function of a command that builds the network of the wildcard `model`."""
-        return lambda wildcards: code.command(command, self.model(wildcards).module)
-
-    def classifier_code(self, command):
-        """Digest function of a command that fits the classifier of the wildcard `model`."""
-        return lambda wildcards: code.command(command, f"classifiers/{self.model(wildcards).classifier}")
-
     def classifier_features(self, wildcards):
         known = {"dataset": wildcards.dataset, "extractor": self.model(wildcards).features}
         files = {"features": paths.FEATURE_ARRAY, "names": paths.FEATURE_TARGETS, "ids": paths.FEATURE_IDS}
@@ -234,10 +254,6 @@ class Jobs(Figures):
         return ["--metrics", *metrics] if metrics is not None else []
 
     # --- Explanations ------------------------------------------------------------------------------------------------
-
-    def explained_code(self, wildcards):
-        method = self.methods[wildcards.method]
-        return code.command("attribute", method.module, self.networks[wildcards.model].module)
 
     def method_settings(self, wildcards):
         return self.methods[wildcards.method].described
@@ -329,14 +345,14 @@ class Jobs(Figures):
 
     def compared_code(self, wildcards):
         modules = sorted({self.methods[name].module for name in self.comparison(wildcards).methods})
-        return code.command("compare_attributions", *modules, self.networks[wildcards.model].module)
+        return self.code("compare_attributions", *modules, self.architecture)(wildcards)
 
     def timed_methods(self):
         """Settings of the methods that are timed; what has no strands of its own explains what the model predicts."""
         strands = self.networks[self.timing.model].strands
         return {name: {"strands": strands} | self.methods[name].described for name in self.timing.methods}
 
-    def timing_code(self):
+    def timing_code(self, wildcards):
         modules = sorted({self.methods[name].module for name in self.timing.methods})
         return code.command("time_attributions", *modules, self.networks[self.timing.model].module)
 

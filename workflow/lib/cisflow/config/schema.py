@@ -3,13 +3,13 @@
 In the file, `declared: training/fit.Training` stands for the settings of that class; beside a `properties` of its own
 they come after those. `chosen: {by: kind, of: data/sources}` stands for an object whose key `kind` names a module of
 that folder, and whose other keys are the settings of its class `Settings`; where `of` is a module, the key names one of
-its classes of settings, in lower case.
+its classes of settings, in lower case. `enum: architectures` (or `classifiers`, `tasks`) stands for the names of those.
 """
 
 import copy
 from pathlib import Path
 
-from cisflow.config import code, declared
+from cisflow.config import code, declared, settings
 from cisflow.errors import InputError
 
 FILE = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
@@ -32,15 +32,28 @@ def _composed(schema):
     parts = {key: _composed(value) for key, value in schema.items() if key not in ("declared", "chosen")}
     if "declared" in schema:
         module, name = schema["declared"].rsplit(".", 1)
-        block = declared.classes(module)[name].block()
-        block["properties"] = parts.get("properties", {}) | block["properties"]
-        required = [*parts.get("required", ()), *block.get("required", ())]
-        parts = block | parts | {"properties": block["properties"]} | ({"required": required} if required else {})
+        declaration = declared.classes(module)[name]
+        own = declaration.block()
+        properties = parts.pop("properties", {}) | own["properties"]
+        required = [*parts.pop("required", ()), *own.get("required", ())]
+        parts |= settings.block(properties, required, declaration.one_of)
     if "chosen" in schema:
         parts = parts | _choice(**schema["chosen"])
-    if parts.get("enum") == "architectures":
-        parts["enum"] = sorted(code.architectures())
+    if isinstance(parts.get("enum"), str):
+        parts["enum"] = {"architectures": architectures, "classifiers": classifiers, "tasks": tasks}[parts["enum"]]()
     return parts
+
+
+def architectures():
+    return sorted(code.architectures())
+
+
+def classifiers():
+    return list(choices("classifiers"))
+
+
+def tasks():
+    return list(declared.tasks())
 
 
 def choices(of):
@@ -55,9 +68,9 @@ def _choice(by, of, meaning):
     known = choices(of)
     branches = []
     for name, declaration in known.items():
-        block = declaration.block()
-        block["properties"] = {by: {"const": name, "description": declaration.meaning}} | block["properties"]
-        block["required"] = [by, *block.get("required", ())]
+        own = declaration.block()
+        properties = {by: {"const": name, "description": declaration.meaning}} | own["properties"]
+        block = settings.block(properties, [by, *own.get("required", ())], declaration.one_of)
         branches.append({"if": {"properties": {by: {"const": name}}}, "then": block})
     key = {"enum": list(known), "description": meaning}
     return {"type": "object", "required": [by], "properties": {by: key}, "allOf": branches}

@@ -39,7 +39,7 @@ _RANGES = {
 REQUIRED = dataclasses.MISSING
 
 
-def setting(default=REQUIRED, *, meaning, items=None, resource=False, **ranges):
+def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False, **ranges):
     """One setting of a class of Settings, for the annotated name that it is assigned to.
 
     Parameters
@@ -48,12 +48,13 @@ def setting(default=REQUIRED, *, meaning, items=None, resource=False, **ranges):
         an instance has None. Where null is a value that a config may give, the annotation says so (`int | None`).
     meaning : a sentence for the documentation.
     items : ranges of the elements of a list, or of the values of an object.
+    word : a text that may stand in place of a value, such as "auto".
     resource : whether it names an entry of the config's `resources`.
     ranges : minimum, above (exclusive), maximum, below (exclusive), choices, min_items, max_items, unique.
     """
     if unknown := set(ranges) - set(_RANGES):
         raise TypeError(f"setting() takes no {sorted(unknown)[0]}")
-    given = {"meaning": meaning, "items": items, "resource": resource, "ranges": ranges}
+    given = {"meaning": meaning, "items": items, "word": word, "resource": resource, "ranges": ranges}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=default.copy, metadata=given)
     return dataclasses.field(default=default, metadata=given)
@@ -76,6 +77,8 @@ def schema_of(annotation, default, given):
         # Choices say all that the type does, and jsonschema's complaint of them says what is expected.
         del schema["type"]
         schema["enum"] = [*schema["enum"], *([None] if rest else [])]
+    if given["word"] is not None:
+        schema = {"anyOf": [{"const": given["word"]}, schema]}
     if default is not REQUIRED and (default is not None or rest):
         schema["default"] = default
     return schema | {"description": given["meaning"]}
@@ -153,9 +156,10 @@ class Settings:
 
 def block(properties, required, one_of=()):
     """JSON Schema of an object of the given properties and no others."""
-    schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    schema |= {"required": required} if required else {}
-    return schema | ({"oneOf": [{"required": [name]} for name in one_of]} if one_of else {})
+    # In this order, what is missing is told before defaults are filled in for it.
+    schema = {"type": "object"} | ({"required": required} if required else {})
+    schema |= {"oneOf": [{"required": [name]} for name in one_of]} if one_of else {}
+    return schema | {"additionalProperties": False, "properties": properties}
 
 
 def complain(value, schema, where):
@@ -167,6 +171,9 @@ def complain(value, schema, where):
 
 def complaint(value, schema):
     """The first thing wrong of a value as (place below it, what is wrong); None where nothing is."""
+    if "anyOf" in schema:
+        word, other = schema["anyOf"]
+        return None if _same(value, word["const"]) else complaint(value, other)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if kinds and not any(_is(value, kind) for kind in kinds):
