@@ -4,12 +4,11 @@ import io
 import itertools
 import re
 import warnings
-from importlib import import_module
 from unittest import mock
 
 from matplotlib.text import Text
 
-from cisflow.figures import style
+from cisflow.figures import registry, style
 
 CTCF = "TGGCCACCAGGGGGCGCTA"
 LONG = [f"BassetLike_with_attention_pooling_and_reverse_complement_average_{i}" for i in range(10)]
@@ -18,17 +17,18 @@ MODELS += ["BassetLike", "ConvNet", "AttentionConv", "DNABERT-2"]
 METHODS = ["integrated_gradients", "tism", "ism", "deeplift_shap", "gradient_x_input"]
 FACTORS = ["CTCF", "CTCFL", "SMAD2::SMAD3::SMAD4", "NFYA", "Ahr::Arnt", "ZNF610", "KLF15", "SP1", "E2F6", "Nrf1"]
 FACTORS += ["PPARG::RXRA", "TFAP2A", "EGR1", "ZBTB7A", "MAZ", "RREB1", "THAP1", "YY1", "REST", "HINFP", "GABPA", "ELK4"]
-RUN = {"dataset": "demo", "model": "FSei", "split": "random", "seed": 1}
-DATASET = {"dataset": "demo"}
-SPLIT = {"dataset": "demo", "split": "random"}
-NOWHERE = {"dataset": "other", "split": "random"}
+COUNTS = {"n_sequences": 3, "n_patterns": 5, "n_factors": 20}
+DATASET = {"dataset": "demo", "task": "binary"}
+SPLIT = DATASET | {"split": "random"}
+RUN = SPLIT | {"model": "FSei", "seed": "1"} | COUNTS
+NOWHERE = SPLIT | {"dataset": "other"}
 
 
 def drawn(name, inputs, settings):
     """The Figure, drawn in the project's style; matplotlib's complaints are errors."""
     with style.applied(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        return import_module(f"cisflow.figures.{name}").draw(inputs, settings)
+        return registry.draw(name, inputs, settings)
 
 
 def saved(figure, folder, name="figure"):
@@ -90,7 +90,7 @@ def check_reproducible(case, folder):
 
 
 def empty_cases(cases):
-    """The cases of no result, by their names."""
+    """Names of the cases of no result."""
     return [name for name in cases if "no " in f"{name} " or "nothing" in name]
 
 

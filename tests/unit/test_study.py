@@ -74,7 +74,9 @@ def folder(tmp_path):
     """A dataset of 400 windows, 100 of them positive, half of them for testing, with its tables."""
     ids = [f"w{i}" for i in range(400)]
     write_table(tmp_path / "windows.tsv", pd.DataFrame({"id": ids}))
+    write_array(tmp_path / "sequences.npy", np.zeros((400, 10), dtype=np.uint8))
     write_array(tmp_path / "targets.npy", (np.arange(400) % 4 == 0).astype(np.float32)[:, None])
+    write_table(tmp_path / "targets.tsv", pd.DataFrame({"target": ["ir"]}))
     folds = np.repeat(["train", "valid", "test"], (150, 50, 200))
     checks = [("overlap", "train", 31, ""), ("near_duplicate", "train", 0, ""), ("sei_trained", "", 200, "")]
     for number, split in enumerate(SPLITS):
@@ -385,10 +387,18 @@ def test_a_published_row_that_does_not_exist_is_refused(folder):
 
 def test_the_command_writes_the_same_bytes_twice(folder):
     options = ["--folder", str(folder), "--published", str(folder / "published.tsv")]
-    options += ["--settings", json.dumps(settings())]
+    (folder / "settings.json").write_text(json.dumps(settings()))
+    options += ["--settings", str(folder / "settings.json")]
     for name in ("a.md", "b.md"):
         assert main(["study", *options, "--output", str(folder / name)]) == 0
     assert (folder / "a.md").read_bytes() == (folder / "b.md").read_bytes() == written(folder).encode()
+
+
+def test_the_command_names_what_its_settings_lack(folder, capsys):
+    files.write_json(folder / "settings.json", {"dataset": "demo", "study": {}})
+    options = ["--folder", str(folder), "--published", "p.tsv", "--settings", str(folder / "settings.json")]
+    assert main(["study", *options, "--output", str(folder / "a.md")]) == 1
+    assert "settings.json: no splits, models; expected dataset, study, splits, models" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

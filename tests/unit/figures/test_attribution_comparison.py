@@ -7,19 +7,12 @@ import pandas as pd
 import pytest
 
 import pipeline
+from cisflow.attribution import files
 from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.errors import InputError
-from cisflow.figures import (
-    attribution_agreement,
-    attribution_cost,
-    attribution_logos,
-    attribution_recovery,
-    method_agreement,
-    reading,
-    style,
-)
-from cisflow.io.arrays import write_arrays
+from cisflow.figures import style
 from cisflow.io.tables import read_table, write_table
+from drawing import RUN, drawn
 
 # What the methods of `recovery_tables` recover in each seed; `random` is drawn beside them.
 RECOVERED = {"ism": (0.9, 0.95, 1.0), "tism": (0.7, 0.8, 0.9), "random": (0.1, 0.1, 0.1)}
@@ -65,9 +58,8 @@ def test_a_method_looks_the_same_whatever_else_a_figure_shows():
 
 
 def test_recovery_is_written_with_its_interval_over_seeds(tmp_path):
-    with style.applied():
-        inputs = recovery_tables(tmp_path)
-        figure = attribution_recovery.draw(inputs, {})
+    inputs = recovery_tables(tmp_path)
+    figure = drawn("attribution_recovery", inputs, {})
     a, b, c, d = figure.axes
     summary = read_table(inputs["summary"], text=("measure", "seed"))
     rows = summary[summary["measure"].str.startswith("planted") & (summary["seed"] == "all")].set_index("method")
@@ -88,8 +80,7 @@ def test_recovery_is_written_with_its_interval_over_seeds(tmp_path):
     [({"planted": False}, 0, "No motif was planted"), ({"seeds": (1,)}, 1, "a single seed")],
 )
 def test_an_empty_panel_says_why(tmp_path, given, panel, words):
-    with style.applied():
-        figure = attribution_recovery.draw(recovery_tables(tmp_path, **given), {})
+    figure = drawn("attribution_recovery", recovery_tables(tmp_path, **given), {})
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes[:2]]
     assert words in texts[panel][0].replace("\n", " ")
     assert len(texts[1 - panel]) >= 2
@@ -101,27 +92,104 @@ def test_an_interval_below_zero_has_no_dash_for_a_minus():
     assert style.number(-1.0) == "\u22121.000"
 
 
+def attribution_files(folder, multipliers):
+    """{method: path} of {method: multipliers (m, 4, length)}, all of the same sequences."""
+    codes = np.random.default_rng(0).integers(0, 4, next(iter(multipliers.values())).shape[::2]).astype(np.uint8)
+    ids, same = np.array([f"w{row}" for row in range(len(codes))]), np.ones(len(codes), dtype=np.float32)
+    paths = {method: str(folder / f"{method}.npz") for method in multipliers}
+    for method, path in paths.items():
+        rows = (ids, np.full(len(ids), "x"), np.full(len(ids), "test"), same, codes)
+        files.write(path, files.Attributions(multipliers[method], *rows, np.full(4, 0.25, np.float32), method))
+    return paths
+
+
 def agreement_inputs(folder, multipliers):
     """Inputs of the figure of agreement with `ism`, from {method: multipliers (m, 4, length)}."""
-    codes = np.random.default_rng(0).integers(0, 4, next(iter(multipliers.values())).shape[::2]).astype(np.uint8)
-    ids = np.array([f"w{row}" for row in range(len(codes))])
-    given = {"ids": ids, "target": np.full(len(codes), "x"), "sequences": codes}
-    given["probability"] = np.ones(len(codes), dtype=np.float32)
-    sources = [{"method": method, "path": str(folder / f"{method}.npz")} for method in multipliers]
-    for source in sources:
-        write_arrays(source["path"], multipliers=multipliers[source["method"]], **given)
-    found = agreement.agreement({part.method: part for part in reading.attributions(sources)}, "ism").assign(seed=1)
+    paths = attribution_files(folder, multipliers)
+    found = agreement.agreement(files.read_common(paths), "ism").assign(seed=1)
     cost = pd.DataFrame({"seed": 1, "method": list(multipliers), "repeat": 1, "n_sequences": 1})
     write_table(folder / "agreement.tsv", found[list(agreement.AGREEMENT)])
     write_table(folder / "cost.tsv", cost.assign(seconds_per_sequence=0.5))
-    return {name: str(folder / f"{name}.tsv") for name in ("agreement", "cost")} | {"attributions": sources}
+    tables = {name: str(folder / f"{name}.tsv") for name in ("agreement", "cost")}
+    return tables | {"attributions": list(paths.values())}
+
+
+def of(methods):
+    """Settings of a figure of these methods."""
+    return RUN | {"methods": list(methods), "reference": "ism"}
+
+
+def logo_inputs(folder, multipliers, **others):
+    paths = attribution_files(folder, multipliers)
+    write_table(folder / "windows.tsv", pd.DataFrame(columns=["id", "chrom", "start", "end", "strand"]))
+    return {"attributions": list(paths.values()), "windows": str(folder / "windows.tsv")} | others
+
+
+def random_multipliers(methods, seed=1, n=3):
+    rng = np.random.default_rng(seed)
+    return {method: rng.normal(size=(n, 4, 30)).astype(np.float32) for method in methods}
+
+
+def without_rows(inputs):
+    """The same inputs, whose tables have no row."""
+    for path in inputs.values():
+        if str(path).endswith(".tsv"):
+            write_table(path, read_table(path).iloc[:0])
+    return inputs
+
+
+def timing_table(folder, lengths, n_sequences, n_targets, methods=("tism",)):
+    """{timing: path}: a second for every 100 bp, sequence and target."""
+    sizes = timing.grid(lengths, n_sequences, n_targets)
+    rows = [
+        (method, varied, *size, repeat, np.prod(size) / 100, 5)
+        for method in methods
+        for varied, *size in sizes
+        for repeat in (1, 2)
+    ]
+    write_table(folder / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    return {"timing": str(folder / "timing.tsv")}
+
+
+MANY = [*list(style.METHODS)[:7], "taylor_ism_pool2"]
+# Name of the case: (figure, function of a folder -> inputs, settings).
+CASES = {
+    "agreement of three methods": (
+        "attribution_agreement",
+        lambda f: agreement_inputs(f, random_multipliers(["ism", "tism", "gradient"])),
+        of(["ism", "tism", "gradient"]),
+    ),
+    "agreement of many methods": (
+        "attribution_agreement",
+        lambda f: agreement_inputs(f, random_multipliers(MANY)),
+        of(MANY),
+    ),
+    "no agreement": (
+        "attribution_agreement",
+        lambda f: without_rows(agreement_inputs(f, random_multipliers(["ism", "tism"]))),
+        of(["ism", "tism"]),
+    ),
+    "methods judged": ("attribution_recovery", recovery_tables, {}),
+    "methods judged by one seed, nothing planted": (
+        "attribution_recovery",
+        lambda f: recovery_tables(f, seeds=(1,), planted=False),
+        {},
+    ),
+    "no method judged": ("attribution_recovery", lambda f: without_rows(recovery_tables(f, planted=False)), {}),
+    "cost of a method": ("attribution_cost", lambda f: timing_table(f, [100, 400], [1, 8], [1, 16]), {}),
+    "cost of many methods": (
+        "attribution_cost",
+        lambda f: timing_table(f, [100, 400, 1600], [1, 8, 64], [1, 16], MANY),
+        {},
+    ),
+    "no cost": ("attribution_cost", lambda f: without_rows(timing_table(f, [100], [1], [1])), {}),
+}
 
 
 def test_a_method_without_a_correlation_is_shown_as_such(tmp_path):
     noise = np.random.default_rng(1).normal(size=(3, 4, 30)).astype(np.float32)
     inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": 2 * noise, "gradient": 0 * noise})
-    with style.applied():
-        figure = attribution_agreement.draw(inputs, {"reference": "ism"})
+    figure = drawn("attribution_agreement", inputs, of(["ism", "tism", "gradient"]))
     cost, distributions = figure.subfigs[0].axes
     labels = [text.get_text() for text in cost.get_legend().get_texts()]
     assert labels == ["ISM: 1.000, 500 ms", "TISM: 1.000, 500 ms", "Gradient: undefined, 500 ms"]
@@ -134,29 +202,15 @@ def test_a_first_seed_without_an_effect_says_so(tmp_path):
     noise = np.random.default_rng(2).normal(size=(3, 4, 30)).astype(np.float32)
     inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})
     dead = agreement_inputs(tmp_path / "dead", {"ism": 0 * noise, "tism": 0 * noise})
-    with style.applied():
-        figure = attribution_agreement.draw(inputs | {"attributions": dead["attributions"]}, {"reference": "ism"})
+    inputs |= {"attributions": dead["attributions"]}
+    figure = drawn("attribution_agreement", inputs, of(["ism", "tism"]))
     assert "No effect to show" in figure.subfigs[1].axes[0].texts[0].get_text()
 
 
 def test_the_guide_is_three_lengths_of_tism_for_one_target(tmp_path):
-    sizes = timing.grid([100, 400], [1, 8], [1, 16])
-    # A second for every 100 bp, sequence and target.
-    rows = [("tism", varied, *size, repeat, np.prod(size) / 100, 5) for varied, *size in sizes for repeat in (1, 2)]
-    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
-    with style.applied():
-        figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
+    figure = drawn("attribution_cost", timing_table(tmp_path, [100, 400], [1, 8], [1, 16]), {})
     guides = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes[:3]]
     assert guides == [[300 * 1, 1200 * 4], [300, 300 * 8], [300, 300]]
-
-
-def test_without_sequences_the_judgement_says_so(tmp_path):
-    inputs = recovery_tables(tmp_path, planted=False)
-    for path in inputs.values():
-        write_table(path, read_table(path).iloc[:0])
-    with style.applied():
-        figure = attribution_recovery.draw(inputs, {})
-    assert "No sequence is explained" in figure.axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize(
@@ -169,9 +223,9 @@ def test_without_sequences_the_judgement_says_so(tmp_path):
 def test_agreement_refuses_a_method_that_is_not_there(tmp_path, reference, methods, words):
     noise = np.random.default_rng(3).normal(size=(3, 4, 30)).astype(np.float32)
     inputs = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})
-    inputs["attributions"] = [source for source in inputs["attributions"] if source["method"] in methods]
+    inputs["attributions"] = inputs["attributions"][: len(methods)]
     with pytest.raises(InputError, match=words):
-        attribution_agreement.draw(inputs, {"reference": reference})
+        drawn("attribution_agreement", inputs, of(methods) | {"reference": reference})
 
 
 CONFIG = {
@@ -209,26 +263,22 @@ def test_captions_name_what_they_show(name, says):
 
 def test_a_planted_motif_has_its_name_over_the_logos(tmp_path):
     noise = np.random.default_rng(4).normal(size=(2, 4, 60)).astype(np.float32)
-    sources = agreement_inputs(tmp_path, {"ism": noise, "tism": noise})["attributions"]
     truth = {"id": ["w0", "w1"], "target": "x", "matrix_id": "MA0001.1", "start": 20, "end": 38, "strand": ["+", "-"]}
     write_table(tmp_path / "truth.tsv", pd.DataFrame(truth))
-    with style.applied():
-        inputs = {"attributions": sources, "truth": str(tmp_path / "truth.tsv")}
-        figure = attribution_logos.draw(inputs, {"n_sequences": 2})
+    inputs = logo_inputs(tmp_path, {"ism": noise, "tism": noise}, truth=str(tmp_path / "truth.tsv"))
+    figure = drawn("attribution_logos", inputs, of(["ism", "tism"]) | {"n_sequences": 2})
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("x MA0001.1 +") == texts.count("x MA0001.1 \u2212") == 1
 
 
 def test_a_single_length_is_within_its_panels(tmp_path):
-    rows = [("tism", varied, *size, 1, 0.5, 5) for varied, *size in timing.grid([2000], [1, 2], [1])]
-    write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))
+    figure = drawn("attribution_cost", timing_table(tmp_path, [2000], [1, 2], [1]), {})
     with style.applied():
-        figure = attribution_cost.draw({"timing": str(tmp_path / "timing.tsv")}, {})
         figure.canvas.draw()
     for axes in figure.axes:
         low, high = axes.get_xlim()
-        drawn = [x for line in axes.lines for x in line.get_xdata()]
-        assert drawn and low < min(drawn) <= max(drawn) < high
+        places = [x for line in axes.lines for x in line.get_xdata()]
+        assert places and low < min(places) <= max(places) < high
     assert [tick.get_text() for tick in figure.axes[3].get_xticklabels()] == ["2,000"]
     assert figure.axes[0].lines[-1].get_marker() == "_"
 
@@ -236,9 +286,10 @@ def test_a_single_length_is_within_its_panels(tmp_path):
 def test_numbers_of_neighbouring_logos_do_not_meet(tmp_path):
     # Scores of either sign, as high as each other.
     noise = np.sign(np.random.default_rng(5).normal(size=(1, 4, 60))).astype(np.float32)
-    sources = agreement_inputs(tmp_path, {name: noise for name in ("ism", "tism", "gradient", "deep_lift_shap", "x")})
+    methods = ("ism", "tism", "gradient", "deep_lift_shap", "x")
+    inputs = logo_inputs(tmp_path, dict.fromkeys(methods, noise))
+    figure = drawn("attribution_logos", inputs, of(methods) | {"n_sequences": 1})
     with style.applied():
-        figure = attribution_logos.draw({"attributions": sources["attributions"]}, {"n_sequences": 1})
         figure.canvas.draw()
         logos = [axes for axes in figure.axes if axes.axison and len(axes.get_yticks())]
         labels = [label for axes in logos for label in (*axes.get_yticklabels(), *axes.texts)]
@@ -250,11 +301,9 @@ def test_numbers_of_neighbouring_logos_do_not_meet(tmp_path):
 
 
 def test_every_pair_of_many_methods_fits_a_page(tmp_path):
-    rng = np.random.default_rng(6)
-    methods = [*list(style.METHODS)[:7], "taylor_ism_pool2"]
-    noise = {name: rng.normal(size=(4, 4, 30)).astype(np.float32) for name in methods}
+    paths = attribution_files(tmp_path, random_multipliers(MANY, seed=6, n=4))
+    figure = drawn("method_agreement", {"attributions": list(paths.values())}, of(MANY))
     with style.applied():
-        figure = method_agreement.draw({"attributions": agreement_inputs(tmp_path, noise)["attributions"]}, {})
         figure.canvas.draw()
         boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert figure.get_size_inches()[1] / style.MM == pytest.approx(style.PAGE)

@@ -1,5 +1,10 @@
-"""What all figures share: style, saved files, words for numbers, messages, captions."""
+"""What all figures of the registry share: layout, results of nothing, bytes, messages, captions; and their style.
 
+Every other module of this folder has CASES of its figures: {name of the case: (figure, function of a folder -> inputs,
+settings)}. The first of a figure is an ordinary one; that of no result says so in its name.
+"""
+
+import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,26 +12,48 @@ import numpy as np
 import pytest
 
 from cisflow.errors import InputError
-from cisflow.figures import style
-from drawing import LONG, RUN, SPLIT, drawn, svg
+from cisflow.figures import registry, style
+from drawing import LONG, RUN, SPLIT, check_layout, check_reproducible, check_says_why, drawn, empty_cases, svg
 from evaluated import performance
 
 REPORT = Path(__file__).parents[3] / "workflow" / "report"
-FIGURES = (
-    "attribution_agreement",
-    "attribution_logos",
-    "attribution_recovery",
-    "calibration",
-    "discovered_motifs",
-    "learning_curves",
-    "method_agreement",
-    "model_comparison",
-    "performance_curves",
-    "robustness",
-    "study_comparison",
-    "top_factors",
-    "top_targets",
-)
+
+
+def gathered():
+    """The CASES of the other modules of this folder."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.name != Path(__file__).name:
+            spec = importlib.util.spec_from_file_location(f"cases_of_{path.stem}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            found |= {f"{case[0]}: {name}": case for name, case in getattr(module, "CASES", {}).items()}
+    return found
+
+
+CASES = gathered()
+FIRST = {case[0]: name for name, case in reversed(CASES.items())}
+
+
+@pytest.mark.parametrize("figure", registry.declarations())
+def test_every_figure_has_a_case_with_a_result_and_one_without(figure):
+    names = [name for name, case in CASES.items() if case[0] == figure]
+    assert set(names) - set(empty_cases(names)) and empty_cases(names)
+
+
+@pytest.mark.parametrize("case", CASES, indirect=True)
+def test_fits_a_page_and_no_text_collides(case):
+    check_layout(drawn(*case))
+
+
+@pytest.mark.parametrize("case", empty_cases(CASES), indirect=True)
+def test_empty_results_say_why(case):
+    check_says_why(drawn(*case))
+
+
+@pytest.mark.parametrize("case", FIRST.values(), indirect=True)
+def test_two_runs_give_the_same_bytes(case, tmp_path):
+    check_reproducible(case, tmp_path)
 
 
 def test_the_users_matplotlib_settings_change_nothing(tmp_path, monkeypatch):
@@ -43,15 +70,22 @@ def test_a_failed_save_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "attribution_cost"])
-def test_missing_inputs_and_settings_are_named(name):
+@pytest.mark.parametrize("name", registry.declarations())
+def test_missing_inputs_and_settings_are_named(name, tmp_path):
     with pytest.raises(InputError, match=f"figure {name}: inputs has no .*; expected .*, found nothing"):
         drawn(name, {}, {})
+    _, build, settings = CASES[FIRST[name]]
+    inputs = build(tmp_path)
+    with pytest.raises(InputError, match=f"figure {name}: unknown input 'x'; expected "):
+        drawn(name, inputs | {"x": "x.tsv"}, settings)
+    if settings:
+        with pytest.raises(InputError, match=f"figure {name}: settings has no .*; expected .*, found nothing"):
+            drawn(name, inputs, {})
 
 
-def test_missing_keys_of_a_source_are_named(tmp_path):
-    with pytest.raises(InputError, match="figure top_factors: inputs, scores has no path; expected method, path"):
-        drawn("top_factors", {"scores": [{"method": "ism"}]}, RUN)
+def test_files_that_are_not_one_a_method_are_refused(tmp_path):
+    with pytest.raises(InputError, match="figure top_factors: 1 files of scores; expected one for each of tism, ism"):
+        drawn("top_factors", {"scores": "a.tsv"}, RUN | {"methods": ["tism", "ism"]})
 
 
 @pytest.mark.parametrize("width", [5, 12, 40])
@@ -79,20 +113,26 @@ class Wildcards(SimpleNamespace):
     """Stands for Snakemake's."""
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "motif_report", "study", "tables", "workflow"])
-def test_captions_are_valid_and_name_their_dataset(name):
+# What captions say of the config.
+CONFIG = {
+    "datasets": {"demo_data": {}},
+    "timing": {"model": "demo_data"},
+    "attribution": {
+        "ig": {"method": "integrated_gradients", "steps": 7, "n_baselines": 20},
+        "shap": {"method": "deep_lift_shap", "steps": 20, "n_baselines": 9},
+    },
+}
+CAPTIONS = {figure.get("caption", name) for name, found in registry.declarations().items() for figure in found}
+
+
+@pytest.mark.parametrize("name", [*sorted(CAPTIONS), "motif_report", "study", "tables", "workflow"])
+def test_captions_are_valid_and_name_what_they_show(name):
     jinja2, docutils = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
-    wildcards = {
-        "dataset": "demo_data",
-        "job": "demo_data",
-        "model": "FSei",
-        "split": "random",
-        "seed": "1",
-        "method": "tism",
-    }
-    for known in (wildcards, {"dataset": "demo_data", "job": "demo_data"}):
-        snakemake = SimpleNamespace(wildcards=Wildcards(**known), config={"datasets": {"demo_data": {}}})
+    place = {"dataset": "demo_data", "job": "demo_data"}
+    run = {"model": "FSei", "split": "random", "seed": "1", "method": "tism"}
+    for known in (place | run, place):
+        snakemake = SimpleNamespace(wildcards=Wildcards(**known), config=CONFIG)
         text = environment.from_string((REPORT / f"{name}.rst").read_text()).render(snakemake=snakemake)
         assert "demo_data" in text
         strict = {"halt_level": 2, "report_level": 2}

@@ -11,11 +11,7 @@ from drawing import (
     MODELS,
     NOWHERE,
     SPLIT,
-    check_layout,
-    check_reproducible,
-    check_says_why,
     drawn,
-    empty_cases,
     svg_text,
 )
 from evaluated import curve_table, metric_table, performance, study_settings, with_published
@@ -42,21 +38,6 @@ CASES = {
         SPLIT | {"published": study_settings(LONG)["study"]["published"], "models": LONG[2:]},
     ),
 }
-
-
-@pytest.mark.parametrize("case", CASES, indirect=True)
-def test_fits_a_page_and_no_text_collides(case):
-    check_layout(drawn(*case))
-
-
-@pytest.mark.parametrize("case", empty_cases(CASES), indirect=True)
-def test_empty_results_say_why(case):
-    check_says_why(drawn(*case))
-
-
-@pytest.mark.parametrize("case", ["performance of one model"], indirect=True)
-def test_two_runs_give_the_same_bytes(case, tmp_path):
-    check_reproducible(case, tmp_path)
 
 
 def test_performance_says_the_numbers_of_the_table(tmp_path):

@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
 from cisflow import tasks
@@ -28,6 +30,8 @@ POINTS, BINS = 1500, 45
 # In mm: a plot with its axis, a line of its title, and what stands below all.
 HEIGHT, TITLE, BELOW = 46, 3, 8
 SHOWN = ("pearson", "rmse")
+# Without the palest: a bin of one sequence is seen on white.
+SHADES = ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 128)))
 
 
 def draw(inputs, settings):
@@ -60,7 +64,8 @@ def draw(inputs, settings):
     columns = min(COLUMNS, len(plots))
     rows = math.ceil(len(plots) / columns)
     height = HEIGHT + TITLE * max(text.count("\n") for text in titles)
-    figure = style.figure(style.DOUBLE, min(rows * height + BELOW, style.PAGE))
+    width = style.SINGLE if columns <= 2 else style.DOUBLE
+    figure = style.figure(width, min(rows * height + BELOW, style.PAGE))
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, letter, (model, number), text in zip(panels, style.letters(), plots, titles, strict=False):
         known = np.isfinite(found.labels[number])
@@ -70,8 +75,8 @@ def draw(inputs, settings):
         style.panel(axes, letter, text)
     for axes in panels[len(plots) :]:
         axes.set_axis_off()
-    shown = tables.matching(metrics, target=targets[0] if len(found.targets) == 1 else "mean", seed="mean")
-    note = f"{FOLD} fold: {results.balance(shown, positives=False).text}"
+    balance = results.balance(tables.matching(metrics, seed="mean"), positives=False)
+    note = f"{FOLD} fold: {balance.text}"
     if len(targets) < len(found.targets):
         note += f"; the first {len(targets)} of {len(found.targets)} targets"
     figure.supxlabel(f"{task.axis} ({note})", fontsize=style.TEXT)
@@ -120,7 +125,7 @@ def draw_panel(axes, labels, values, limits):
     """Points, or bins where there are many, and the line on which they agree."""
     axes.plot(limits, limits, color=style.GREY, linewidth=0.8, dashes=(2, 2), zorder=1)
     if len(labels) > POINTS:
-        axes.hexbin(values, labels, gridsize=BINS, extent=(*limits, *limits), bins="log", mincnt=1, cmap="Blues")
+        axes.hexbin(values, labels, gridsize=BINS, extent=(*limits, *limits), bins="log", mincnt=1, cmap=SHADES)
     else:
         size = 3.0 if len(labels) <= 200 else 2.0
         axes.plot(values, labels, "o", color=style.BLUE, markersize=size, alpha=0.5, markeredgewidth=0, zorder=2)
