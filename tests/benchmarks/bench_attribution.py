@@ -31,7 +31,8 @@ from tangermeme.saturation_mutagenesis import saturation_mutagenesis  # noqa: E4
 
 from cisflow import models  # noqa: E402
 from cisflow.attribution.ism import exact  # noqa: E402
-from cisflow.attribution.ism import graph as plan  # noqa: E402
+from cisflow.attribution.ism.graph import Plan, Unplannable  # noqa: E402
+from cisflow.attribution.ism.plain import mutants  # noqa: E402
 from cisflow.attribution.ism.taylor import taylor_ism  # noqa: E402
 
 # (architecture, settings, length, sequences, mutants of the first that brute force runs)
@@ -93,7 +94,7 @@ def run(way, case, model, codes):
     with torch.inference_mode():
         position = torch.arange(case[4]) % codes.shape[1]
         for where in position.split(64):
-            model(exact._mutants(x[0], where, torch.from_numpy((codes[0][where.numpy()] + 1) % 4).long()))
+            model(mutants(x[0], where, torch.from_numpy((codes[0][where.numpy()] + 1) % 4).long()))
     return None
 
 
@@ -163,8 +164,8 @@ def taylor(folder, repeats):
             print(f"\ntaylor: {path.relative_to(folder)}: it reads tokens")
             continue
         try:
-            layers = plan.layers(model, codes.shape[1])
-        except plan.Unplannable as error:
+            layers = list(Plan(model, codes.shape[1]).layers)
+        except Unplannable as error:
             print(f"\ntaylor: {path.relative_to(folder)}: {error}")
             continue
         found.append(taylor_of(f"{folder.name}/{path.relative_to(folder)}", model, codes, layers, repeats))

@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from captum.attr import IntegratedGradients  # noqa: E402
 
 from cisflow import models  # noqa: E402
-from cisflow.attribution import methods, scores  # noqa: E402
+from cisflow.attribution import blocks, scores  # noqa: E402
 
 STEPS = 20
 # The way of the original takes half an hour of CPU time for all targets of four sequences, so that both ways are
@@ -65,13 +65,13 @@ def original(model, codes, targets):
 
 
 def ours(model, codes, targets):
-    gradient = methods.multipliers(model, codes, targets, "tism", strands="forward")
+    gradient = blocks.multipliers(model, codes, targets, "tism", strands="forward")
     return scores.transform(gradient, codes, "tism")
 
 
 def captum_way(model, codes, _):
     x = models.one_hot(codes, "cpu")
-    with methods.frozen(model):
+    with blocks.frozen(model):
         found = IntegratedGradients(model).attribute(
             x, torch.full_like(x, 0.25), target=0, n_steps=STEPS, internal_batch_size=STEPS
         )
@@ -79,7 +79,7 @@ def captum_way(model, codes, _):
 
 
 def our_path(model, codes, _):
-    found = methods.multipliers(
+    found = blocks.multipliers(
         model, codes, [0], "integrated_gradients", strands="forward", steps=STEPS, batch_size=STEPS
     )
     return scores.transform(found, codes, "global")

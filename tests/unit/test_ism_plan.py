@@ -47,8 +47,8 @@ def test_two_logits_behind_another_layer_than_a_dense_one_are_followed_by_the_ne
 def test_layers_are_named_in_order():
     with torch.device("meta"):
         basset, sei = models.build("BassetLike").eval(), models.build("Sei").eval()
-    assert plan.layers(basset, 600) == ["input", "conv1", "pool1", "conv2", "conv3", "pool2", "output"]
-    names = plan.layers(sei, 4096)
+    assert list(plan.Plan(basset, 600).layers) == ["input", "conv1", "pool1", "conv2", "conv3", "pool2", "output"]
+    names = list(plan.Plan(sei, 4096).layers)
     # The second convolution of a pair is the input of the residual path and of the sum: the first inside it is none.
     assert names[:4] == ["input", "conv1", "conv2", "add1"]
     assert "conv3" not in names

@@ -20,7 +20,7 @@ def test_taylor_ism_runs_from_tism_to_exact_ism(name):
     model, length = PLANNED[name]()
     model = unlike_each_other(model).double()
     codes = sequences(length)
-    names = plan.layers(model, length)
+    names = list(plan.Plan(model, length).layers)
     targets = np.array([[2, 0], [1, 2]])
     found = {layer: taylor.taylor_ism(model, codes, targets, layer) for layer in (names[0], names[-1])}
     for column in range(2):
@@ -38,7 +38,7 @@ def test_taylor_ism_is_exact_where_the_rest_is_linear(name):
     torch.manual_seed(4)
     model, length = PLANNED[name]()
     model = unlike_each_other(model).double()
-    layer = plan.layers(model, length)[-2]
+    layer = list(plan.Plan(model, length).layers)[-2]
     linear = {nn.ReLU: nn.Identity, nn.Sigmoid: nn.Identity, nn.AdaptiveMaxPool1d: lambda: nn.AdaptiveAvgPool1d(1)}
     for node in plan.Plan(model, length, until=layer).rest.graph.nodes:
         if node.op == "call_module" and type(model.get_submodule(node.target)) in linear:

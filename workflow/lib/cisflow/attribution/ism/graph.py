@@ -35,7 +35,7 @@ class Plan:
     ----------
     model : nn.Module in eval mode, (n, 4, length) in, (n, targets) out.
     length : bases.
-    until : name of a layer (see `layers`); the front then ends there.
+    until : name of one of the `layers`; the front then ends there.
 
     Attributes
     ----------
@@ -135,16 +135,6 @@ class Plan:
         """fx.GraphModule from the layer `until` to the network's output."""
         node = next(node for node in self.graph.graph.nodes if node.name == self.frontier[0])
         return extract(self.graph, [node], output(self.graph))
-
-
-def layers(model, length):
-    """Names of the layers that Taylor ISM can start from, from `input` (TISM) to `output` (exact ISM).
-
-    Raises
-    ------
-    Unplannable : see Plan.
-    """
-    return list(Plan(model, length).layers)
 
 
 def _drop_identities(graph):

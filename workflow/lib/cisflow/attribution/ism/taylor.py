@@ -25,7 +25,7 @@ def taylor_ism(model, codes, targets, layer, device="cpu", memory_mb=256, smooth
     ----------
     model, codes, device, memory_mb : as for `exact_ism`.
     targets : (t,) indices of the outputs, or (n, t), a row of them for each sequence; or Targets, but for `output`.
-    layer : one of `plan.layers(model, length)`.
+    layer : one of `Plan(model, length).layers`, from `input` (TISM) to `output` (exact ISM).
     smoothing : width of the changes over which the slopes behind the layer are means, see `smoothed`; 0 takes the
         gradient.
     plan : Plan of the model at this length and up to this layer, where one has been made; None makes it.
