@@ -244,10 +244,16 @@ def test_absent_files_and_bad_numbers_are_named(given, tmp_path, capsys):
         absent = here | {option: tmp_path / "absent"}
         assert call(**absent, device="cpu", output=tmp_path / "out") == 1
         assert capsys.readouterr().err == f"cisflow features: error: {tmp_path / 'absent'}: No such file or directory\n"
-    for option in ("shards", "shard", "length", "batch_size", "threads"):
+    for option in ("shards", "shard", "threads"):
         with pytest.raises(SystemExit):
             call(**here, **{option: 0}, output=tmp_path / "out")
         assert "found '0', expected an integer of 1 or more" in capsys.readouterr().err
+    for option in ("length", "batch_size"):
+        assert call(**here, **{option: 0}, output=tmp_path / "out") == 1
+        message = f"cisflow features: error: extractor.{option}: 0 is less than the minimum of 1\n"
+        assert capsys.readouterr().err == message
+    assert call(**here, extractor={"strand": "both"}, output=tmp_path / "out") == 1
+    assert "extractor: unknown key 'strand'; expected keys: precision, batch_size" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -18,7 +18,8 @@ from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
-from cisflow.features import inputs, shards
+from cisflow.features import extractor as extractors
+from cisflow.features import inputs
 from cisflow.io.files import digest
 from cisflow.io.resumable import Rows
 from cisflow.models import checkpoints, device, predict
@@ -85,8 +86,8 @@ def of_split(args, asked, groups):
     chosen = selection.of_windows(dataset, datasets.read_folds(args.split, dataset.ids), asked, groups)
     if not len(chosen):
         raise InputError(f"{args.split}: no window of the folds and labels asked for; expected at least one")
-    network = shards.load(args.extractor, args.weights)
-    outputs, _ = shards.target_names(args.extractor, args.weights, network.n_outputs, args.names)
+    network = extractors.load(args.extractor, args.weights)
+    outputs, _ = extractors.target_names(args.extractor, args.weights, network.n_outputs, args.names)
     network = dataclasses.replace(network, outputs=outputs)
     rows = inputs.read_dataset(args.dataset)
     # Each window is read once, however many targets it is explained for.
@@ -94,10 +95,19 @@ def of_split(args, asked, groups):
     row_of = {item: row for row, item in enumerate(dataset.ids)}
     some = np.array([row_of[name] for name in names])
     some_rows = rows._replace(frame=rows.frame.iloc[some], codes=rows.codes[some])
-    codes = shards.open_sequences(some_rows, network, args.extractor, args.genome)[:][place]
+    codes = extractors.open_sequences(some_rows, network, args.extractor, args.genome)[:][place]
     read = [args.weights, args.split, *rows.files, f"{args.dataset}/targets.npy"]
     read += [path for path in (args.names, args.genome) if path]
     return Explained(network, groups, chosen, codes, read)
+
+
+def asked_for(args, network):
+    """What a window must be to be explained, in words."""
+    if args.split:
+        return "the folds and labels asked for"
+    if selection.has_classes(network.task):
+        return "the folds and labels asked for that is predicted correctly"
+    return "the folds asked for"
 
 
 def prediction(explained, where, strands):
@@ -118,8 +128,7 @@ def run(args):
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
     network, chosen, codes = explained.network, explained.chosen, explained.codes
     if none := [name for name in explained.groups if name not in set(chosen["target"])]:
-        right = "" if args.split else " that is predicted correctly"
-        print(f"no window of the folds and labels asked for{right}: {listing(none, 12)}", file=sys.stderr)
+        print(f"no window of {asked_for(args, network)}: {listing(none, 12)}", file=sys.stderr)
     wanted = targets.from_members(explained.groups, network.outputs, chosen["target"])
     key = {
         "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],

@@ -11,7 +11,7 @@ from cisflow.attribution import files, methods, targets
 from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.commands import options
 from cisflow.errors import InputError, listing
-from cisflow.features import shards
+from cisflow.features import extractor as extractors
 from cisflow.io.tables import table, write_table
 from cisflow.models import device
 
@@ -58,8 +58,8 @@ def run(args):
                 continue
             runs[seed] = parts
             weights = args.weights or file_of(args, "models", seed, "model.safetensors")
-            network = shards.load(args.extractor, weights).to(where)
-            outputs, _ = shards.target_names(args.extractor, weights, network.n_outputs, args.names)
+            network = extractors.load(args.extractor, weights).to(where)
+            outputs, _ = extractors.target_names(args.extractor, weights, network.n_outputs, args.names)
             wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
             found["agreement"].append(agreement.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:

@@ -11,15 +11,16 @@ import torch
 
 from cisflow.commands import options
 from cisflow.features import arrays as features
+from cisflow.features import extractor as extractors
 from cisflow.features import inputs, shards
 from cisflow.models import device
-from cisflow.sequence.context import CONTEXTS
 
 
 def arguments(parser):
     inputs.arguments(parser)
-    shards.arguments(parser)
-    parser.add_argument("--context", choices=CONTEXTS, help="around windows (default: genome where given, or pad)")
+    extractors.arguments(parser)
+    contexts = extractors.Settings.schema()["context"]["enum"]
+    parser.add_argument("--context", choices=contexts, help="around windows (default: genome where given, or pad)")
     parser.add_argument(
         "--shards", type=options.positive, help=f"number of all shards (default: of {shards.SHARD} windows each)"
     )
@@ -30,7 +31,7 @@ def arguments(parser):
 
 def run(args):
     rows = inputs.read(args)
-    extractor = shards.settings(args)
+    extractor = extractors.read(args)
     threads = args.threads or torch.get_num_threads()
     count = args.shards or math.ceil(len(rows.frame) / shards.SHARD)
     acquire = functools.partial(device.acquire, args.device, args.gpus, threads)
@@ -38,7 +39,7 @@ def run(args):
         shards.run(args.output, rows, extractor, args.weights, args.genome, args.names, count, acquire)
         return
     part = features.shard_rows(len(rows.frame), args.shard, count)
-    network = shards.load(extractor, args.weights)
-    sequences = shards.open_sequences(rows, network, extractor, args.genome).part(part)
+    network = extractors.load(extractor, args.weights)
+    sequences = extractors.open_sequences(rows, network, extractor, args.genome).part(part)
     with acquire() as where, shards.progress(len(sequences)) as bar:
-        shards.compute(args.output, shards.ready(network, extractor, where), sequences, where, extractor, bar)
+        shards.compute(args.output, extractors.ready(network, extractor, where), sequences, where, extractor, bar)

@@ -14,6 +14,7 @@ import torch
 from cisflow.commands import options
 from cisflow.errors import InputError
 from cisflow.features import arrays as features
+from cisflow.features import extractor as extractors
 from cisflow.features import sequence_classes, shards, variants
 from cisflow.io import files
 from cisflow.io.genome import Genome
@@ -26,7 +27,7 @@ from cisflow.models import device
 def arguments(parser):
     parser.add_argument("--vcf", required=True, help="variants, plain or gzipped")
     parser.add_argument("--genome", required=True, help="FASTA that the positions refer to")
-    shards.arguments(parser)
+    extractors.arguments(parser)
     parser.add_argument("--classes", help="vectors of the sequence classes, projvec_targets.npy")
     parser.add_argument("--class-names", help="names of the sequence classes, one a line")
     parser.add_argument("--histone", help="indices of histone targets (.npy); without it, group histone of --names")
@@ -37,7 +38,7 @@ def arguments(parser):
 
 def run(args):
     folder = Path(args.output)
-    extractor = shards.settings(args)
+    extractor = extractors.read(args)
     inputs = [args.vcf, args.genome, args.weights]
     inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
     made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
@@ -49,13 +50,13 @@ def run(args):
     finished.unlink(missing_ok=True)
     if extractor.get("strands") == "separate":
         raise InputError("strands: found separate; a variant has one effect, expected both or forward")
-    network = shards.load(extractor, args.weights)
+    network = extractors.load(extractor, args.weights)
     length = extractor.get("length") or network.length
     if not length:
         raise InputError(f"length: {args.weights}: the network takes any length; expected --length, 4096 for Sei")
     if network.length and length != network.length:
         raise InputError(f"length: found {length}, the network expects {network.length}")
-    names, groups = shards.target_names(extractor, args.weights, network.n_outputs, args.names)
+    names, groups = extractors.target_names(extractor, args.weights, network.n_outputs, args.names)
     classes = read_classes(args, np.array(groups))
     genome = Genome(args.genome)
     frame = variants.read(args.vcf, genome, length, args.strict)
@@ -66,7 +67,7 @@ def run(args):
         acquire = functools.partial(device.acquire, args.device, args.gpus, args.threads or torch.get_num_threads())
         with acquire() as where, Rows(folder / "work", json.dumps(made_of), len(scored), layout) as rows:
             how = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
-            variants.score(shards.ready(network, extractor, where), alleles, rows, where, *how, classes)
+            variants.score(extractors.ready(network, extractor, where), alleles, rows, where, *how, classes)
             class_names = classes.names if classes else []
             write_table(folder / "variants.tsv", variants.table(frame, rows, names, class_names))
             arrays = ["ref", "alt", "diff"]

@@ -8,8 +8,6 @@ from cisflow.io import files
 from cisflow.io.arrays import read_array, read_arrays
 from cisflow.io.tables import read_table
 
-GROUP_RULES = ("legacy", "corrected")
-
 
 def shard_rows(n, shard, shards):
     """Rows of one of `shards` nearly equal parts of n windows; `shard` counts from 1."""

@@ -1,7 +1,5 @@
 """Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
 
-import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,97 +9,15 @@ from tqdm import tqdm
 
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
-from cisflow.features.variants import Alleles
+from cisflow.features.extractor import load, open_sequences, ready, target_names
 from cisflow.io import files
 from cisflow.io.arrays import read_arrays, write_arrays
-from cisflow.io.genome import Genome
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
-from cisflow.models import checkpoints, inference, predict
-from cisflow.models.network import Network
-from cisflow.sequence.context import Sequences
+from cisflow.models import predict
 
 # Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
 SHARD = 500
-
-
-def arguments(parser):
-    """Options of a command that runs a feature extractor."""
-    parser.add_argument("--weights", required=True, help="checkpoint, .safetensors or PyTorch")
-    parser.add_argument("--extractor", default={}, type=json.loads, help="JSON of the settings below, names as in them")
-    parser.add_argument("--architecture", help="of weights that cisflow did not train, e.g. Sei")
-    parser.add_argument("--settings", type=json.loads, help="JSON: the architecture's settings")
-    parser.add_argument("--length", type=positive, help="bases the network sees (default: its own, or that of windows)")
-    parser.add_argument(
-        "--strands", choices=("both", "forward", "separate"), help="mean of both (default), forward alone, or each"
-    )
-    parser.add_argument("--batch-size", type=positive, help="windows in a forward pass (default: what memory holds)")
-    parser.add_argument("--precision", choices=inference.PRECISIONS, help="arithmetic (default: float32)")
-    parser.add_argument("--groups", choices=features.GROUP_RULES, help="rule for Sei's targets (default: legacy)")
-    parser.add_argument("--names", help="list of target names, where the checkpoint has none")
-
-
-def settings(args):
-    """The extractor that the options give: those of the JSON, overridden by options of their own."""
-    names = ("architecture", "settings", "length", "context", "strands", "precision", "batch_size", "groups")
-    given = {name: getattr(args, name, None) for name in names}
-    return args.extractor | {name: value for name, value in given.items() if value is not None}
-
-
-def positive(text):
-    """An integer of 1 or more, as an option gives it."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found '{text}', expected an integer of 1 or more")
-    return int(text)
-
-
-def load(extractor, weights):
-    """The Network that an extractor names, or the one that a checkpoint of cisflow's own holds."""
-    if extractor.get("architecture"):
-        module = checkpoints.load_pretrained(extractor["architecture"], extractor.get("settings", {}), weights)
-        return Network(module)
-    return checkpoints.load(weights)
-
-
-def ready(network, extractor, device):
-    """A loaded Network on `device`, made fast for inference at the extractor's `precision` ("float32")."""
-    network, precision = inference.prepare(network, extractor.get("precision", "float32"), device)
-    print(f"features: {network.name} in {precision} on {device}", file=sys.stderr)
-    return network
-
-
-def open_sequences(rows, network, extractor, genome=None):
-    """`inputs.Rows` as the network sees them.
-
-    Parameters
-    ----------
-    extractor : `length` (the network's own, or the windows') and `context` ("genome" where one is given, or "pad").
-    genome : path of a FASTA, or None.
-
-    Raises
-    ------
-    InputError : whatever `Sequences` refuses, or a length that the network does not accept.
-    """
-    context = extractor.get("context") or ("genome" if genome else "pad")
-    length = extractor.get("length") or network.length
-    if rows.variants is None:
-        sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
-    elif context == "genome" and length:
-        sequences = Alleles(rows.variants, Genome(genome), length)
-    else:
-        raise InputError("variants have no length of their own: expected context genome and a length")
-    if network.length and sequences.length != network.length:
-        raise InputError(f"windows have {sequences.length} bases, the network expects {network.length}")
-    return sequences
-
-
-def target_names(extractor, weights, n_targets, path=None):
-    """Names and groups of a network's targets: of the list at `path`, or of the checkpoint, or numbered."""
-    if path:
-        return features.read_target_names(path, extractor.get("groups", "legacy"), n_targets)
-    if extractor.get("architecture"):
-        return [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets
-    return checkpoints.read_header(weights)["targets"], ["all"] * n_targets
 
 
 def compute(output, network, sequences, device, extractor, bar):

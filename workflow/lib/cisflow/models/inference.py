@@ -5,10 +5,30 @@ import sys
 
 import torch
 
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.models.network import Network
 
-PRECISIONS = ("float32", "tf32", "bfloat16")
+
+class Settings(settings.Settings):
+    """How a network runs when only its outputs are wanted."""
+
+    precision: str = setting(
+        "float32",
+        choices=["float32", "tf32", "bfloat16"],
+        meaning="Arithmetic of the network; tf32 needs a GPU, bfloat16 a processor or GPU that has it, else a warning "
+        "says so and float32 is used.",
+    )
+    batch_size: int = setting(
+        "auto",
+        word="auto",
+        minimum=1,
+        meaning="Windows in a forward pass; auto takes what the memory holds. Halved when memory runs out.",
+    )
+
+
+PRECISIONS = tuple(Settings.schema()["precision"]["enum"])
 
 # Enough for the dense layers to be read once for many windows; the convolutions of a fused network split it further.
 CPU_BATCH = 64

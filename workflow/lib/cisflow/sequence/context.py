@@ -7,8 +7,6 @@ import numpy as np
 from cisflow.errors import InputError
 from cisflow.sequence import dna
 
-CONTEXTS = ("none", "pad", "genome")
-
 
 class Cut:
     """Base codes that are made row by row when they are asked for: `[first:last]` is (last - first, length) uint8.
