@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cisflow.config import figures
-from planning import FIGURES, TARGETS, examples, graph, jobs, read
+from planning import FIGURES, TARGETS, examples, expected_figures, graph, jobs, read
 
 # Artifact that a figure shows -> the rules that write it.
 WRITTEN_BY = {
@@ -102,48 +102,6 @@ READS = {
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
 }
-
-
-def expected_figures(config):
-    """Jobs of each figure's rule, counted from the config and from what the figures say of themselves."""
-    counts = Counter()
-    database = "database" in config.get("motifs", {})
-    for figure in FIGURES.values():
-        rule, artifacts = f"figure_{figure.name}", [*figure.inputs.values(), *figure.reads]
-        searched = {"hotspots", "modisco", "discovery", "patterns", "motif_scores", "motif_database"} & set(artifacts)
-        if figure.of == "run":
-            counts[rule] += "timing" in config
-        elif figure.of == "variants":
-            jobs = config.get("variants", {}).values()
-            counts[rule] += sum("classes" in config["features"][job["features"]] for job in jobs)
-        for dataset in config["datasets"].values():
-            if dataset.get("task", "binary") not in (figure.tasks or [dataset.get("task", "binary")]):
-                continue
-            models = [config["models"][name] for name in dataset.get("models", [])]
-            trained = any("architecture" in model for model in models)
-            if models and (trained or "histories" not in artifacts):
-                counts[rule] += places(figure, dataset, config)
-            for entry in dataset.get("explain", []):
-                enough = len(entry["methods"]) >= figure.least.get("attributions", 1)
-                if figure.of == "explanation" and enough and (database or not searched):
-                    counts[rule] += len(entry.get("seeds", [1]))
-                if figure.of == "comparison":
-                    counts[rule] += "reference" in entry
-    return counts
-
-
-def places(figure, dataset, config):
-    """How many of a figure a dataset has, of those that stand beside its evaluation or its study."""
-    study = dataset.get("study")
-    pair = len(set(study["splits"].values())) if study else 0
-    extractors = [config["models"][model].get("features") for model in dataset["models"]]
-    return {
-        "dataset": 1,
-        "split": len(dataset["splits"]),
-        "study": bool(study),
-        "study_set": pair * len((study or {}).get("sets", {})),
-        "classifier": pair * sum("model" in config.get("features", {}).get(name, {}) for name in extractors),
-    }.get(figure.of, 0)
 
 
 def expected_counts(config):

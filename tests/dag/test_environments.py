@@ -79,7 +79,11 @@ def commands(tmp_path_factory):
 def command(rule, shell):
     """The command of a rule with its first argument; of a figure, the module that draws it."""
     figure = FIGURES.get(rule.removeprefix("figure_"))
-    return f"figure {figure.module}" if figure and rule != figure.name else re.match(r"python -m cisflow (\S+ \S+)", shell)[1]
+    return (
+        f"figure {figure.module}"
+        if figure and rule != figure.name
+        else re.match(r"python -m cisflow (\S+ \S+)", shell)[1]
+    )
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)

@@ -15,16 +15,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
+from scipy import stats
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 import pipeline
+from planning import expected_figures
 from tables import check_table, text
-from tiny import CONFIG, NARROW, genome, planned, prepare, run
+from tiny import CONFIG, NARROW, genome, planned, prepare, prepare_module, run
 
 pytestmark = pytest.mark.slow
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 METRICS = {
+    "pearson": lambda labels, scores: stats.pearsonr(labels, scores).statistic,
+    "spearman": lambda labels, scores: stats.spearmanr(labels, scores).statistic,
+    "rmse": root_mean_squared_error,
     "auroc": roc_auc_score,
     "average_precision": average_precision_score,
     "accuracy": lambda labels, scores: accuracy_score(labels, scores >= 0.5),
@@ -94,7 +105,7 @@ def finished(everything):
 def test_every_rule_has_run(finished, everything):
     rules = {rule for rule, _ in everything[1]}
     declared = pipeline.rules(finished, "tiny.yaml")
-    assert rules == {name for name, rule in declared.items() if rule["shell"]}
+    assert rules == {name for name, rule in declared.items() if rule["shell"] or rule["writes"]}
 
 
 def test_what_is_done_is_not_done_again(finished):
@@ -123,7 +134,8 @@ def test_windows_are_the_bases_at_their_coordinates(finished):
         labels = np.load(folder / "targets.npy")
         assert codes.dtype == np.uint8 and codes.shape[0] == len(frame) and frame["id"].is_unique
         assert labels.dtype == np.float32 and labels.shape == (len(frame), len(targets))
-        np.testing.assert_array_equal(frame[targets].replace("", "nan").to_numpy(np.float32), labels)
+        read = frame[targets].replace("", "nan").to_numpy(np.float32)
+        np.testing.assert_allclose(read, labels, rtol=1e-7)
         if folder.name == "factors":
             continue
         for row, sequence in zip(frame.itertuples(), codes, strict=True):
@@ -193,10 +205,10 @@ def test_features_are_the_outputs_of_the_network_on_each_window(finished):
 
 def test_predictions_are_of_the_windows_of_their_dataset(finished):
     paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
-    assert len(paths) == 9
+    assert len(paths) == 12
     for path in paths:
         folder, split = path.parents[4], path.parents[1].name
-        frame, table = text(folder / "windows.tsv"), text(path)
+        frame, table = text(folder / "windows.tsv"), text(path).rename(columns={"value": "label"})
         targets = text(folder / "targets.tsv")["target"].tolist()
         assert table["id"].tolist() == np.repeat(frame["id"], len(targets)).tolist()
         assert table["label"].tolist() == frame[targets].to_numpy().ravel().tolist()
@@ -212,9 +224,11 @@ def test_metrics_are_those_of_scikit_learn(finished):
     for row in own.itertuples():
         run = f"{row.dataset}/models/{row.model}/{row.split}/seed{row.seed}"
         table = text(finished / "results" / run / "predictions.tsv")
-        table = table[(table["fold"] == row.fold) & (table["target"] == row.target) & (table["label"] != "")]
-        labels, scores = table["label"].astype(int), table["probability"].astype(float)
-        assert (int(row.n), int(row.n_positive)) == (len(labels), labels.sum())
+        numbers = "value" in table
+        truth, predicted = ("value", "prediction") if numbers else ("label", "probability")
+        table = table[(table["fold"] == row.fold) & (table["target"] == row.target) & (table[truth] != "")]
+        labels, scores = table[truth].astype(float), table[predicted].astype(float)
+        assert int(row.n) == len(labels) and row.n_positive == ("" if numbers else str(int(labels.sum())))
         assert float(row.value) == pytest.approx(METRICS[row.metric](labels, scores), abs=1e-6), row
         assert float(row.lower) <= float(row.upper)
     # The mean over the seeds, and over the targets, is the mean of the rows above.
@@ -261,11 +275,8 @@ def test_a_search_without_motifs_says_why(finished):
 
 
 def test_figures_are_whole_images(finished):
-    paths = sorted((finished / "results").glob("*/figures/*.svg"))
-    # A comparison and a leakage figure a dataset, three figures a split, learning curves of three datasets, four of
-    # one that is explained and two that compare its methods, three of one explained by one method, five beside the
-    # published study.
-    assert len(paths) == 6 + 6 + 3 * 6 + 3 + 4 + 2 + 3 + 5
+    paths = sorted((finished / "results").rglob("figures/*.svg"))
+    assert len(paths) == expected_figures(yaml.safe_load(CONFIG)).total()
     for path in paths:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
@@ -275,8 +286,8 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    # Of six datasets, three feature arrays, four networks, five classifiers and two jobs of variants.
-    assert len(paths) == 6 + 3 + 4 + 5 + 2
+    # Of seven datasets, three feature arrays, seven networks, five classifiers and two jobs of variants.
+    assert len(paths) == 7 + 3 + 7 + 5 + 2
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}
@@ -317,6 +328,12 @@ def fed_by_bed(rule, output):
     return "results/intervals/" in output or rule == "stack_metrics"
 
 
+def fed_by_regression(rule, output):
+    """All of the dataset with numbers as labels but what counts and compares its sequences alone."""
+    apart = ("near_duplicates", "figure_leakage", "leakage", "runs")
+    return ("results/strengths/" in output and rule not in apart) or rule == "stack_metrics"
+
+
 def fed_by_top_factors(rule, output):
     return rule == "figure_top_factors"
 
@@ -324,26 +341,35 @@ def fed_by_top_factors(rule, output):
 def fed_by_motif_cnn(rule, output):
     """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
     made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
-    made_before |= {"index_genome"}
+    made_before |= {"index_genome", "runs", "study_settings"}
     apart = any(f"results/{name}/" in output for name in ("reporters", "accessible"))
     return rule not in made_before and not apart
 
 
-def fed_by_classifiers(rule, output):
-    figures = ("performance_curves", "model_comparison", "robustness", "calibration")
-    figures += ("study_curves", "study_comparison", "top_targets")
-    evaluated = {"tune", "fit", "evaluate", "study", *(f"figure_{name}" for name in figures)}
+def fed_by_logistic_regression(rule, output):
+    """Of the datasets with a logistic regression: its fits, and what stands on the evaluation."""
+    figures = (
+        "performance_curves",
+        "model_comparison",
+        "robustness",
+        "calibration",
+        "study_curves",
+        "study_comparison",
+    )
+    evaluated = {"evaluate", "study", "figure_top_targets", *(f"figure_{name}" for name in figures)}
     named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible"))
-    return (rule in evaluated and named) or rule == "stack_metrics"
+    fitted = rule == "fit" and any(f"/models/{name}/" in output for name in ("regression", "gc_only"))
+    return fitted or (rule in evaluated and named) or rule == "stack_metrics"
 
 
 @pytest.mark.parametrize(
     ("module", "is_fed"),
     [
-        ("sources/bed.py", fed_by_bed),
+        ("data/sources/bed.py", fed_by_bed),
         ("figures/top_factors.py", fed_by_top_factors),
         ("models/motif_cnn.py", fed_by_motif_cnn),
-        ("classifiers.py", fed_by_classifiers),
+        ("classifiers/logistic_regression.py", fed_by_logistic_regression),
+        ("tasks/regression.py", fed_by_regression),
     ],
 )
 def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everything, module, is_fed):
@@ -354,14 +380,19 @@ def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everyth
     assert planned(finished) == set()
 
 
-# ---- elsewhere, and with conda ---------------------------------------------------------------------------------------
+# ---- elsewhere: as a module of another workflow, with conda ----------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory, numba):
-    """(another folder in which the workflow has run with --use-conda, what the stand-in conda was asked)."""
-    folder, base = prepare(tmp_path_factory.mktemp("elsewhere"), numba), tmp_path_factory.mktemp("conda") / "base"
-    call = run(folder, "--use-conda", *NARROW, **pipeline.fake_conda(base))
+    """(another folder, in which the workflow has run as a module with --use-conda, what the stand-in conda was asked).
+
+    The folder holds data, a config and a Snakefile of its own; the workflow stays where it is.
+    """
+    folder, base = tmp_path_factory.mktemp("elsewhere") / "mine", tmp_path_factory.mktemp("conda") / "base"
+    prepare_module(folder, numba)
+    profile = ("--workflow-profile", pipeline.ROOT / "workflow" / "profiles" / "demo")
+    call = run(folder, "--use-conda", *profile, **pipeline.fake_conda(base))
     assert call.status == 0, call.out + call.err
     return folder, base
 
@@ -373,9 +404,31 @@ def test_another_run_writes_the_same_bytes(finished, elsewhere):
 
 
 def test_each_environment_is_made_once_and_jobs_run_in_it(elsewhere):
-    folder, base = elsewhere
+    _, base = elsewhere
     made = [line for line in (base / "calls").read_text().splitlines() if line.startswith("env create")]
-    assert len(made) == len(list((folder / "envs").glob("*.yaml")))
+    assert len(made) == len(list((pipeline.ROOT / "envs").glob("*.yaml")))
     prefixes = {Path(line.split("--prefix ")[1].split()[0]).name for line in made}
     activated = {Path(line).name for line in (base / "activated").read_text().splitlines()}
     assert activated == prefixes
+
+
+def test_a_module_goes_on_from_the_results_and_has_a_report(elsewhere):
+    folder, _ = elsewhere
+    call = run(folder, "--report", "report.zip")
+    assert call.status == 0, call.out + call.err
+    with zipfile.ZipFile(folder / "report.zip") as archive:
+        assert any(name.endswith("/model_comparison.svg") for name in archive.namelist())
+    assert not (folder / "resources" / "demo").exists() and not (folder / "workflow").exists()
+
+
+def test_a_prefix_stands_before_every_path_of_a_command(tmp_path, numba):
+    folder = prepare_module(tmp_path / "mine", numba)
+    text = (folder / "Snakefile").read_text()
+    (folder / "Snakefile").write_text(text.replace("    config: config\n", '    config: config\n    prefix: "sub"\n'))
+    call = run(folder, "-n", "-p")
+    assert call.status == 0, call.out + call.err
+    commands = re.findall(r"python -m cisflow .*", call.out)
+    assert len(commands) > 100
+    for command in commands:
+        assert not re.search(r"(?<![\w/])(results|logs|benchmarks)/", command), command
+        assert not re.search(r"(?<![\w/])resources/(?!demo/|published/)", command), command

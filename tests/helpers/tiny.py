@@ -15,6 +15,19 @@ PIECES = [("chr22", 20070000), ("chr3", 42640000), ("chr4", 104040000), ("chr5",
 PIECE = 50000
 # Places of variants on the piece of chr22.
 SITES = (500, 20000, 49000)
+MODULE = """
+configfile: "tiny.yaml"
+
+module cisflow:
+    snakefile: "{workflow}"
+    config: config
+
+use rule * from cisflow as cisflow_*
+
+rule mine:
+    default_target: True
+    input: rules.cisflow_all.input
+"""
 # Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
 NARROW = ("--workflow-profile", "workflow/profiles/demo")
 
@@ -67,6 +80,12 @@ def write_data(folder):
     np.save(folder / "histone.npy", np.array([1]))
     rows = [f"r{number},{bases[300 * number :][:60]},{number % 2}" for number in range(150)]
     (folder / "reporters.csv").write_text("\n".join(["header,sequence,label", *rows]) + "\n")
+    rows = ["header\tsequence\tlabel"]
+    for number in range(150):
+        piece = bases[200 * number :][:60]
+        strength = "" if number % 10 == 0 else f"{piece.count('CG') + piece.count('G') / 10 - 1.5:.3f}"
+        rows.append(f"s{number}\t{piece}\t{strength}")
+    (folder / "strengths.tsv").write_text("\n".join(rows) + "\n")
 
 
 def spread_over(start, step):
@@ -87,6 +106,17 @@ def prepare(folder, numba):
     (folder / "tiny.yaml").write_text(CONFIG)
     (folder / "results").mkdir()
     (folder / "results" / ".cache").symlink_to(numba)
+    return folder
+
+
+def prepare_module(folder, numba):
+    """A folder with data, config and a Snakefile whose module the workflow is, but nothing of the workflow itself."""
+    folder.mkdir()
+    write_data(folder / "data")
+    (folder / "tiny.yaml").write_text(CONFIG)
+    (folder / "results").mkdir()
+    (folder / "results" / ".cache").symlink_to(numba)
+    (folder / "Snakefile").write_text(MODULE.format(workflow=pipeline.ROOT / "workflow" / "Snakefile"))
     return folder
 
 

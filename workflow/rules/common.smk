@@ -23,7 +23,7 @@ finally:
     sys.dont_write_bytecode = bytecode
 
 try:
-    study = load(config, root=ROOT)
+    study = load(config, root=ROOT, moved=bool(workflow.modifier.path_modifier.prefix))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -22,6 +22,7 @@ class Study:
     """What a config says. Entries are dicts by name; wildcards are any object with the attributes that a method reads.
 
     root : the folder of the workflow's repository, whose `resources/demo` and `resources/published` are shipped.
+    moved : whether Snakemake puts a prefix before relative paths, which files that are there already do not have.
     """
 
     device: str
@@ -37,6 +38,7 @@ class Study:
     figure_counts: dict
     timing: entries.Timing | None
     root: Path
+    moved: bool
 
     @functools.cached_property
     def networks(self):
@@ -109,19 +111,23 @@ class Study:
         return next(job for job in self.compared if (job.dataset, job.model, job.split) == wanted)
 
     def shipped(self, path):
-        """A file of the repository: where the run looks for it, or, for a run in another folder, at its own place."""
-        return path if Path(path).exists() or not (self.root / path).exists() else (self.root / path).as_posix()
+        """A file that is there already: in the folder of the run or, where it has none, in that of the workflow."""
+        here, there = Path(path), self.root / path
+        if not here.exists() and there.exists():
+            return there.as_posix()
+        return here.absolute().as_posix() if self.moved and here.exists() else path
 
-    def resource_url(self, wildcards):
+    def resource_url(self, wildcards, input):
         """Where a resource comes from, as `fetch` reads it."""
-        return (self.resource_source(wildcards) or [self.resources[wildcards.name].url])[0]
+        return input[0] if input else self.resources[wildcards.name].url
 
     def resource_source(self, wildcards):
         """The file that a resource is made of, where that is a path."""
-        return [self.shipped(path) for path in self.resources[wildcards.name].source]
+        made = {paths.fill(paths.RESOURCE, name=name) for name in self.resources}
+        return [path if path in made else self.shipped(path) for path in self.resources[wildcards.name].source]
 
 
-def of(config, root):
+def of(config, root, moved):
     """The entries of a config that the schema has checked and completed."""
     return {
         "device": config["device"],
@@ -137,15 +143,16 @@ def of(config, root):
         "figure_counts": config["figures"],
         "timing": entries.timing(config["timing"]) if "timing" in config else None,
         "root": Path(root),
+        "moved": moved,
     }
 
 
-def load(config, root="."):
+def load(config, root=".", moved=False):
     """The Study of a config, whose defaults are filled in, in place.
 
     Parameters
     ----------
-    config : mapping, as YAML gives it. root : folder of the workflow's repository.
+    config : mapping, as YAML gives it. root, moved : see Study.
 
     Raises
     ------
@@ -154,6 +161,6 @@ def load(config, root="."):
     from cisflow.config.targets import Targets
 
     schema.validate(config, schema.read())
-    study = Targets(**of(config, root))
+    study = Targets(**of(config, root, moved))
     checks.check(study)
     return study
