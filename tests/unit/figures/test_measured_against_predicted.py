@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from cisflow import tasks
-from cisflow.evaluation import runs
+from cisflow.evaluation import runs, strata
 from cisflow.evaluation import tables as evaluation
 from cisflow.io.tables import write_table
 from drawing import LONG, MODELS, SPLIT, drawn, svg_text
@@ -29,15 +29,18 @@ def regression(folder, models, n_seeds=1, targets=("expression",), n=90, folds=(
             write(place, known, values, np.resize(folds, n), targets, TASK)
             rows.append(("random", model, seed, "network"))
     write_table(folder / "runs.tsv", pd.DataFrame(rows, columns=["split", "model", "seed", "kind"]).assign(k=None))
-    tables = evaluation.evaluate("demo", runs.read(folder / "runs.tsv"), 1, 30, task=TASK)
-    for name in ("metrics", "comparisons"):
+    names = np.array([f"w{i:04d}" for i in range(n)])
+    windows = strata.Windows(names, np.resize(["chr1", "chr1", "chr2", "chr2"], n), rng.random(n))
+    tables = evaluation.evaluate("demo", runs.read(folder / "runs.tsv"), 1, 30, windows, TASK)
+    for name in ("metrics", "comparisons", "strata"):
         write_table(folder / f"{name}.tsv", tables[name])
     return {name: str(folder / f"{name}.tsv") for name in ("runs", "metrics")}
 
 
-def compared(folder, *arguments, **keywords):
+def evaluated(folder, table, *arguments, **keywords):
+    """{metrics, another table of the evaluation}."""
     inputs = regression(folder, *arguments, **keywords)
-    return {"metrics": inputs["metrics"], "comparisons": str(folder / "comparisons.tsv")}
+    return {"metrics": inputs["metrics"], table: str(folder / f"{table}.tsv")}
 
 
 # Name of the case: (figure, function of a folder -> inputs, settings).
@@ -52,7 +55,8 @@ CASES = {
         lambda f: regression(f, MODELS[:2], folds=("valid", "train")),
         SETTINGS,
     ),
-    "models side by side": ("model_comparison", lambda f: compared(f, MODELS[:4], 3), SETTINGS),
+    "robustness of numbers": ("robustness", lambda f: evaluated(f, "strata", MODELS[:4], 3), SETTINGS),
+    "models side by side": ("model_comparison", lambda f: evaluated(f, "comparisons", MODELS[:4], 3), SETTINGS),
 }
 
 
@@ -93,7 +97,7 @@ def test_of_many_targets_the_first_are_drawn_and_said_to_be(tmp_path):
 
 
 def test_models_side_by_side_have_the_metrics_of_a_regression(tmp_path):
-    figure = drawn("model_comparison", compared(tmp_path, MODELS[:4], 3), SETTINGS)
+    figure = drawn("model_comparison", evaluated(tmp_path, "comparisons", MODELS[:4], 3), SETTINGS)
     metrics = pd.read_csv(tmp_path / "metrics.tsv", sep="\t").query("fold == 'test' and seed != 'ensemble'")
     titles = ["Pearson's r", "Spearman's \u03c1", "RMSE"]
     assert [axes.get_title() for axes in figure.axes] == titles
@@ -102,3 +106,12 @@ def test_models_side_by_side_have_the_metrics_of_a_regression(tmp_path):
         np.testing.assert_allclose(np.sort(points), np.sort(metrics.loc[metrics["metric"] == metric, "value"]))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == MODELS[:4]
     assert "positive" not in svg_text(figure)
+
+
+def test_robustness_of_a_regression_draws_correlations_without_counts_of_positives(tmp_path):
+    figure = drawn("robustness", evaluated(tmp_path, "strata", MODELS[:2], n=240), SETTINGS)
+    table = pd.read_csv(tmp_path / "strata.tsv", sep="\t").query("metric == 'pearson' and kind == 'chromosome'")
+    (points,) = [line for line in figure.axes[3].lines if line.get_linestyle() == "None"]
+    np.testing.assert_allclose(np.sort(points.get_xdata()), np.sort(table["value"]))
+    text = svg_text(figure)
+    assert figure.axes[0].get_xlabel() == "Pearson's r" and "random: n = 1" in text and "positive" not in text

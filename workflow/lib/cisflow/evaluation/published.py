@@ -1,4 +1,4 @@
-"""The numbers that a study printed, and ours measured as it measured them.
+"""What a study printed, and our numbers measured as it measured its own.
 
 The study is Daoud and Ben-Hur (2025), whose tables are in resources/published. It counts the strands of a sequence as
 two rows, and takes the area under the precision-recall curve by trapezoids (`binary.trapezoid`).
@@ -61,3 +61,17 @@ def as_published(metrics):
     separate = matching(metrics, strands="separate")
     others = matching(metrics, strands="averaged")
     return pd.concat([separate, others[~others["model"].isin(separate["model"])]], ignore_index=True)
+
+
+def top_targets(path, model):
+    """Frame of biosample, target and value of the features that the study ranks highest for a model, highest first.
+
+    Raises
+    ------
+    InputError : the table has none of the model.
+    """
+    frame = table(path, ("model", "biosample", "target"), ("rank", "value"))
+    rows = matching(frame, model=model).sort_values("rank", kind="stable")
+    if rows.empty:
+        raise InputError(f"{path}: no row of model '{model}'; expected one of {listing(sorted(set(frame['model'])))}")
+    return rows[["biosample", "target", "value"]].reset_index(drop=True)

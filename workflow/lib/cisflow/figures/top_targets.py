@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.errors import InputError, listing
+from cisflow.errors import InputError
+from cisflow.evaluation import published
 from cisflow.features import families
 from cisflow.figures import given, style
 from cisflow.io import tables
@@ -112,16 +113,8 @@ def draw(inputs, settings):
 
 
 def published_targets(path, model):
-    """Frame of name, weight and family of the published targets of a model, highest first.
-
-    Raises
-    ------
-    InputError : the table has none of the model.
-    """
-    table = tables.table(path, ("model", "biosample", "target"), ("rank", "value"))
-    rows = tables.matching(table, model=model).sort_values("rank", kind="stable")
-    if rows.empty:
-        raise InputError(f"{path}: no row of model '{model}'; expected one of {listing(sorted(set(table['model'])))}")
+    """Frame of name, weight and family of the published targets of a model, highest first."""
+    rows = published.top_targets(path, model)
     names = [f"{row.biosample} | {row.target} | published" for row in rows.itertuples()]
     found = {"name": names, "weight": rows["value"].to_numpy(), "family": [families.family(name) for name in names]}
     return pd.DataFrame(found)
