@@ -4,25 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cisflow import tasks
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import matching, table
 
 CLASSES = ("dataset", "split", "model", "fold", "target")
 METRIC_COLUMNS = (*CLASSES, "seed", "strands", "metric")
 METRIC_NUMBERS = ("value", "lower", "upper", "n", "n_positive")
-# Metrics that figures show, as papers write them; of those in LOWER a smaller value is better.
-LABELS = {
-    "auroc": "AUROC",
-    "average_precision": "Average precision",
-    "accuracy": "Accuracy",
-    "brier": "Brier score",
-    "pearson": "Pearson's r",
-    "spearman": "Spearman's \u03c1",
-    "rmse": "RMSE",
-}
-LOWER = ("brier", "rmse")
-# What a prediction without skill has, whatever the labels.
-CHANCE = {"auroc": 0.5, "pearson": 0.0, "spearman": 0.0}
+# Of the metrics of every task.
+LABELS = {metric: label for name in tasks.NAMES for metric, label in tasks.get(name).labels.items()}
+CHANCE = {metric: value for name in tasks.NAMES for metric, value in tasks.get(name).chance.items()}
 
 
 def metrics(path, strands="averaged", ensembles=False):

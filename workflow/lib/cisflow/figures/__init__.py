@@ -11,8 +11,8 @@ rules of the workflow are made from. It is read from the source text, so that a 
     label : what the report calls it.
     order : where it stands on a page that links to figures; without it, behind those that have one.
     inputs : {name: artifact}, the files that `draw` gets by these names, see `config.figures.Figures.artifact`. An
-        artifact of several files is a list. `?` after it: only where the config has it; without, there is no such
-        figure where the config has none.
+        artifact of several files is a list, but for a single one (`given.several`). `?` after it: only where the config
+        has it; without, there is no such figure where the config has none.
     reads : artifacts that `draw` finds beside its inputs by the contract of the results folder, such as the histories
         of the runs in runs.tsv: too many for a command line.
     least : {input: number of files below which there is no figure}.

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cisflow import tasks
-from cisflow.evaluation import results, runs
+from cisflow.evaluation import runs
 from cisflow.figures import given, style
 from cisflow.io import tables
 
@@ -39,7 +39,8 @@ def draw(inputs, settings):
     inputs : runs: path of the table of runs, beside which their histories lie. settings : dataset, task.
     """
     given.demand("learning_curves", "settings", settings, ("dataset", "task"))
-    metric = tasks.get(settings["task"]).score
+    task = tasks.get(settings["task"])
+    metric, label = task.score, task.labels[task.score]
     numbers = (*NUMBERS, f"valid_{metric}", "best")
     networks = [run for run in runs.read(inputs["runs"]) if run.kind == "network"]
     histories = [(run, tables.table(run.history, numbers=numbers)) for run in networks]
@@ -60,15 +61,15 @@ def draw(inputs, settings):
     natural = HEIGHT + TITLE * max(title.count("\n") for title in titles)
     figure = style.figure(width, min(rows * natural + KEY, style.PAGE))
     grid = figure.add_gridspec(rows, columns)
-    limits = score_limits([frame for _, frames in cells for frame in frames], results.CHANCE[metric])
+    limits = score_limits([frame for _, frames in cells for frame in frames], task.chance[metric])
     for i, ((_, frames), title) in enumerate(zip(cells, titles, strict=True)):
         upper, lower = grid[divmod(i, columns)].subgridspec(2, 1, height_ratios=[1.25, 1]).subplots(sharex=True)
         draw_cell(upper, lower, frames, title, limits)
         if i % columns == 0:
             upper.set_ylabel("Loss")
-            lower.set_ylabel(results.LABELS[metric])
+            lower.set_ylabel(label)
             figure.align_ylabels([upper, lower])
-    draw_key(figure, width, results.LABELS[metric])
+    draw_key(figure, width, label)
     return figure
 
 

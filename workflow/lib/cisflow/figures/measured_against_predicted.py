@@ -59,7 +59,7 @@ def draw(inputs, settings):
     # The first targets stand for many: figures of them all would be a book.
     targets = found.targets[: max(1, PLOTS // len(models))]
     plots = [(model, number) for number in range(len(targets)) for model in models]
-    titles = [title(metrics, model, targets[number], len(found.targets) > 1) for model, number in plots]
+    titles = [title(metrics, task, model, targets[number], len(found.targets) > 1) for model, number in plots]
 
     columns = min(COLUMNS, len(plots))
     rows = math.ceil(len(plots) / columns)
@@ -99,7 +99,7 @@ def read(of_split, task):
     return first._replace(ids=first.ids[rows], folds=first.folds[rows], labels=first.labels[:, rows], values=values)
 
 
-def title(metrics, model, target, several):
+def title(metrics, task, model, target, several):
     """Name of the model, of the target where there are several, and SHOWN with their intervals.
 
     The metrics are those of what is drawn: of the mean over the seeds, where a model has several.
@@ -109,7 +109,7 @@ def title(metrics, model, target, several):
     lines = [style.wrap(model, NAME_WIDTH), *([style.wrap(target, NAME_WIDTH)] if several else [])]
     for metric in SHOWN:
         if metric in rows.index:
-            name = "r" if metric == "pearson" else results.LABELS[metric]
+            name = "r" if metric == "pearson" else task.labels[metric]
             lines.append(f"{name} {style.number(*rows.loc[metric, ['value', 'lower', 'upper']], digits=2)}")
     return "\n".join(lines)
 

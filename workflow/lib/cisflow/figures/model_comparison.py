@@ -18,8 +18,6 @@ FIGURE = {
     "inputs": {"metrics": "metrics", "comparisons": "comparisons"},
     "settings": ["task", "baselines"],
 }
-# Of the metrics of a task, in its order.
-PANELS = 4
 FOLD = "test"
 # Guides of two splits that are closer than this are drawn as one.
 TOLERANCE = 0.01
@@ -50,7 +48,7 @@ def draw(inputs, settings):
     positives = bool(task.classes)
     balances = [results.balance(tables.matching(metrics, split=split), positives) for split in splits]
     shown = tables.matching(metrics, target=target)
-    drawn = [metric for metric in task.metrics[:PANELS] if metric in set(shown["metric"])]
+    drawn = [metric for metric in task.labels if metric in set(shown["metric"])]
     models = results.ranked(shown, task.headline)
 
     names = [style.wrap(model, NAME_WIDTH) for model in models]
@@ -63,14 +61,14 @@ def draw(inputs, settings):
     figure.get_layout_engine().set(wspace=0.05)
     panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     for axes, letter, metric in zip(panels, style.letters(), drawn, strict=False):
-        draw_panel(axes, letter, metric, shown, models, splits, balances)
+        draw_panel(axes, task, letter, metric, shown, models, splits, balances)
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
     draw_key(figure, splits, balances, notes)
     return figure
 
 
-def draw_panel(axes, letter, metric, metrics, models, splits, balances):
+def draw_panel(axes, task, letter, metric, metrics, models, splits, balances):
     rows = tables.matching(metrics, metric=metric)
     for place in range(0, len(models), 2):
         axes.axhspan(place - 0.5, place + 0.5, color=style.PALE, linewidth=0, zorder=0)
@@ -89,11 +87,11 @@ def draw_panel(axes, letter, metric, metrics, models, splits, balances):
         offset = (i + 0.5) / len(splits) - 0.5
         of_split = tables.matching(rows, split=split)
         draw_split(axes, of_split, models, 0.84 * offset, 0.2 / len(splits), colour, style.MARKERS[i % 7])
-    axes.set_xlabel("lower is better" if metric in results.LOWER else "higher is better")
+    axes.set_xlabel("lower is better" if metric in task.lower else "higher is better")
     axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
     axes.margins(x=0.08)
     axes.tick_params(axis="y", length=0)
-    style.panel(axes, letter, results.LABELS[metric])
+    style.panel(axes, letter, task.labels[metric])
 
 
 def draw_split(axes, rows, models, offset, gap, colour, marker):

@@ -34,7 +34,7 @@ def draw(inputs, settings):
     """
     given.demand("robustness", "settings", settings, ("task", "dataset", "split"))
     task = tasks.get(settings["task"])
-    metric, label, positives = task.headline, results.LABELS[task.headline], bool(task.classes)
+    metric, label, positives = task.headline, task.labels[task.headline], bool(task.classes)
     where = {"dataset": settings["dataset"], "fold": FOLD}
     split = settings["split"]
     metrics = {kind: results.metrics(inputs["metrics"], strands=kind) for kind in STRANDS}

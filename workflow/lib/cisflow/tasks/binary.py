@@ -27,6 +27,14 @@ class Binary(Task):
     )
     headline = "auroc"
     compared = ("auroc", "average_precision")
+    labels = {
+        "auroc": "AUROC",
+        "average_precision": "Average precision",
+        "accuracy": "Accuracy",
+        "brier": "Brier score",
+    }
+    lower = ("brier",)
+    chance = {"auroc": 0.5}
     axis = "Predicted probability"
 
     def valid(self, values):

@@ -19,6 +19,9 @@ class Regression(Task):
     headline = "pearson"
     # A difference of errors has the unit of the labels: none of it is small by itself.
     compared = ("pearson", "spearman")
+    labels = {"pearson": "Pearson's r", "spearman": "Spearman's \u03c1", "rmse": "RMSE"}
+    lower = ("rmse",)
+    chance = {"pearson": 0.0, "spearman": 0.0}
     axis = "Predicted value"
 
     def valid(self, values):

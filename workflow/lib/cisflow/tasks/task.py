@@ -18,6 +18,8 @@ class Task(abc.ABC):
     score : name of the metric that training reports of its validation fold.
     metrics : names of the metrics of an evaluation, in order. headline : the one that stands for all.
     compared : those that models are compared by.
+    labels : {metric: how papers write it} of those that figures show, and of the score. lower : those of them of
+        which a smaller value is better. chance : {metric: what a prediction without skill has in it, whatever the labels}.
     axis : what a figure calls the axis of predictions.
     """
 
@@ -31,6 +33,9 @@ class Task(abc.ABC):
     metrics: tuple
     headline: str
     compared: tuple
+    labels: dict
+    lower: tuple
+    chance: dict
     axis: str
 
     def __eq__(self, other):
