@@ -19,7 +19,8 @@ class Task(abc.ABC):
     metrics : names of the metrics of an evaluation, in order. headline : the one that stands for all.
     compared : those that models are compared by.
     labels : {metric: how papers write it} of those that figures show, and of the score. lower : those of them of
-        which a smaller value is better. chance : {metric: what a prediction without skill has in it, whatever the labels}.
+        which a smaller value is better.
+    chance : {metric: what a prediction without skill has in it, whatever the labels}.
     axis : what a figure calls the axis of predictions.
     """
 
