@@ -6,6 +6,8 @@ from torch import nn
 
 from cisflow import models
 from cisflow.errors import InputError
+from cisflow.models import registry
+from cisflow.models.network import reverse_complement
 from cisflow.models.sei import SplineProjection, spline_basis
 from cisflow.sequence import dna
 from weights import randomise, spread_sei
@@ -186,6 +188,13 @@ def test_one_hot_in_torch_equals_one_hot_in_numpy():
     np.testing.assert_array_equal(models.one_hot(codes, "cpu").numpy(), dna.one_hot(codes))
 
 
+def test_the_other_strand_in_torch_is_that_in_numpy():
+    codes = np.random.default_rng(0).integers(0, 5, (3, 20)).astype(np.uint8)
+    found = reverse_complement(torch.from_numpy(codes))
+    assert found.dtype == torch.uint8
+    np.testing.assert_array_equal(found.numpy(), dna.reverse_complement(codes))
+
+
 @pytest.mark.parametrize("length", [50, 200, 600, 601])
 def test_basset_takes_any_length_it_is_built_for(length):
     model = models.build("BassetLike", length=length, n_outputs=3).eval()
@@ -197,13 +206,33 @@ def test_motif_cnn_takes_every_length():
     assert [model(torch.rand(2, 4, length)).shape for length in (60, 200, 600)] == [(2, 5)] * 3
 
 
-@pytest.mark.parametrize("architecture", ["BassetLike", "MotifCNN", "Sei", "Beluga"])
+@pytest.mark.parametrize("architecture", registry.architectures())
 def test_non_linearities_are_modules_and_none_is_in_place(architecture):
     with torch.device("meta"):
         modules = list(models.build(architecture).modules())
-    rectifiers = [module for module in modules if isinstance(module, torch.nn.ReLU)]
-    assert rectifiers
-    assert not any(module.inplace for module in rectifiers)
+    assert any(isinstance(module, nn.ReLU | nn.GELU) for module in modules)
+    assert not any(getattr(module, "inplace", False) for module in modules)
+
+
+@pytest.mark.parametrize("architecture", registry.architectures())
+def test_every_architecture_states_what_it_reads_and_returns(architecture):
+    with torch.device("meta"):
+        network = models.Network(models.build(architecture))
+    assert network.name == architecture
+    assert network.module.output in ("logit", "probability") and network.reads in ("one-hot", "tokens")
+    assert network.n_outputs > 0 and (network.length is None or network.length > 0)
+    raw = torch.tensor([0.0, 0.25, 1.0])
+    expected = raw if network.module.output == "probability" else 1 / (1 + torch.exp(-raw))
+    torch.testing.assert_close(network.predictions(raw), expected)
+
+
+def test_a_bare_module_is_taken_to_read_one_hot_sequence_and_to_return_logits():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    network = models.Network.of(module)
+    (x,) = network.inputs(np.array([[0, 3, 4]], dtype=np.uint8), "cpu")
+    torch.testing.assert_close(x[0].T, torch.tensor([[1, 0, 0, 0], [0, 0, 0, 1], [0.25] * 4]))
+    torch.testing.assert_close(network.predictions(network(x)), module(x).sigmoid())
+    assert models.Network.of(network) is network and (network.reads, network.strands) == ("one-hot", "both")
 
 
 def test_saved_network_comes_back_with_its_header(tmp_path):
