@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 
-from calls import call
+import planted
+from calls import MODEL, call, predict, train
 from cisflow import models
-from cisflow.attribution import blocks, targets
+from cisflow.attribution import blocks, files, targets
 from cisflow.commands import attribute as attribute_command
 from cisflow.io.arrays import read_arrays
 from cisflow.io.resumable import Rows
+from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 from tables import text
 
@@ -205,3 +207,37 @@ def test_predictions_of_other_windows_are_not_explained(trained, tmp_path, capsy
     assert attribute(dataset, tmp_path, "tism", tmp_path / "a.npz") == 1
     assert re.search(r"predictions.tsv: window 'other\d+' is not in .*windows.tsv", capsys.readouterr().err)
     assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """(dataset of real-valued labels, folder of a network trained on it, with its predictions): two targets."""
+    dataset, folder = tmp_path_factory.mktemp("dataset"), tmp_path_factory.mktemp("regression")
+    planted.write(dataset, targets=("ap1", "creb"), task="regression")
+    model = MODEL | {"training": MODEL["training"] | {"max_epochs": 3}}
+    assert train(dataset, folder, model) == 0 and predict(dataset, folder) == 0
+    return dataset, folder
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "ism"])
+def test_a_network_of_numbers_is_explained_on_the_windows_of_the_folds(measured, tmp_path, method, capsys):
+    dataset, folder = measured
+    assert attribute(dataset, folder, method, tmp_path / "a.npz", folds=["test"]) == 0
+    found = files.read(tmp_path / "a.npz")
+    table = read_table(folder / "predictions.tsv", ["prediction", "value"], text=("id", "target", "fold"))
+    expected = table[table["fold"] == "test"]
+    assert found.keys() == list(zip(expected["id"], expected["target"], strict=True))
+    np.testing.assert_allclose(found.prediction, expected["prediction"], rtol=1e-6)
+    assert found.prediction.min() < 0 or found.prediction.max() > 1
+    network = models.load(folder / "model.safetensors")
+    x = models.one_hot(found.codes, "cpu")
+    outputs = ((network(x) + network(x.flip(1, 2))) / 2).detach().numpy()
+    column = [network.outputs.index(target) for target in found.targets]
+    np.testing.assert_allclose(outputs[np.arange(len(column)), column], found.prediction, atol=1e-4)
+    if method == "integrated_gradients":
+        present = dna.one_hot(found.codes)
+        contributions = (found.multipliers * (present - found.baseline[:, None])).sum(axis=(1, 2))
+        np.testing.assert_allclose(contributions - found.difference, found.error, atol=1e-4)
+    assert attribute(dataset, folder, method, tmp_path / "b.npz", folds=["test"], targets=["creb"]) == 0
+    assert set(files.read(tmp_path / "b.npz").targets) == {"creb"}
+    assert "no window of" not in capsys.readouterr().err

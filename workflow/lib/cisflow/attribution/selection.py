@@ -67,7 +67,7 @@ def select(predictions, settings, groups=None, task=None):
     columns = ["id", "fold", "target", task.truth, task.predicted]
     table = read_table(predictions, columns, text=("id", "fold", "target"))
     keep = table["fold"].isin(settings.folds)
-    if _has_classes(task):
+    if has_classes(task):
         own = np.where(table[task.truth] == 1, table[task.predicted], 1 - table[task.predicted])
         keep &= table[task.truth].isin(settings.labels) & (own > max(settings.min_probability, 0.5))
     table = table.rename(columns={task.predicted: "prediction"})
@@ -94,8 +94,8 @@ def of_windows(dataset, folds, settings, groups):
     -------
     frame with id, target, fold, in the order of the windows, group by group.
     """
-    has_classes = _has_classes(dataset.task)
-    asked = np.isin(dataset.labels, settings.labels) if has_classes else np.ones(dataset.labels.shape, dtype=bool)
+    everything = np.ones(dataset.labels.shape, dtype=bool)
+    asked = np.isin(dataset.labels, settings.labels) if has_classes(dataset.task) else everything
     in_fold = np.isin(folds, settings.folds)
     parts = []
     for name in groups:
@@ -105,7 +105,7 @@ def of_windows(dataset, folds, settings, groups):
     return _draw(pd.concat(parts, ignore_index=True), dataset.ids, settings.max_per_target)
 
 
-def _has_classes(task):
+def has_classes(task):
     """Whether a label is a class, whose probability is predicted."""
     return task.range == (0, 1)
 
