@@ -102,7 +102,7 @@ def test_a_comparison_of_what_is_not_there_is_refused(results, tmp_path, capsys,
     [
         ("Beluga", {"lengths": [200, 400]}, "timing: lengths: found 200; expected 2000 alone, which Beluga reads"),
         ("Basset", {}, "unknown architecture 'Basset'; expected one of AttentionConv, BassetLike, "),
-        ("MotifCNN", {"lengths": []}, "--sizes: no lengths; expected lengths, sequences and targets, at least one"),
+        ("MotifCNN", {"lengths": []}, "--sizes.lengths: [] is too short; expected 1 or more"),
     ],
 )
 def test_what_cannot_be_timed_is_refused(tmp_path, capsys, architecture, sizes, words):

@@ -21,7 +21,7 @@ from tables import check_table
 
 
 def test_one_size_varies_at_a_time():
-    assert timing.grid([10, 20], [1, 3], [2]) == [
+    assert timing.Settings(lengths=[10, 20], sequences=[1, 3], targets=[2]).grid() == [
         ("length", 10, 1, 2),
         ("length", 20, 1, 2),
         ("n_sequences", 10, 1, 2),
@@ -95,7 +95,7 @@ def test_without_linux_methods_are_timed_and_memory_is_left_empty(tmp_path, monk
     assert all(seconds > 0 and np.isnan(peak) for seconds, peak in found)
     rows = [
         ("tism", varied, *size, repeat, seconds, peak)
-        for varied, *size in timing.grid([60, 120], [1], [2])
+        for varied, *size in timing.Settings(lengths=[60, 120], sequences=[1], targets=[2]).grid()
         for repeat, (seconds, peak) in enumerate(found, start=1)
     ]
     write_table(tmp_path / "timing.tsv", pd.DataFrame(rows, columns=timing.COLUMNS))

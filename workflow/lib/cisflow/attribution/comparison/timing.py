@@ -15,6 +15,8 @@ import torch
 
 from cisflow.attribution import blocks
 from cisflow.attribution.targets import Targets
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.models import registry
 
@@ -23,6 +25,28 @@ COLUMNS = ("method", "varied", "length", "n_sequences", "n_targets", "repeat", "
 MIB = 2**20
 # Of Linux alone; without it no peak can be told from an earlier one.
 PEAK_RESET = Path("/proc/self/clear_refs")
+
+
+class Settings(settings.Settings):
+    """Sizes at which methods are timed. Of each the first is kept while another varies."""
+
+    lengths: list[int] = setting(
+        [200, 400, 800],
+        items={"minimum": 1},
+        meaning="Lengths of the sequences, in bp; for a network that reads one length, that one. Of each size the "
+        "first is kept while another varies.",
+    )
+    sequences: list[int] = setting([1, 4, 16], items={"minimum": 1}, meaning="Numbers of sequences.")
+    targets: list[int] = setting([1, 4, 16], items={"minimum": 1}, meaning="Numbers of targets.")
+    repeats: int = setting(
+        3, minimum=1, meaning="Runs that are timed at each size, after one of the same size that is not."
+    )
+
+    def grid(self):
+        """(what is varied, length, number of sequences, number of targets): one varies, the others at their first."""
+        sizes = {"length": self.lengths, "n_sequences": self.sequences, "n_targets": self.targets}
+        first = {name: values[0] for name, values in sizes.items()}
+        return [(name, *(first | {name: value}).values()) for name, values in sizes.items() for value in values]
 
 
 def costs(model, codes, targets, method, device, repeats):
@@ -63,13 +87,6 @@ def costs(model, codes, targets, method, device, repeats):
         peak = torch.cuda.max_memory_allocated() if cuda else _status("VmHWM")
         found.append((spent, np.maximum(0, peak - before) / MIB))
     return found
-
-
-def grid(lengths, sequences, targets):
-    """(what is varied, length, number of sequences, number of targets): each varied with the others at their first."""
-    sizes = {"length": lengths, "n_sequences": sequences, "n_targets": targets}
-    first = {name: values[0] for name, values in sizes.items()}
-    return [(name, *(first | {name: value}).values()) for name, values in sizes.items() for value in values]
 
 
 def measure(model, method, length, n_sequences, n_targets, device, threads, repeats):
