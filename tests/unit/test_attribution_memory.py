@@ -15,7 +15,8 @@ from torch import nn
 
 from cisflow import models
 from cisflow.attribution import blocks, methods
-from cisflow.attribution.methods import _shared, deep_lift_shap
+from cisflow.attribution.method import Attribution, Common
+from cisflow.attribution.methods import deep_lift_shap
 from cisflow.attribution.targets import Targets
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(models.__file__).parents[2])}
@@ -83,7 +84,7 @@ def test_two_sequences_are_explained_at_true_size_within_8_gb(program):
 
 def test_strands_are_averaged_without_another_array():
     rng = np.random.default_rng(0)
-    forward, reverse = rng.random((2, 3, 40, 4, 500), dtype=np.float32)
+    forward, reverse = rng.random((2, 3, 400, 4, 500), dtype=np.float32)
     expected = (forward + reverse[..., ::-1, ::-1]) / 2
     found = iter((forward, reverse))
 
@@ -91,13 +92,13 @@ def test_strands_are_averaged_without_another_array():
         """A method whose multipliers of either strand are there."""
 
         name: str = "given"
-        settings: _shared.Common = _shared.Common(strands="both")
+        settings: Common = Common(strands="both")
 
         def prepare(self, *_):
-            return 3, lambda *_: _shared.Attribution(next(found))
+            return 3, lambda *_: Attribution(next(found))
 
     codes = np.zeros((3, 500), dtype=np.uint8)
-    rows = blocks.attribute(nn.Linear(1, 1), codes, Targets(None, 40), Given(), progress=False)
+    rows = blocks.attribute(nn.Linear(1, 1), codes, Targets(None, 400), Given(), progress=False)
     tracemalloc.start()
     try:
         ((_, mean),) = rows

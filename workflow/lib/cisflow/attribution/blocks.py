@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cisflow.attribution import methods
-from cisflow.attribution.methods._shared import Attribution
+from cisflow.attribution.method import Attribution
 from cisflow.attribution.targets import Targets
 from cisflow.errors import InputError
 from cisflow.models.network import Network

@@ -1,12 +1,12 @@
 """Attribution methods: a module each, found by its name.
 
-A module has `Settings`, a class of `_shared.Common` with the settings that it reads, and
+A module has `Settings`, a class of `method.Common` with the settings that it reads, and
 
     prepare(network, length, n_targets, settings, seed)
 
 which looks once at a network (a torch module in eval mode, (n, 4, length) in, (n, n_outputs) out) and returns how many
 sequences it explains together, and the function that does: of x (n, 4, length) on a device, its codes (n, length)
-uint8 and the `targets.Targets` of its rows it returns their `_shared.Attribution`. `blocks` does the rest: strands,
+uint8 and the `targets.Targets` of its rows it returns their `method.Attribution`. `blocks` does the rest: strands,
 blocks of sequences, and what the network is left as.
 """
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from cisflow.config.settings import Settings
 from cisflow.errors import InputError
 
-NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")))
+NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"))
 
 
 class Method(NamedTuple):

@@ -8,7 +8,7 @@ from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
 from torch import nn
 
 from cisflow.attribution import baselines
-from cisflow.attribution.methods._shared import (
+from cisflow.attribution.method import (
     Compared,
     InMemory,
     baselines_of,

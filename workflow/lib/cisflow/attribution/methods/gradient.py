@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cisflow.attribution.methods._shared import Attribution, Chunked, backward, chunks, rows_in_batch
+from cisflow.attribution.method import Attribution, Chunked, backward, chunks, rows_in_batch
 
 
 class Settings(Chunked):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cisflow.attribution.linear_front import split
-from cisflow.attribution.methods._shared import (
+from cisflow.attribution.method import (
     Chunked,
     Compared,
     backward,

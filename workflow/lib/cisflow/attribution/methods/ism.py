@@ -9,7 +9,7 @@ from tqdm import tqdm
 from cisflow.attribution.ism.exact import exact_ism
 from cisflow.attribution.ism.graph import Plan, Unplannable
 from cisflow.attribution.ism.plain import plain_effects
-from cisflow.attribution.methods._shared import Attribution, InMemory, rows_in_memory
+from cisflow.attribution.method import Attribution, InMemory, rows_in_memory
 from cisflow.config.settings import setting
 
 # Sequences that are finished together: enough that what is computed once a block costs little.

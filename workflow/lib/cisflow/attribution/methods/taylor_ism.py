@@ -4,8 +4,8 @@ import numpy as np
 
 from cisflow.attribution.ism.graph import Plan, Unplannable
 from cisflow.attribution.ism.taylor import taylor_ism
+from cisflow.attribution.method import Attribution, Chunked, InMemory, chunks, rows_in_batch
 from cisflow.attribution.methods import ism
-from cisflow.attribution.methods._shared import Attribution, Chunked, InMemory, chunks, rows_in_batch
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
 

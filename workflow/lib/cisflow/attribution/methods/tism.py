@@ -1,6 +1,6 @@
 """First-order in silico mutagenesis (Sasse et al. 2023): the numbers of `gradient`, read by `transform(…, "tism")`."""
 
-from cisflow.attribution.methods._shared import Chunked
+from cisflow.attribution.method import Chunked
 from cisflow.attribution.methods.gradient import prepare
 
 __all__ = ["Settings", "prepare"]
