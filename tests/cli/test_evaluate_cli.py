@@ -61,6 +61,7 @@ def test_evaluate_writes_tables_that_fit_their_schemas(runs, tmp_path):
     check_table(predictions(tmp_path, runs[0]), "predictions")
     check_table(predictions(tmp_path, runs[3]), "predictions")
     assert evaluate(runs, tmp_path / "out") == 0
+    check_table(tmp_path / "runs.tsv", "runs")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(f"{name}.tsv" for name in TABLES)
     tables = {name: check_table(tmp_path / "out" / f"{name}.tsv", name) for name in TABLES}
     assert set(tables["metrics"]["target"]) == {"CTCF", "GATA1", "none", "mean"}
