@@ -7,22 +7,11 @@ from tables import SCHEMAS, check_table, kinds, read_schema
 
 NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("*.yaml"))
 CONTRACT = {
-    *("windows.regression", "targets.regression", "predictions.regression", "history.regression"),
-    *(
-        "windows",
-        "targets",
-        "split",
-        "runs",
-        "truth",
-        "features_targets",
-        "history",
-        "predictions",
-        "metrics",
-        "curves",
-    ),
+    *("windows.regression", "targets.regression", "predictions.regression", "history.regression", "windows"),
+    *("targets", "split", "runs", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
     *("comparisons", "strata", "calibration", "tuning", "patterns", "hotspots", "motif_scores", "recovery"),
-    *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing"),
-    *("variants", "class_scores", "sequence_classes", "leakage", "near_duplicates"),
+    *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
+    *("sequence_classes", "leakage", "near_duplicates"),
 }
 # Tables with a column for each of what a run names.
 OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes")
