@@ -19,6 +19,7 @@ rule evaluate:
         runs=paths.RUNS,
         windows=paths.WINDOWS,
         sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
         targets=paths.TARGETS,
     output:
         **{name: paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table=name) for name in EVALUATION_TABLES},

@@ -19,6 +19,7 @@ rule study:
         metrics=paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table="metrics"),
         comparisons=paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table="comparisons"),
         windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
         labels=paths.LABELS,
         targets=paths.TARGETS,
     output:
