@@ -92,7 +92,7 @@ def test_what_is_no_setting_of_a_method_is_refused(trained, tmp_path, name, caps
 def test_groups_of_targets_are_explained(trained, tmp_path):
     entries = ["ap1", {"name": "both", "mean": ["ap1", "creb"]}, {"name": "either", "contrast": ["ap1", "creb"]}]
     wanted = {"folds": ["test"], "max_per_target": 4}
-    assert attribute(*trained, "gradient", tmp_path / "a.npz", targets=entries, **wanted) == 0
+    assert attribute(*trained, "gradient", tmp_path / "a.npz", outputs=entries, **wanted) == 0
     assert attribute(*trained, "gradient", tmp_path / "b.npz", folds=["test"]) == 0
     single, group = (read_arrays(tmp_path / name, ("ids", "target", "multipliers")) for name in ("b.npz", "a.npz"))
     assert {name: (group["target"] == name).sum() for name in ("ap1", "both", "either")} == dict.fromkeys(
@@ -114,7 +114,7 @@ def test_groups_of_targets_are_explained(trained, tmp_path):
 
 
 def test_targets_that_are_not_predicted_are_named(trained, tmp_path, capsys):
-    assert attribute(*trained, "tism", tmp_path / "a.npz", targets=["ap1", "gata"]) == 1
+    assert attribute(*trained, "tism", tmp_path / "a.npz", outputs=["ap1", "gata"]) == 1
     assert "predictions.tsv: no target 'gata', which 'gata' of targets asks for; expected one of ap1, creb" in (
         capsys.readouterr().err
     )
@@ -238,6 +238,6 @@ def test_a_network_of_numbers_is_explained_on_the_windows_of_the_folds(measured,
         present = dna.one_hot(found.codes)
         contributions = (found.multipliers * (present - found.baseline[:, None])).sum(axis=(1, 2))
         np.testing.assert_allclose(contributions - found.difference, found.error, atol=1e-4)
-    assert attribute(dataset, folder, method, tmp_path / "b.npz", folds=["test"], targets=["creb"]) == 0
+    assert attribute(dataset, folder, method, tmp_path / "b.npz", folds=["test"], outputs=["creb"]) == 0
     assert set(files.read(tmp_path / "b.npz").targets) == {"creb"}
     assert "no window of" not in capsys.readouterr().err

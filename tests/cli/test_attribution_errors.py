@@ -43,7 +43,7 @@ def compare(results, folder, methods=METHODS, truth=None, reference="ism", targe
     words += ["--methods", json.dumps(methods), "--device", "cpu"]
     words += ["--reference", reference, "--repeats", "1", "--n-timed", "1", "--output", str(folder / "out")]
     if targets:
-        words += ["--targets", json.dumps(targets)]
+        words += ["--outputs", json.dumps(targets)]
     if truth:
         write_table(folder / "truth.tsv", pd.DataFrame(TRUTH | truth))
         words += ["--truth", str(folder / "truth.tsv")]
@@ -88,8 +88,8 @@ def test_a_truth_within_the_windows_is_taken(results, tmp_path):
         ({"methods": METHODS | {"ig": {"method": "integrated_gradients"}}}, "seed1/ig.npz: no such file"),
         ({"methods": METHODS | {"tism": {"method": "tism", "plan": True}}}, "--methods: tism: unknown key 'plan'"),
         ({"methods": METHODS | {"tism": {}}}, "--methods: tism: found {}; expected the key method and its settings"),
-        ({"targets": ["x"]}, "targets: rows of 'y'; expected those of x alone"),
-        ({"targets": ["x", "y", "z"]}, "targets: 'z': 'z' is not predicted; expected one of x, y"),
+        ({"targets": ["x"]}, "outputs: rows of 'y'; expected those of x alone"),
+        ({"targets": ["x", "y", "z"]}, "outputs: 'z': 'z' is not predicted; expected one of x, y"),
     ],
 )
 def test_a_comparison_of_what_is_not_there_is_refused(results, tmp_path, capsys, given, words):
@@ -144,9 +144,9 @@ def attribute(folder, weights, output, method, selection):
         ({"method": "taylor_ism", "layer": "pool9"}, {}, "unknown layer 'pool9'; expected one of input, conv1, pool1"),
         ({"method": "tism"}, {"target": ["x"]}, "--selection: unknown key 'target'; expected keys: folds, labels"),
         ({"method": "tism"}, {"folds": "test"}, "--selection.folds: 'test' is not of type 'array'"),
-        ({"method": "tism"}, {"targets": ["z"]}, "no target 'z', which 'z' of targets asks for; expected one of x, y"),
-        ({"method": "tism"}, {"targets": [{"name": "g", "mean": []}]}, "targets: found {'name': 'g', 'mean': []}; "),
-        ({"method": "tism"}, {"targets": [{"mean": ["x"]}]}, "targets: found {'mean': ['x']}; expected an output's"),
+        ({"method": "tism"}, {"outputs": ["z"]}, "no target 'z', which 'z' of outputs asks for; expected one of x, y"),
+        ({"method": "tism"}, {"outputs": [{"name": "g", "mean": []}]}, "outputs: found {'name': 'g', 'mean': []}; "),
+        ({"method": "tism"}, {"outputs": [{"mean": ["x"]}]}, "outputs: found {'mean': ['x']}; expected an output's"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(explained, tmp_path, capsys, method, selection, words):
@@ -157,7 +157,7 @@ def test_what_cannot_be_explained_is_refused(explained, tmp_path, capsys, method
 
 @pytest.mark.parametrize(("targets", "rows", "without"), [(["x", "y"], 10, "y"), (["y"], 0, "y"), (["x"], 10, None)])
 def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsys, targets, rows, without):
-    assert attribute(*explained, tmp_path / "a.npz", {"method": "tism"}, {"targets": targets}) == 0
+    assert attribute(*explained, tmp_path / "a.npz", {"method": "tism"}, {"outputs": targets}) == 0
     assert len(read_arrays(tmp_path / "a.npz", ["ids"])["ids"]) == rows
     line = f"no window of the folds and labels asked for that is predicted correctly: {without}"
     assert (line in capsys.readouterr().err.splitlines()) == (without is not None)
@@ -166,7 +166,7 @@ def test_targets_without_a_window_to_explain_are_told(explained, tmp_path, capsy
 def test_a_file_holds_what_its_page_says(explained, tmp_path):
     page = (pipeline.ROOT / "docs" / "attributions.md").read_text().split("\n## ")[0]
     named = {name for row in re.findall(r"^\|(.*?)\|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
-    selection = {"targets": ["x"], "max_per_target": 2}
+    selection = {"outputs": ["x"], "max_per_target": 2}
     for method, without in (("integrated_gradients", set()), ("tism", {"output_difference", "completeness_error"})):
         assert attribute(*explained, tmp_path / f"{method}.npz", {"method": method}, selection) == 0
         with np.load(tmp_path / f"{method}.npz") as arrays:

@@ -87,8 +87,8 @@ def stage(folder, name, attributions):
     assert run("discover", folder, attributions=attributions, settings='{"n_leiden_runs": 1}', **found) == 0
     assert run("name-motifs", folder, modisco=modisco, control=control, output=out / "patterns.tsv") == 0
     assert run("motif-report", folder, modisco=modisco, summary=summary, output=out / "report") == 0
-    tables = dict(hotspots=out / "hotspots.tsv", scores=out / "motif_scores.tsv")
-    assert run("scan-hotspots", folder, attributions=attributions, settings="{}", seed=1, **tables) == 0
+    tables = dict(seqlets=out / "seqlets.tsv", scores=out / "motif_scores.tsv")
+    assert run("scan-seqlets", folder, attributions=attributions, settings="{}", seed=1, **tables) == 0
     truth = folder / "truth.tsv"
     assert run("recovery", folder, patterns=out / "patterns.tsv", truth=truth, output=out / "recovery.tsv") == 0
     return out
@@ -101,7 +101,7 @@ def found(folder):
 
 def test_planted_motif_passes_through_the_stage(found):
     tables = {
-        name: check_table(found / f"{name}.tsv", name) for name in ("patterns", "hotspots", "motif_scores", "recovery")
+        name: check_table(found / f"{name}.tsv", name) for name in ("patterns", "seqlets", "motif_scores", "recovery")
     }
     assert tables["patterns"]["match_id"][0] == PLANTED
     assert tables["motif_scores"]["motif_id"][0] == PLANTED
@@ -198,8 +198,8 @@ def test_discovery_does_not_depend_on_threads(folder, tmp_path):
         ),
         ("motif-report", dict(modisco="o.h5", summary="absent.json", output="r"), "absent.json: not readable as JSON"),
         (
-            "scan-hotspots",
-            dict(attributions="a.npz", database="truth.tsv", seed=1, hotspots="h.tsv", scores="s.tsv"),
+            "scan-seqlets",
+            dict(attributions="a.npz", database="truth.tsv", seed=1, seqlets="h.tsv", scores="s.tsv"),
             "truth.tsv: not a MEME file",
         ),
         ("recovery", dict(patterns="absent.tsv", truth="truth.tsv", output="r.tsv"), "absent.tsv: no such file"),
@@ -210,4 +210,4 @@ def test_bad_input_is_one_message(folder, monkeypatch, capsys, command, paths, w
     assert run(command, folder, **paths) == 1
     error = capsys.readouterr().err
     assert f"cisflow {command}: error: " in error and words in error and "Traceback" not in error
-    assert not any(Path(value).exists() for name, value in paths.items() if name in ("output", "hotspots"))
+    assert not any(Path(value).exists() for name, value in paths.items() if name in ("output", "seqlets"))

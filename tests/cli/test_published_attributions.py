@@ -48,7 +48,7 @@ def published(tmp_path_factory):
 
 
 def attribute(folder, output, method, extractor=EXTRACTOR, targets=TARGETS, **selection):
-    selection |= {"targets": targets} if targets else {}
+    selection |= {"outputs": targets} if targets else {}
     words = ["attribute", "--dataset", folder, "--weights", folder / "sei.pth", "--split", folder / "split.tsv"]
     words += ["--extractor", json.dumps(extractor), "--genome", folder / "genome.fa", "--seed", 1, "--device", "cpu"]
     words += ["--method", json.dumps(method), "--selection", json.dumps(selection)]
@@ -102,7 +102,7 @@ def test_methods_are_compared_on_published_weights(published, tmp_path):
         assert attribute(folder, path, method, max_per_target=2) == 0
     words = ["compare-attributions", "--folder", str(tmp_path), "--model", "sei", "--split", "random", "--seeds", "1"]
     words += ["--methods", json.dumps(methods), "--weights", str(folder / "sei.pth"), "--device", "cpu"]
-    words += ["--reference", "integrated_gradients", "--targets", json.dumps(TARGETS), "--repeats", "1"]
+    words += ["--reference", "integrated_gradients", "--outputs", json.dumps(TARGETS), "--repeats", "1"]
     assert main([*words, "--extractor", json.dumps(EXTRACTOR), "--output", str(tmp_path / "out")]) == 0
     agreement = read_table(tmp_path / "out" / "agreement.tsv")
     assert set(agreement["target"]) == {"target_3", "bound"} and set(agreement["method"]) == {"tism"}
@@ -111,8 +111,8 @@ def test_methods_are_compared_on_published_weights(published, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"targets": None}, "--selection: no targets; expected the outputs to explain where there are no predictions"),
-        ({"targets": ["target_9"]}, "targets: 'target_9': 'target_9' is not predicted; expected one of target_0, "),
+        ({"targets": None}, "--selection: no outputs; expected those to explain where there are no predictions"),
+        ({"targets": ["target_9"]}, "outputs: 'target_9': 'target_9' is not predicted; expected one of target_0, "),
         ({"folds": ["valid"]}, "split.tsv: no window of the folds and labels asked for; expected at least one"),
         ({"extractor": EXTRACTOR | {"length": 500}}, "length 500 is shorter than window 'w"),
         ({"extractor": EXTRACTOR | {"settings": NARROW | {"n_targets": 7}}}, "sei.pth: not the layout of Sei: "),

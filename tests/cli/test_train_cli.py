@@ -21,7 +21,7 @@ from cisflow.training import fit
 
 EPOCHS = 30
 SMALL = {"architecture": "MotifCNN", "settings": {"channels": 8, "width": 9, "hidden": 8}}
-LONG = {"max_epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16, "schedule": "modern"}
+LONG = {"max_epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16, "schedule": "warmup_cosine"}
 BERT = {"vocabulary": 32, "hidden": 16, "layers": 2, "heads": 2, "intermediate": 24}
 
 
@@ -112,7 +112,7 @@ def test_dnabert2_carries_its_tokenizer_and_predicts_without_the_file(dataset, t
 
 def test_dnabert2_goes_on_after_an_interruption_and_ends_in_the_same_bytes(dataset, tmp_path, monkeypatch):
     (tmp_path / "tokenizer.json").write_text(tokens.tokenizer())
-    recipe = {"max_epochs": 3, "batch_size": 64, "schedule": "modern", "warmup_epochs": 1, "shift": 4}
+    recipe = {"max_epochs": 3, "batch_size": 64, "schedule": "warmup_cosine", "warmup_epochs": 1, "shift": 4}
     network = {"architecture": "DNABERT2", "settings": BERT, "training": recipe}
     whole, cut = (words(dataset, tmp_path / name, network, tokenizer=tmp_path / "tokenizer.json") for name in "ab")
     assert main(whole) == 0

@@ -25,8 +25,8 @@ WRITTEN_BY = {
     "discovery": {"discover_motifs"},
     "patterns": {"name_motifs"},
     "recovery": {"recovery"},
-    "hotspots": {"scan_hotspots"},
-    "motif_scores": {"scan_hotspots"},
+    "seqlets": {"scan_seqlets"},
+    "motif_scores": {"scan_seqlets"},
     "motif_database": {"fetch"},
     "timing": {"time_attributions"},
     "class_scores": {"class_variants"},
@@ -83,7 +83,7 @@ READS = {
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
-    "scan_hotspots": {"attribute", "fetch"},
+    "scan_seqlets": {"attribute", "fetch"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "study_settings": set(),
     "study": {
@@ -96,7 +96,7 @@ READS = {
     },
     "compare_attributions": {"attribute", "train", "planted_windows", "fetch"},
     "all": {
-        *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_hotspots", "recovery", "study"),
+        *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_seqlets", "recovery", "study"),
         *("sequence_classes", "variants", "class_variants"),
         *(f"figure_{name}" for name in FIGURES),
     },
@@ -143,7 +143,7 @@ def expected_counts(config):
             counts["attribute"] += seeds * methods
             counts["compare_attributions"] += "reference" in entry
             if database:
-                for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_hotspots"):
+                for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
                     counts[rule] += seeds * methods
                 counts["recovery"] += seeds * methods if planted else 0
                 read.add(database)

@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
             "seeds": list(range(SEEDS)),
         }
     ]
-    ctcf["study"] = {"splits": {"published": "random", "honest": "chromosome"}}
+    ctcf["study"] = {"splits": {"published": "random", "held_out": "chromosome"}}
     (folder / "many.yaml").write_text(yaml.safe_dump(config))
     return folder
 

@@ -69,7 +69,7 @@ TABLES = {
     "comparisons/*/*/cost.tsv": "cost",
     "comparisons/*/*/summary.tsv": "summary",
     "motifs/*/*/*/*/patterns.tsv": "patterns",
-    "motifs/*/*/*/*/hotspots.tsv": "hotspots",
+    "motifs/*/*/*/*/seqlets.tsv": "seqlets",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }

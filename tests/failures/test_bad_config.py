@@ -47,13 +47,13 @@ OWN = DEMO["datasets"]["ctcf"]
 KINDS = "['annotation', 'bed', 'events', 'fasta', 'planted', 'table']"
 
 PUBLISHED = {"architecture": "Sei", "weights": "hg19_fragments.fa"}
-STUDY = {"splits": {"published": "random", "honest": "chromosome"}}
+STUDY = {"splits": {"published": "random", "held_out": "chromosome"}}
 ROW = {"model": "LR", "features": "TF"}
 
 # What is wrong -> (edit of the demo's config, the line).
 MISTAKES = {
     "study on a split that is not there": (
-        change(*CTCF, "study", to={"splits": {"published": "published", "honest": "chromosome"}}),
+        change(*CTCF, "study", to={"splits": {"published": "published", "held_out": "chromosome"}}),
         f"datasets.ctcf.study.splits.published: 'published' is not defined; expected one of {listed(OWN['splits'])}",
     ),
     "published number of a model that is not there": (
@@ -200,13 +200,13 @@ MISTAKES = {
             config["datasets"]["ctcf"]["explain"][0].update(model="sei"),
         ),
         "datasets.ctcf.explain[0]: 'sei' has published weights and no predictions to choose by; expected the key "
-        "targets",
+        "outputs",
     ),
     "planted motifs in the genome's surroundings": (
         lambda config: (
             config["models"].update(sei=PUBLISHED),
             config["features"].update(sei={"model": "sei", "context": "pad"}),
-            config["datasets"]["factors"]["explain"][0].update(model="sei", targets=["target_1"], features="sei"),
+            config["datasets"]["factors"]["explain"][0].update(model="sei", outputs=["target_1"], features="sei"),
         ),
         "datasets.factors.explain[0].features: planted motifs have their places in bare windows; expected an "
         "extractor of context none, or no such key, and windows as long as the network reads",
@@ -214,7 +214,7 @@ MISTAKES = {
     "explanation by the extractor of another network": (
         lambda config: (
             config["models"].update(sei=PUBLISHED),
-            config["datasets"]["ctcf"]["explain"][0].update(model="sei", targets=["target_1"], features="factors"),
+            config["datasets"]["ctcf"]["explain"][0].update(model="sei", outputs=["target_1"], features="factors"),
         ),
         "datasets.ctcf.explain[0].features: 'factors' is not defined; expected one of (none)",
     ),

@@ -120,5 +120,5 @@ def study(folder, models, splits=("random", "chromosome"), n_seeds=3, close=()):
 
 def study_settings(models, splits=("random", "chromosome"), **keywords):
     rows = {model: {"model": f"paper {model}", "features": "x"} for model in models[:-1]}
-    entry = {"splits": dict(zip(("published", "honest"), splits, strict=True)), "published": rows} | keywords
+    entry = {"splits": dict(zip(("published", "held_out"), splits, strict=True)), "published": rows} | keywords
     return {"dataset": "demo", "study": entry, "baselines": {models[-1]: 1}}

@@ -368,7 +368,7 @@ def noise(n, length=LENGTH):
 @pytest.mark.parametrize("architecture", NARROW)
 def test_every_network_learns_64_sequences_by_heart(architecture, tmp_path):
     dataset, folds = noise(64)
-    recipe = {"max_epochs": 30, "batch_size": 16, "learning_rate": 0.003, "schedule": "modern", "patience": 30}
+    recipe = {"max_epochs": 30, "batch_size": 16, "learning_rate": 0.003, "schedule": "warmup_cosine", "patience": 30}
     recipe |= {"reverse_complement": "none"}
     # Attention from random weights needs more steps than convolutions do.
     recipe |= {"max_epochs": 40, "batch_size": 8} if architecture == "DNABERT2" else {}

@@ -18,7 +18,7 @@ from cisflow.io.tables import read_table, write_table
 from cisflow.report import page, tables
 
 SPLITS = ("published", "chromosome")
-# AUROC of strands as rows on the published split, then averaged on the published and on the honest one.
+# AUROC of strands as rows on the published split, then averaged on the published and on the held-out one.
 AUROC = {"fsei": (0.810, 0.820, 0.790), "attention": (0.780, 0.785, 0.770), "lr_tf": (None, 0.805, 0.800)}
 AUROC |= {"gc": (None, 0.640, 0.630)}
 MODELS = {
@@ -106,7 +106,7 @@ def folder(tmp_path):
 
 def settings(**changes):
     rows = {model: {"model": row[0], "features": "x"} for model, row in PUBLISHED.items()}
-    entry = {"splits": dict(zip(("published", "honest"), SPLITS, strict=True)), "published": rows, "same_data": True}
+    entry = {"splits": dict(zip(("published", "held_out"), SPLITS, strict=True)), "published": rows, "same_data": True}
     return {
         "dataset": "demo",
         "study": entry | changes,
@@ -136,7 +136,7 @@ def test_data_are_counted(folder):
     text = section(written(folder), "Data")
     assert "400 windows, of which 100 (25.0%) are positive for target `ir`" in text
     assert "| `chromosome` | test | 200 | 200 | 50 | 25.0% |" in text
-    assert "`chromosome` is chosen in the config as the honest one" in text
+    assert "`chromosome` is chosen in the config as the held-out one" in text
     assert "not the data" not in text
     text = written(folder, same_data=False)
     assert "**These are not the data of the published study.**" in text and "lies in our interval for" not in text
@@ -240,9 +240,9 @@ def test_leakage_is_counted_and_what_is_not_known_says_why(folder):
     assert text.count("lie on a gene that has a training window too is not known (no gene annotation given)") == 2
 
 
-def test_the_honest_split_is_judged_by_the_counts(folder):
+def test_the_held_out_split_is_judged_by_the_counts(folder):
     text = section(written(folder), "What the folds have in common")
-    # The fixture gives the split that is called honest one more of each, and no genes.
+    # The fixture gives the split that is called held out one more of each, and no genes.
     shown = "more by overlapping windows, near-duplicates, chromosomes that Sei was trained on."
     assert f"the test fold of `chromosome` leaks, against `published`: {shown}" in text
     path = folder / "splits" / "chromosome.leakage.tsv"
@@ -258,7 +258,7 @@ def test_the_honest_split_is_judged_by_the_counts(folder):
 def test_calibration_and_pairs(folder):
     text = written(folder)
     assert "from 0.200 (`lr_tf`) to 0.230 (`attention`)" in section(text, "Calibration")
-    assert "too sure, for 1 of 3 models" in section(text, "Calibration")
+    assert "overconfident, for 1 of 3 models" in section(text, "Calibration")
     pairs = section(text, "Which models differ")
     assert "`published`: of 6 pairs of models, 5 differ in AUROC after Holm's adjustment" in pairs
     assert "5 by DeLong's test. The highest AUROC is that of `fsei`; `lr_tf` cannot be told from it." in pairs
@@ -299,7 +299,7 @@ def test_each_difference_from_the_published_training_is_one_sentence(folder):
     as_published = {"architecture": "FSei", "settings": {"two_logits": True}, "training": published}
     text = notes(a=as_published)
     assert not re.search("learning rate|random strand|moved|logit|trained by|sizes", text)
-    changed = {"schedule": "modern", "reverse_complement": "random", "shift": 7, "optimizer": "adamw"}
+    changed = {"schedule": "warmup_cosine", "reverse_complement": "random", "shift": 7, "optimizer": "adamw"}
     # The name says nothing: the config alone does.
     other = {"architecture": "FSei", "settings": {"hidden": 64}, "training": changed}
     text = notes(a=as_published, fsei_modern=as_published, b=other, c=other | {"architecture": "BassetLike"})

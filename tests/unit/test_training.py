@@ -68,7 +68,7 @@ def test_training_is_deterministic_and_leaves_torch_as_it_was(tmp_path, monkeypa
 
 
 RECIPES = [
-    {"schedule": "modern", "warmup_epochs": 2, "accumulate": 2, "shift": 3},
+    {"schedule": "warmup_cosine", "warmup_epochs": 2, "accumulate": 2, "shift": 3},
     {"schedule": "published", "warmup_epochs": 2, "optimizer": "sgd", "reverse_complement": "append"},
 ]
 
@@ -222,8 +222,8 @@ def test_published_schedule_changes_between_epochs_as_torch_s_does(epochs, warmu
     assert learning_rate(recipe, epochs) == pytest.approx(1e-5)
 
 
-def test_modern_schedule_rises_and_falls_with_every_batch():
-    recipe = {"max_epochs": 10, "warmup_epochs": 2, "learning_rate": 0.01, "schedule": "modern"}
+def test_warmup_cosine_rises_and_falls_with_every_batch():
+    recipe = {"max_epochs": 10, "warmup_epochs": 2, "learning_rate": 0.01, "schedule": "warmup_cosine"}
     recipe = fit.Training.complete(recipe)
     rates = np.array([learning_rate(recipe, moment) for moment in np.linspace(0, 10, 101)])
     np.testing.assert_allclose(rates[:21], np.linspace(0, 0.01, 21))
@@ -298,10 +298,10 @@ def test_random_strands_are_shown_for_the_labels_asked_for(tmp_path, monkeypatch
     ("recipe", "message"),
     [
         ({"optimizer": "adam"}, r"training settings.optimizer: 'adam' is not one of \['adamw', 'sgd'\]"),
-        ({"schedule": "cosine"}, r"schedule: 'cosine' is not one of \['constant', 'published', 'modern'\]"),
+        ({"schedule": "cosine"}, r"schedule: 'cosine' is not one of \['constant', 'published', 'warmup_cosine'\]"),
         ({"reverse_complement": True}, "reverse_complement: True is not one of"),
         ({"reverse_complement_labels": [2]}, r"reverse_complement_labels\[0\]: 2 is not one of \[0, 1\]"),
-        ({"schedule": "modern"}, "warmup_epochs: 5; expected less than max_epochs, 5"),
+        ({"schedule": "warmup_cosine"}, "warmup_epochs: 5; expected less than max_epochs, 5"),
     ],
 )
 def test_a_choice_that_is_not_there_is_named(tmp_path, recipe, message):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Not `workflow.basedir`, which is the folder of another Snakefile where this workflow is its module.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -23,7 +24,8 @@ finally:
     sys.dont_write_bytecode = bytecode
 
 try:
-    study = load(config, root=ROOT, moved=bool(workflow.modifier.path_modifier.prefix))
+    prefix = workflow.modifier.path_modifier.prefix
+    study = load(config, root=ROOT, moved=bool(prefix), warn=logger.warning)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -83,15 +83,15 @@ rule motif_report:
         " --database {input.database:q} --output {output:q} > {log:q} 2>&1"
 
 
-rule scan_hotspots:
+rule scan_seqlets:
     input:
         attributions=paths.ATTRIBUTIONS,
         database=study.database,
     output:
-        hotspots=paths.HOTSPOTS,
+        seqlets=paths.SEQLETS,
         scores=paths.MOTIF_SCORES,
     log:
-        "logs/{dataset}/scan_hotspots.{model}.{split}.seed{seed}.{method}.log",
+        "logs/{dataset}/scan_seqlets.{model}.{split}.seed{seed}.{method}.log",
     conda:
         "../../envs/motifs.yaml"
     threads: 2
@@ -99,12 +99,12 @@ rule scan_hotspots:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=code.command("scan_hotspots"),
-        settings=to_json(study.motifs["hotspots"]),
+        code=code.command("scan_seqlets"),
+        settings=to_json(study.motifs["seqlets"]),
         seed=study.motifs["seed"],
     shell:
-        "python -m cisflow scan-hotspots --attributions {input.attributions:q} --database {input.database:q}"
-        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --hotspots {output.hotspots:q}"
+        "python -m cisflow scan-seqlets --attributions {input.attributions:q} --database {input.database:q}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --seqlets {output.seqlets:q}"
         " --scores {output.scores:q} > {log:q} 2>&1"
 
 

@@ -85,7 +85,7 @@ AWKWARD = ("integrated_gradients", "ism")
 
 
 def awkward_logos(folder):
-    """Crowded planted motifs, unknown bases, hot spots, the minus strand of a genome, a long id, zero attributions."""
+    """Crowded planted motifs, unknown bases, seqlets, the minus strand of a genome, a long id, zero attributions."""
     rng = np.random.default_rng(5)
     name = "ENST00000641515.2_intron_retention_candidate_chr1:65419-65433(-)_of_a_long_name"
     codes = rng.integers(0, 5, (1, 60)).astype(np.uint8)
@@ -99,10 +99,10 @@ def awkward_logos(folder):
         sources.append(str(path))
     spans = pd.DataFrame({"id": name, "target": "ir", "start": [0, 8, 16, 24, 52], "end": [8, 16, 24, 32, 60]})
     write_table(folder / "truth.tsv", spans.assign(matrix_id="MA0139.2", strand="-"))
-    write_table(folder / "hotspots.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
+    write_table(folder / "seqlets.tsv", spans.iloc[:2].assign(strand="", score=1.0, p_value=0.01))
     write_table(folder / "none.tsv", spans.iloc[:0].assign(strand="", score=1.0, p_value=0.01))
-    hotspots = [str(folder / f"{table}.tsv") for table in ("none", "hotspots")]
-    inputs = {"attributions": sources, "hotspots": hotspots, "truth": str(folder / "truth.tsv")}
+    seqlets = [str(folder / f"{table}.tsv") for table in ("none", "seqlets")]
+    inputs = {"attributions": sources, "seqlets": seqlets, "truth": str(folder / "truth.tsv")}
     return inputs | windows(folder, [(name, "chr1", 65400, 65460, "-", 1)])
 
 

@@ -125,7 +125,7 @@ def _of_groups(table, keep, groups, predictions):
     for name, weights in groups.items():
         if unknown := [output for output in weights if output not in outputs]:
             raise InputError(
-                f"{predictions}: no target '{unknown[0]}', which '{name}' of targets asks for; "
+                f"{predictions}: no target '{unknown[0]}', which '{name}' of outputs asks for; "
                 f"expected one of {listing(outputs, 12)}"
             )
         counted = table[table["target"].map(lambda target, weights=weights: weights.get(target, 0) > 0)]

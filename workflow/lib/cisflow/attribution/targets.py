@@ -91,7 +91,7 @@ class Targets:
 
 
 def members(entries):
-    """Entries of the config's `targets` as weighted sums of outputs.
+    """Entries of the config's `explain.outputs` as weighted sums of outputs.
 
     A `mean` weighs its outputs alike; a `contrast` is its first side minus its second, each an output or an entry
     above.
@@ -111,10 +111,10 @@ def members(entries):
     found = {}
     for entry in entries:
         if not isinstance(entry, str) and not ("name" in entry and (entry.get("mean") or entry.get("contrast"))):
-            raise InputError(f"targets: found {entry}; expected an output's name, or name and mean or contrast")
+            raise InputError(f"outputs: found {entry}; expected an output's name, or name and mean or contrast")
         name = entry if isinstance(entry, str) else entry["name"]
         if name in found:
-            raise InputError(f"targets: two entries named '{name}'; expected names that differ")
+            raise InputError(f"outputs: two entries named '{name}'; expected names that differ")
         if isinstance(entry, str):
             weights = {entry: 1.0}
         elif "mean" in entry:
@@ -161,11 +161,11 @@ def from_members(groups, outputs, chosen):
         unknown = [output for output in weights if output not in position]
         if unknown:
             raise InputError(
-                f"targets: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
+                f"outputs: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
             )
     row_of = {target: row for row, target in enumerate(groups)}
     if other := [target for target in chosen if target not in row_of]:
-        raise InputError(f"targets: rows of '{other[0]}'; expected those of {listing(groups, 12)} alone")
+        raise InputError(f"outputs: rows of '{other[0]}'; expected those of {listing(groups, 12)} alone")
     which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
     if all(list(weights.values()) == [1.0] for weights in groups.values()):
         return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)

@@ -39,7 +39,7 @@ def arguments(parser):
     parser.add_argument("--names", help="with --split: list of target names, where the checkpoint has none")
     parser.add_argument("--genome", help="with --split: FASTA, for context genome")
     options.mapping(parser, "--method", "method and its settings", required=True)
-    options.mapping(parser, "--selection", "folds, labels, min_probability, targets, …", default={})
+    options.mapping(parser, "--selection", "folds, labels, min_probability, outputs, …", default={})
     options.seed(parser)
     options.device(parser)
     parser.add_argument("--shards", default=1, type=options.positive, help="parts that the rows are divided in")
@@ -81,7 +81,7 @@ def of_predictions(args, asked, groups):
 def of_split(args, asked, groups):
     """Windows of the split, by a network with weights of any origin, within their surroundings."""
     if groups is None:
-        raise InputError("--selection: no targets; expected the outputs to explain where there are no predictions")
+        raise InputError("--selection: no outputs; expected those to explain where there are no predictions")
     dataset = datasets.read(args.dataset)
     chosen = selection.of_windows(dataset, datasets.read_folds(args.split, dataset.ids), asked, groups)
     if not len(chosen):
@@ -122,7 +122,7 @@ def prediction(explained, where, strands):
 def run(args):
     method = methods.read(args.method, "--method")
     asked = dict(args.selection)
-    entries = asked.pop("targets", None)
+    entries = asked.pop("outputs", None)
     groups = None if entries is None else targets.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)

@@ -25,7 +25,7 @@ def arguments(parser):
     parser.add_argument("--seeds", required=True, nargs="+", type=int, help="which of its trainings are compared")
     options.mapping(parser, "--methods", "method and its settings, by the name of its attributions", required=True)
     parser.add_argument("--reference", required=True, help="method that the others are compared with")
-    options.array(parser, "--targets", "the entries that were explained")
+    options.array(parser, "--outputs", "the entries that were explained")
     parser.add_argument(
         "--weights", help="published weights, the same for every seed; without it each seed has its own"
     )
@@ -60,7 +60,7 @@ def run(args):
             weights = args.weights or file_of(args, "models", seed, "model.safetensors")
             network = extractors.load(args.extractor, weights).to(where)
             outputs, _ = extractors.target_names(args.extractor, weights, network.n_outputs, args.names)
-            wanted = targets.from_members(targets.members(args.targets or outputs), outputs, some.targets)
+            wanted = targets.from_members(targets.members(args.outputs or outputs), outputs, some.targets)
             found["agreement"].append(agreement.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 check_within(truth, some.codes.shape[1], args.truth)

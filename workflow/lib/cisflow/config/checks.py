@@ -184,8 +184,8 @@ def check_published(study, dataset, job, network, where):
         if job.features is not None:
             refuse(f"{where}.features", f"'{job.model}' is trained here, on bare windows; expected no such key")
         return
-    if job.targets is None:
-        refuse(where, f"'{job.model}' has published weights and no predictions to choose by; expected the key targets")
+    if job.outputs is None:
+        refuse(where, f"'{job.model}' has published weights and no predictions to choose by; expected the key outputs")
     if job.features is not None:
         known = [name for name, entry in study.extractors.items() if getattr(entry, "model", None) == job.model]
         expect(job.features, known, f"{where}.features")

@@ -198,12 +198,12 @@ class Explanation:
     shards: int
     features: str | None = None
     reference: str | None = None
-    targets: list | None = None
+    outputs: list | None = None
 
     @property
     def asked(self):
         """What `attribute` reads as --selection."""
-        return self.selection | ({"targets": self.targets} if self.targets is not None else {})
+        return self.selection | ({"outputs": self.outputs} if self.outputs is not None else {})
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ FOLDERS = {"run": ("results", "logs"), "variants": (paths.VARIANTS, "logs/varian
 # Artifact -> pattern: one file for every method of an explanation.
 PER_METHOD = {
     "attributions": paths.ATTRIBUTIONS,
-    "hotspots": paths.HOTSPOTS,
+    "seqlets": paths.SEQLETS,
     "modisco": paths.MODISCO,
     "discovery": paths.DISCOVERY,
     "patterns": paths.PATTERNS,

@@ -336,7 +336,7 @@ class Jobs(Figures):
         methods = {name: self.methods[name].described for name in job.methods}
         options = ["--folder", folder, "--model", job.model, "--split", job.split]
         options += ["--seeds", *map(str, job.seeds), "--methods", to_json(methods), "--reference", job.reference]
-        options += ["--targets", to_json(job.targets)] if job.targets is not None else []
+        options += ["--outputs", to_json(job.outputs)] if job.outputs is not None else []
         options += option("truth", input.truth)
         if not self.networks[job.model].is_published:
             return options

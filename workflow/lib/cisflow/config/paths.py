@@ -57,7 +57,7 @@ CONTROL = f"{MOTIFS}/control.h5"
 DISCOVERY = f"{MOTIFS}/discovery.json"
 PATTERNS = f"{MOTIFS}/patterns.tsv"
 MOTIF_REPORT = f"{MOTIFS}/report"
-HOTSPOTS = f"{MOTIFS}/hotspots.tsv"
+SEQLETS = f"{MOTIFS}/seqlets.tsv"
 MOTIF_SCORES = f"{MOTIFS}/motif_scores.tsv"
 RECOVERY = f"{MOTIFS}/recovery.tsv"
 

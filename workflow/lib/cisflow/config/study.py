@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisflow.config import checks, entries, paths, schema
+from cisflow.config import checks, entries, paths, renamed, schema
 
 
 def to_json(content):
@@ -147,12 +147,12 @@ def of(config, root, moved):
     }
 
 
-def load(config, root=".", moved=False):
+def load(config, root=".", moved=False, warn=lambda line: None):
     """The Study of a config, whose defaults are filled in, in place.
 
     Parameters
     ----------
-    config : mapping, as YAML gives it. root, moved : see Study.
+    config : mapping, as YAML gives it. root, moved : see Study. warn : is called with each line about an old name.
 
     Raises
     ------
@@ -160,6 +160,8 @@ def load(config, root=".", moved=False):
     """
     from cisflow.config.targets import Targets
 
+    for line in renamed.update(config):
+        warn(line)
     schema.validate(config, schema.read())
     study = Targets(**of(config, root, moved))
     checks.check(study)

@@ -15,7 +15,7 @@ FIGURE = {
     "of": "explanation",
     "label": "logos",
     "order": 100,
-    "inputs": {"attributions": "attributions", "windows": "windows", "hotspots": "hotspots?", "truth": "truth?"},
+    "inputs": {"attributions": "attributions", "windows": "windows", "seqlets": "seqlets?", "truth": "truth?"},
     "settings": ["task", "methods", "n_sequences"],
 }
 WINDOW = 72
@@ -42,7 +42,7 @@ class Shown(NamedTuple):
     """One sequence of the figure.
 
     key : (id, target). codes : (length,) uint8. scores : (methods, length) at the base present, unscaled.
-    start, end : the part that is shown letter by letter. planted : [Span]. hotspots : [Span] per method.
+    start, end : the part that is shown letter by letter. planted : [Span]. seqlets : [Span] per method.
     coordinates : (length,) int. axis : label of the x axis.
     """
 
@@ -53,7 +53,7 @@ class Shown(NamedTuple):
     start: int
     end: int
     planted: list
-    hotspots: list
+    seqlets: list
     coordinates: np.ndarray
     axis: str
 
@@ -64,15 +64,15 @@ def draw(inputs, settings):
     Parameters
     ----------
     inputs : attributions: one file a method; windows: path of windows.tsv, for genome coordinates. Optional: truth:
-        path of truth.tsv; hotspots: one table a method.
+        path of truth.tsv; seqlets: one table a method.
     settings : task; methods: their names, in the order of the files; n_sequences.
     """
     given.demand("attribution_logos", "settings", settings, ("task", "methods", "n_sequences"))
     parts = files.read_common(given.by_method("attribution_logos", inputs, settings, "attributions"))
     if not parts or not len(next(iter(parts.values())).ids):
         return style.explained("No logo to draw: the attribution methods share no sequence.", width=style.DOUBLE)
-    hotspots = given.by_method("attribution_logos", inputs, settings, "hotspots") if "hotspots" in inputs else {}
-    shown = gather(parts, inputs, hotspots, settings["n_sequences"])
+    seqlets = given.by_method("attribution_logos", inputs, settings, "seqlets") if "seqlets" in inputs else {}
+    shown = gather(parts, inputs, seqlets, settings["n_sequences"])
     predicted = tasks.get(settings["task"]).axis.lower()
     height = max(8.5, min(12.0, 44 / len(parts)))
     marks = MARKS if "truth" in inputs else 1
@@ -101,15 +101,15 @@ def draw_sequence(figure, top, item, letter, methods, marks, height, predicted):
     draw_positions(axes, item)
 
 
-def gather(parts, inputs, hotspots, n_sequences):
+def gather(parts, inputs, seqlets, n_sequences):
     """What is shown of the chosen rows.
 
     Parameters
     ----------
-    parts : {method: Attributions} on the same rows. hotspots : {method: path}.
+    parts : {method: Attributions} on the same rows. seqlets : {method: path}.
     """
     truth = read_spans(inputs["truth"], ("target", "matrix_id", "strand")) if "truth" in inputs else None
-    hotspots = {method: read_spans(path) for method, path in hotspots.items()}
+    seqlets = {method: read_spans(path) for method, path in seqlets.items()}
     first = next(iter(parts.values()))
     windows = None
     if "windows" in inputs:
@@ -131,7 +131,7 @@ def gather(parts, inputs, hotspots, n_sequences):
                 start,
                 end,
                 spans_of(truth, key),
-                [spans_of(hotspots.get(method), key) for method in parts],
+                [spans_of(seqlets.get(method), key) for method in parts],
                 *coordinates(windows, inputs.get("windows"), key[0], len(codes)),
             )
         )
@@ -272,11 +272,11 @@ def name_levels(spans, item):
 
 
 def draw_logo(axes, item, j, limits, scale):
-    """One method: letters of the bases present, as high as their score, and its hot spots as bars below."""
+    """One method: letters of the bases present, as high as their score, and its seqlets as bars below."""
     shown = slice(item.start, item.end)
     present = dna.one_hot(item.codes[shown]) * (item.codes[shown] < dna.UNKNOWN)
     logos.logo(axes, present * (item.scores[j, shown] / scale), limits)
-    for span in item.hotspots[j]:
+    for span in item.seqlets[j]:
         left, right = max(span.start, item.start) - item.start, min(span.end, item.end) - item.start
         if left < right:
             axes.plot([left, right], [limits[0]] * 2, color="black", linewidth=2, solid_capstyle="butt", clip_on=False)

@@ -1,4 +1,4 @@
-"""Published numbers beside ours: as published, judged as they should be, and on an honest split."""
+"""Published numbers beside ours: as published, judged as they should be, and on a held-out split."""
 
 import textwrap
 from typing import NamedTuple
@@ -56,7 +56,7 @@ def draw(inputs, settings):
     if not everything["value"].notna().any():
         return style.explained(
             f"No number to set beside the published ones: no model of dataset '{settings['dataset']}' was evaluated "
-            f"on a {FOLD} fold of split '{splits['published']}' or '{splits['honest']}'.",
+            f"on a {FOLD} fold of split '{splits['published']}' or '{splits['held_out']}'.",
             width=style.DOUBLE,
         )
     target = results.headline_target(everything, inputs["metrics"])
@@ -82,11 +82,11 @@ def draw(inputs, settings):
             f"Split {splits['published']}: strands averaged, average precision",
         ),
         Kind(
-            tables.matching(averaged, split=splits["honest"]),
+            tables.matching(averaged, split=splits["held_out"]),
             False,
             style.VERMILLION,
             "^",
-            f"Split {splits['honest']}: strands averaged, average precision",
+            f"Split {splits['held_out']}: strands averaged, average precision",
         ),
     ]
 
@@ -102,7 +102,7 @@ def draw(inputs, settings):
     panels = figure.subplots(1, 2, sharey=True)
     for axes, letter, number in zip(panels, "ab", range(2), strict=True):
         draw_panel(axes, number, kinds, models, {model: pair[number] for model, pair in beside.items()})
-        draw_bands(axes, PANELS[number][1], tables.matching(averaged, split=splits["honest"]), baselines)
+        draw_bands(axes, PANELS[number][1], tables.matching(averaged, split=splits["held_out"]), baselines)
         draw_chance(axes, PANELS[number][1], balances)
         style.panel(axes, letter, PANELS[number][2])
     panels[0].set_yticks(np.arange(len(models)), names, linespacing=1.0)
@@ -162,7 +162,7 @@ def _offset(i, rows):
 
 
 def draw_bands(axes, metric, metrics, baselines):
-    """Behind the models, the interval of each baseline on the honest split."""
+    """Behind the models, the interval of each baseline on the held-out split."""
     for i, model in enumerate(baselines):
         for row in tables.matching(metrics, model=model, metric=metric).itertuples():
             if row.lower == row.lower:
@@ -192,7 +192,7 @@ def draw_key(figure, kinds, beside, study, baselines, lines):
     handles += [_line(kind.colour, kind.marker, kind.label, linewidth=1.0) for kind in kinds]
     handles.append(Line2D([], [], color=style.GREY, linewidth=4.5, alpha=0.4, label="Range over seeds"))
     for i, (model, k) in enumerate(baselines.items()):
-        label = f"{model}: {results.sees(k)}, {study['splits']['honest']}, 95% interval"
+        label = f"{model}: {results.sees(k)}, {study['splits']['held_out']}, 95% interval"
         handles.append(Patch(label=style.wrap(label, KEY_WIDTH), **_band(i)))
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, dashes=(2, 2), label="No skill (AUPRC: base rate)"))
     figure.legend(

@@ -1,4 +1,4 @@
-"""Factors whose motifs lie in the hot spots of more sequences than in windows elsewhere in them."""
+"""Factors whose motifs lie in the seqlets of more sequences than in windows elsewhere in them."""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -16,8 +16,8 @@ FIGURE = {
 }
 SIGNIFICANT = 0.05
 TEXT_COLUMNS = ("motif_id", "motif_name")
-NUMBERS = ("n_sequences", "n_hot", "n_background", "log2_ratio", "p_value", "q_value")
-HOT, BACKGROUND = style.VERMILLION, style.SKY
+NUMBERS = ("n_sequences", "n_in_seqlets", "n_background", "log2_ratio", "p_value", "q_value")
+SEQLETS, BACKGROUND = style.VERMILLION, style.SKY
 NAME_WIDTH = 16
 # Millimetres: a block's width and parts from its left edge, and heights.
 BLOCK, RATIO, SHARES, Q = 91.5, 31, 55, 75.5
@@ -35,7 +35,7 @@ def draw(inputs, settings):
     given.demand("top_factors", "settings", settings, ("methods", "n_factors"))
     scores = given.by_method("top_factors", inputs, settings, "scores")
     if not scores:
-        return style.explained("No motif was scored: there is no attribution method to score hot spots of.")
+        return style.explained("No motif was scored: there is no attribution method to score seqlets of.")
     frames = [tables.table(path, TEXT_COLUMNS, NUMBERS) for path in scores.values()]
     tops = [significant(frame).head(settings["n_factors"]) for frame in frames]
     columns = min(2, len(frames))
@@ -90,7 +90,7 @@ def shortened(name):
 
 def why_empty(table):
     if table.empty:
-        return "No motif occurs in the hot spots of this method, so that there is nothing to test."
+        return "No motif occurs in the seqlets of this method, so that there is nothing to test."
     lowest = table["q_value"].min()
     known = "no q value is known" if lowest != lowest else f"the smallest q value is {style.small(lowest)}"
     return f"None of {len(table)} factors is enriched or depleted at q \u2264 {SIGNIFICANT:g}: {known}."
@@ -105,11 +105,11 @@ def draw_ratios(axes, places, ratios):
 
 
 def draw_shares(axes, places, top):
-    """Shares of the sequences with a hit in hot spots and in the background."""
-    hot, background = top["n_hot"] / top["n_sequences"], top["n_background"] / top["n_sequences"]
-    axes.hlines(places, background, hot, color=style.GREY, linewidth=0.7)
+    """Shares of the sequences with a hit in seqlets and in the background."""
+    in_seqlets, background = top["n_in_seqlets"] / top["n_sequences"], top["n_background"] / top["n_sequences"]
+    axes.hlines(places, background, in_seqlets, color=style.GREY, linewidth=0.7)
     axes.plot(background, places, "s", color=BACKGROUND, markersize=3.5)
-    axes.plot(hot, places, "o", color=HOT, markersize=3.5)
+    axes.plot(in_seqlets, places, "o", color=SEQLETS, markersize=3.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("Share of sequences")
     axes.xaxis.set_major_locator(MaxNLocator(2))
@@ -117,7 +117,7 @@ def draw_shares(axes, places, top):
 
 def draw_key(figure):
     handles = [
-        Line2D([], [], color=HOT, marker="o", linestyle="none", markersize=3.5, label="Motif in a hot spot"),
+        Line2D([], [], color=SEQLETS, marker="o", linestyle="none", markersize=3.5, label="Motif in a seqlet"),
         Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="Motif in the background"),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2)

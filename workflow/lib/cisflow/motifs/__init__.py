@@ -1,1 +1,1 @@
-"""What attributions spell: motif discovery, names, hot spots."""
+"""What attributions spell: motif discovery, names, seqlets."""

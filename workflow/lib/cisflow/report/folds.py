@@ -40,10 +40,10 @@ def data(tables):
             "**These are not the data of the published study.** Its numbers stand beside ours to show the form of the "
             "comparison; agreement or difference says nothing about the study."
         )
-    published, honest = roles(tables)
+    published, held_out = roles(tables)
     lines.append(
-        f"Split `{published}` stands for the published one, `{honest}` is chosen in the config as the honest one; what "
-        "test and training folds of either have in common is counted below.\n"
+        f"Split `{published}` stands for the published one, `{held_out}` is chosen in the config as the held-out one; "
+        "what test and training folds of either have in common is counted below.\n"
     )
     rows = [
         (
@@ -80,20 +80,20 @@ def leakage(tables):
 
 
 def less_in_common(tables):
-    """Whether the split that is called honest shares less with its training fold, by the counts."""
-    published, honest = roles(tables)
-    shares = {split: {} for split in (published, honest)}
+    """Whether the split that is called held out shares less with its training fold, by the counts."""
+    published, held_out = roles(tables)
+    shares = {split: {} for split in (published, held_out)}
     for split, check in itertools.product(shares, CHECKS):
         other = "" if check == "sei_trained" else "train"
         rows = matching(tables.leakage[split], check=check, fold=FOLD, other=other)
         for row in rows[rows["fraction"].notna()].itertuples():
             shares[split][check] = row.fraction
     checks = [check for check in CHECKS if all(check in known for known in shares.values())]
-    if published == honest or not checks:
+    if published == held_out or not checks:
         return []
     kinds = {"less": [], "as much": [], "more": []}
     for check in checks:
-        gap = shares[honest][check] - shares[published][check]
+        gap = shares[held_out][check] - shares[published][check]
         kinds["less" if gap < 0 else "more" if gap > 0 else "as much"].append(NAMES[check])
     found = "; ".join(f"{kind} by {listing(names)}" for kind, names in kinds.items() if names)
-    return [f"- By these counts the test fold of `{honest}` leaks, against `{published}`: {found}."]
+    return [f"- By these counts the test fold of `{held_out}` leaks, against `{published}`: {found}."]

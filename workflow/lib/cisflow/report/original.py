@@ -9,7 +9,7 @@ OPTIMIZERS = {"FSei": "sgd", "DNABERT2": "sgd", "BassetLike": "adamw", "ConvNet"
 WORDS = {"sgd": "SGD", "adamw": "AdamW"}
 PUBLISHED_SCHEDULE = "the published one rose from 1e-4 and fell in a cosine to 1e-5, epoch by epoch."
 SCHEDULES = {
-    "modern": f"the learning rate rises from 0 and falls to 0, batch by batch; {PUBLISHED_SCHEDULE}",
+    "warmup_cosine": f"the learning rate rises from 0 and falls to 0, batch by batch; {PUBLISHED_SCHEDULE}",
     "constant": f"the learning rate is constant; {PUBLISHED_SCHEDULE}",
 }
 APPENDED = "the published training had both strands of every window as rows of their own."

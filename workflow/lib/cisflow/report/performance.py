@@ -107,29 +107,29 @@ def by_strands(tables, models):
 
 
 def by_split(tables, models):
-    """What the honest split changes, and whether its base rate is another."""
-    published, honest = roles(tables)
-    moved = of(models, changes(measured(tables, published, "auroc"), measured(tables, honest, "auroc")))
-    if not moved or honest == published:
+    """What the held-out split changes, and whether its base rate is another."""
+    published, held_out = roles(tables)
+    moved = of(models, changes(measured(tables, published, "auroc"), measured(tables, held_out, "auroc")))
+    if not moved or held_out == published:
         return []
     lines = [
-        f"- **Split**: from `{published}` to `{honest}` AUROC changes by {signed(np.mean(list(moved.values())))} "
+        f"- **Split**: from `{published}` to `{held_out}` AUROC changes by {signed(np.mean(list(moved.values())))} "
         f"on average, {spread(moved)}. What test and training fold of `{published}` have in common is below."
     ]
     rates = tables.counts[tables.counts["fold"] == FOLD].set_index("split")
     rates = rates["positive"] / rates["n"]
-    if abs(rates[published] - rates[honest]) > SAME_RATE:
+    if abs(rates[published] - rates[held_out]) > SAME_RATE:
         lines.append(
             f"- The base rates of the test folds differ ({percent(rates[published])} against "
-            f"{percent(rates[honest])}), so average precision is not to be compared across these splits."
+            f"{percent(rates[held_out])}), so average precision is not to be compared across these splits."
         )
     return lines
 
 
 def by_seeds(tables, models):
     """How far the seeds of a model lie apart, and which models ran with one."""
-    published, honest = roles(tables)
-    here = measured(tables, honest, "auroc")
+    published, held_out = roles(tables)
+    here = measured(tables, held_out, "auroc")
     several = of(models, {model: row for model, row in here.items() if row.n_seeds > 1})
     lines = []
     if several:
@@ -137,7 +137,7 @@ def by_seeds(tables, models):
         row = several[widest]
         lines.append(
             f"- **Seeds**: {plural(len(several), 'model was', 'models were')} trained with several seeds, where the "
-            f"study used one. Their AUROC on `{honest}` differs most for `{widest}`: {value(row.minimum)} to "
+            f"study used one. Their AUROC on `{held_out}` differs most for `{widest}`: {value(row.minimum)} to "
             f"{value(row.maximum)} over {row.n_seeds:.0f} seeds."
         )
     counted = [*measured(tables, published, "auroc").items(), *here.items()]
@@ -169,11 +169,11 @@ def everywhere(tables):
 
 
 def calibration(tables):
-    """The best and the worst calibrated model on the honest split, and how many are too sure."""
-    _, honest = roles(tables)
+    """The best and the worst calibrated model on the held-out split, and how many are overconfident."""
+    _, held_out = roles(tables)
     found = {
-        name: measured(tables, honest, f"calibration_{name}")
-        | measured(tables, honest, f"calibration_{name}", seed="ensemble")
+        name: measured(tables, held_out, f"calibration_{name}")
+        | measured(tables, held_out, f"calibration_{name}", seed="ensemble")
         for name in ("error", "slope")
     }
     errors = {model: found["error"][model].value for model in own(tables, found["error"])}
@@ -182,9 +182,11 @@ def calibration(tables):
     best, worst = min(errors, key=errors.get), max(errors, key=errors.get)
     slopes = [found["slope"][model].value for model in own(tables, found["slope"])]
     steep = sum(slope < 1 for slope in slopes)
-    text = f"On `{honest}` the expected calibration error (0 is perfect) goes from {value(errors[best])} (`{best}`) to "
+    text = (
+        f"On `{held_out}` the expected calibration error (0 is perfect) goes from {value(errors[best])} (`{best}`) to "
+    )
     text += f"{value(errors[worst])} (`{worst}`)."
     if slopes:
         among = plural(len(slopes), "model", "models")
-        text += f" The slope of the logits is below 1, which is too sure, for {steep} of {among}."
+        text += f" The slope of the logits is below 1, which is overconfident, for {steep} of {among}."
     return [text + "\n"]

@@ -125,9 +125,9 @@ def changes(before, after):
 
 
 def roles(tables):
-    """The split that stands for the published one, and the one that is called honest."""
+    """The split that stands for the published one, and the one that is called held out."""
     splits = tables.settings["study"]["splits"]
-    return splits["published"], splits["honest"]
+    return splits["published"], splits["held_out"]
 
 
 def own(tables, models):

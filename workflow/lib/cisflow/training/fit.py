@@ -39,9 +39,9 @@ class Training(settings.Settings):
     momentum: float = setting(0.95, minimum=0, below=1, meaning="Of SGD.")
     schedule: str = setting(
         "constant",
-        choices=["constant", "published", "modern"],
+        choices=["constant", "published", "warmup_cosine"],
         meaning="Course of the learning rate: published rises from 1e-4 and falls in a cosine to 1e-5, epoch by epoch; "
-        "modern rises from 0 and falls to 0, batch by batch.",
+        "warmup_cosine rises from 0 and falls to 0, batch by batch.",
     )
     warmup_epochs: int = setting(5, minimum=0, meaning="Epochs of the rise; fewer than `max_epochs`.")
     patience: int = setting(5, minimum=1, meaning="Epochs without a lower validation loss before training stops.")

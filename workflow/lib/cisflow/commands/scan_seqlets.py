@@ -1,7 +1,7 @@
 """Known motifs that occur in spots of high attribution more often than elsewhere in the same sequences."""
 
 from cisflow.commands import options
-from cisflow.motifs import hotspots
+from cisflow.motifs import seqlets
 
 
 def arguments(parser):
@@ -10,12 +10,10 @@ def arguments(parser):
     options.mapping(parser, "--settings", "target_fdr, flank, p_value, …", default={})
     options.seed(parser)
     options.cpu_threads(parser)
-    parser.add_argument("--hotspots", required=True, help="table of hot spots")
+    parser.add_argument("--seqlets", required=True, help="table of seqlets")
     parser.add_argument("--scores", required=True, help="table of motifs")
 
 
 def run(args):
-    settings = hotspots.Settings.complete(args.settings, "motifs.hotspots")
-    hotspots.scan_hotspots(
-        args.attributions, args.database, settings, args.seed, args.threads, args.hotspots, args.scores
-    )
+    settings = seqlets.Settings.complete(args.settings, "motifs.seqlets")
+    seqlets.scan_seqlets(args.attributions, args.database, settings, args.seed, args.threads, args.seqlets, args.scores)

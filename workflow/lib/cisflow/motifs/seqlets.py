@@ -23,7 +23,7 @@ from cisflow.sequence import dna
 
 SPOT_COLUMNS = ("id", "target", "start", "end", "strand", "score", "p_value")
 SCORE_COLUMNS = (
-    *("motif_id", "motif_name", "n_sequences", "n_hot", "n_background", "hot_only", "background_only"),
+    *("motif_id", "motif_name", "n_sequences", "n_in_seqlets", "n_background", "seqlets_only", "background_only"),
     *("log2_ratio", "p_value", "q_value"),
 )
 ROWS_AT_ONCE = 2000
@@ -35,15 +35,15 @@ for compiled in vars(seqlet).values():
 
 
 class Settings(settings.Settings):
-    """Scan of attribution hot spots for known motifs."""
+    """Scan of attribution seqlets for known motifs."""
 
     target_fdr: float = setting(
-        0.1, above=0, below=1, meaning="Share of false hot spots, estimated on shuffled attributions."
+        0.1, above=0, below=1, meaning="Share of false seqlets, estimated on shuffled attributions."
     )
-    min_length: int = setting(4, minimum=1, meaning="Shortest hot spot, in bp.")
-    max_length: int = setting(25, minimum=2, meaning="Longest hot spot, in bp.")
-    # Hot spots are narrower than binding sites.
-    flank: int = setting(5, minimum=0, meaning="Bases added on either side of a hot spot before it is scanned.")
+    min_length: int = setting(4, minimum=1, meaning="Shortest seqlet, in bp.")
+    max_length: int = setting(25, minimum=2, meaning="Longest seqlet, in bp.")
+    # Seqlets are narrower than binding sites.
+    flank: int = setting(5, minimum=0, meaning="Bases added on either side of a seqlet before it is scanned.")
     p_value: float = setting(0.0001, above=0, below=1, meaning="Of a motif hit, on each strand.")
 
     @classmethod
@@ -57,39 +57,39 @@ class Settings(settings.Settings):
 
 
 class Counts(NamedTuple):
-    """Rows by motif, each (motifs,) int: with a hit in hot windows, in background windows, in only one of them."""
+    """Rows by motif, each (motifs,) int: with a hit in seqlet windows, in background windows, in only one of them."""
 
-    hot: np.ndarray
+    in_seqlets: np.ndarray
     background: np.ndarray
-    hot_only: np.ndarray
+    seqlets_only: np.ndarray
     background_only: np.ndarray
 
 
-def scan_hotspots(attributions, database, settings, seed, threads, hotspots, output):
-    """Call hot spots, scan them and write both tables.
+def scan_seqlets(attributions, database, settings, seed, threads, seqlets, output):
+    """Call seqlets, scan them and write both tables.
 
     Parameters
     ----------
     attributions : `.npz` of raw multipliers. database : MEME file. settings : Settings.
     seed : of the shuffled control and of the background windows.
     threads : at most as many as NUMBA_NUM_THREADS allows.
-    hotspots, output : paths of hotspots.tsv and motif_scores.tsv.
+    seqlets, output : paths of seqlets.tsv and motif_scores.tsv.
     """
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     motifs = meme.read_meme(database)
     rows = files.read(attributions)
     rng = np.random.default_rng(seed)
-    spots = call_hotspots(scores.observed(rows.hypothetical(), rows.codes), settings, rng)
-    print(f"{len(spots)} hot spots in {spots['row'].nunique()} of {len(rows.ids)} rows", file=sys.stderr)
+    spots = call_seqlets(scores.observed(rows.hypothetical(), rows.codes), settings, rng)
+    print(f"{len(spots)} seqlets in {spots['row'].nunique()} of {len(rows.ids)} rows", file=sys.stderr)
     windows = draw_windows(spots, rows.codes.shape, settings.flank, rng)
     counts = count_rows(rows.codes, windows, motifs, settings.p_value)
     n_sequences = int((windows > 0).any(axis=1).sum())
     named = spots.assign(id=rows.ids[spots["row"]], target=rows.targets[spots["row"]], strand="")
-    write_table(hotspots, named[list(SPOT_COLUMNS)])
+    write_table(seqlets, named[list(SPOT_COLUMNS)])
     write_table(output, enrichment(motifs, counts, n_sequences))
 
 
-def call_hotspots(observed, settings, rng):
+def call_seqlets(observed, settings, rng):
     """Spans of positive attribution that are rare when the positions of each row are shuffled.
 
     Parameters
@@ -116,29 +116,29 @@ def call_hotspots(observed, settings, rng):
             target_fdr=settings.target_fdr,
         )
     for warning in caught:
-        print(f"hot spots: {warning.message}", file=sys.stderr)
+        print(f"seqlets: {warning.message}", file=sys.stderr)
     return spots.rename(columns=columns).sort_values(["row", "start"], ignore_index=True)
 
 
 def draw_windows(spots, shape, flank, rng):
-    """Hot windows and as many background windows of the same widths in the same rows.
+    """Seqlet windows and as many background windows of the same widths in the same rows.
 
-    A hot window is a hot spot with `flank` bases on either side, clipped to the sequence; those that meet are
-    joined. Its background window is drawn uniformly among the places that overlap no other window; a hot window for
+    A seqlet window is a seqlet with `flank` bases on either side, clipped to the sequence; those that meet are
+    joined. Its background window is drawn uniformly among the places that overlap no other window; a seqlet window for
     which there is no such place is left out, so that both sets cover equally many bases of each row.
 
     Returns
     -------
-    (m, length) int32: 0 outside windows, k > 0 in the k-th hot window of the row, -k in its background window.
+    (m, length) int32: 0 outside windows, k > 0 in the k-th seqlet window of the row, -k in its background window.
     """
     windows = np.zeros(shape, dtype=np.int32)
     for row, group in spots.groupby("row", sort=True):
-        hot = joined(np.maximum(group["start"] - flank, 0), np.minimum(group["end"] + flank, shape[1]))
+        flanked = joined(np.maximum(group["start"] - flank, 0), np.minimum(group["end"] + flank, shape[1]))
         taken = np.zeros(shape[1], dtype=bool)
-        for start, end in hot:
+        for start, end in flanked:
             taken[start:end] = True
         # Wide ones first: they fit in the fewest places.
-        ranked = sorted(hot, key=lambda span: (span[0] - span[1], span[0]))
+        ranked = sorted(flanked, key=lambda span: (span[0] - span[1], span[0]))
         for number, (start, end) in enumerate(ranked, start=1):
             free = free_starts(taken, end - start)
             if len(free):
@@ -167,7 +167,7 @@ def free_starts(taken, width):
 
 
 def count_rows(codes, windows, motifs, p_value):
-    """The Counts of rows with a motif hit that lies whole within a hot or a background window."""
+    """The Counts of rows with a motif hit that lies whole within a seqlet or a background window."""
     totals = np.zeros((len(Counts._fields), len(motifs)), dtype=np.int64)
     matrices = {motif.id: motif.matrix for motif in motifs}
     used = np.flatnonzero(windows.any(axis=1))
@@ -183,10 +183,10 @@ def count_rows(codes, windows, motifs, p_value):
 def _count(windows, rows, starts, ends):
     first, last = windows[rows, starts], windows[rows, ends - 1]
     inside = first == last
-    hot, background = np.zeros((2, len(windows)), dtype=bool)
-    hot[rows[inside & (first > 0)]] = True
+    in_seqlets, background = np.zeros((2, len(windows)), dtype=bool)
+    in_seqlets[rows[inside & (first > 0)]] = True
     background[rows[inside & (first < 0)]] = True
-    return hot.sum(), background.sum(), (hot & ~background).sum(), (background & ~hot).sum()
+    return in_seqlets.sum(), background.sum(), (in_seqlets & ~background).sum(), (background & ~in_seqlets).sum()
 
 
 def enrichment(motifs, counts, n_sequences):
@@ -197,11 +197,11 @@ def enrichment(motifs, counts, n_sequences):
     however many hits it holds. `log2_ratio` adds one half to both counts.
     """
     rows = []
-    for motif, hot, background, hot_only, background_only in zip(motifs, *counts, strict=True):
-        if hot + background:
-            ratio = np.log2((hot + 0.5) / (background + 0.5))
-            row = (motif.id, motif.name, n_sequences, hot, background, hot_only, background_only, ratio)
-            rows.append((*row, mcnemar(hot_only, background_only)))
+    for motif, in_seqlets, background, seqlets_only, background_only in zip(motifs, *counts, strict=True):
+        if in_seqlets + background:
+            ratio = np.log2((in_seqlets + 0.5) / (background + 0.5))
+            row = (motif.id, motif.name, n_sequences, in_seqlets, background, seqlets_only, background_only, ratio)
+            rows.append((*row, mcnemar(seqlets_only, background_only)))
     table = pd.DataFrame(rows, columns=SCORE_COLUMNS[:-1])
     table["q_value"] = stats.false_discovery_control(table["p_value"]) if rows else None
     return table.sort_values(["p_value", "motif_id"], ignore_index=True)
