@@ -115,7 +115,7 @@ def test_groups_of_targets_are_explained(trained, tmp_path):
 
 def test_targets_that_are_not_predicted_are_named(trained, tmp_path, capsys):
     assert attribute(*trained, "tism", tmp_path / "a.npz", outputs=["ap1", "gata"]) == 1
-    assert "predictions.tsv: no target 'gata', which 'gata' of targets asks for; expected one of ap1, creb" in (
+    assert "predictions.tsv: no target 'gata', which 'gata' of outputs asks for; expected one of ap1, creb" in (
         capsys.readouterr().err
     )
 

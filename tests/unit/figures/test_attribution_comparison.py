@@ -140,7 +140,7 @@ def without_rows(inputs):
 
 def timing_table(folder, lengths, n_sequences, n_targets, methods=("tism",)):
     """{timing: path}: a second for every 100 bp, sequence and target."""
-    sizes = timing.grid(lengths, n_sequences, n_targets)
+    sizes = timing.Settings(lengths=lengths, sequences=n_sequences, targets=n_targets).grid()
     rows = [
         (method, varied, *size, repeat, np.prod(size) / 100, 5)
         for method in methods

@@ -118,7 +118,7 @@ def score_tables(folder, methods, empty=(), n_significant=(22, 22, 0, 5, 12)):
         hot = (background * rng.uniform(1.3, 5, len(FACTORS))).astype(int)
         frame = pd.DataFrame({"motif_id": [f"MA{k:04d}.1" for k in range(len(FACTORS))], "motif_name": FACTORS})
         frame = frame.assign(
-            n_sequences=320, n_seqlets=hot, n_background=background, seqlets_only=hot, background_only=5
+            n_sequences=320, n_in_seqlets=hot, n_background=background, seqlets_only=hot, background_only=5
         )
         frame = frame.assign(log2_ratio=np.log2(hot / background), p_value=p, q_value=q)
         path = folder / f"{method}-scores.tsv"
@@ -201,7 +201,7 @@ def test_factors_are_the_significant_ones_and_say_their_q_values(tmp_path):
         table = pd.read_csv(source, sep="\t").head(n)
         np.testing.assert_allclose(ratio.lines[0].get_xdata(), table["log2_ratio"])
         np.testing.assert_allclose(count.lines[0].get_xdata(), table["n_background"] / 320)
-        np.testing.assert_allclose(count.lines[1].get_xdata(), table["n_seqlets"] / 320)
+        np.testing.assert_allclose(count.lines[1].get_xdata(), table["n_in_seqlets"] / 320)
         assert [label.get_text()[:5] for label in ratio.get_yticklabels()] == [name[:5] for name in FACTORS[:n]]
         for q in table["q_value"]:
             assert style.small(q) in text
