@@ -7,7 +7,6 @@ import pytest
 import pipeline
 from cisflow.__main__ import command_names, main
 
-
 # What people call, and no rule does.
 BY_HAND = {"document-config"}
 

@@ -12,7 +12,7 @@ PACKAGE = LIB / "cisflow"
 TIERS = (
     {"errors"},
     {"io", "sequence"},
-    {"tasks"},
+    {"tasks", "published"},
     {"data", "models", "evaluation"},
     {"training", "features", "classifiers", "attribution"},
     {"motifs", "variants", "design"},

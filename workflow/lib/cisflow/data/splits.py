@@ -7,9 +7,10 @@ import numpy as np
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
-from cisflow.data import duplicates, published
+from cisflow.data import duplicates
 from cisflow.data.dataset import FOLDS
 from cisflow.errors import InputError, listing
+from cisflow.published import split as published
 from cisflow.sequence import intervals
 
 

@@ -7,6 +7,7 @@ from cisflow.errors import InputError, listing
 from cisflow.io import files
 from cisflow.io.arrays import read_array, read_arrays
 from cisflow.io.tables import read_table
+from cisflow.published import groups
 
 
 def shard_rows(n, shard, shards):
@@ -57,16 +58,15 @@ def gather(shards, ids, output):
 def sei_group(target, rule="legacy"):
     """Group of one of Sei's targets, `biosample | assay | source`: TF, histone or accessibility.
 
-    `legacy` is the rule behind the published tables: histone where the assay starts with CENPA, H2A, H2B, H3 or H4,
-    accessibility where it is DNase or starts with ATAC, TF otherwise. It files 190 accessibility tracks (DNase.*,
-    FAIRE) and the linker histones H1.* under TF; `corrected` does not.
+    `legacy` is the rule behind the published tables, see `published.groups`; `corrected` files every accessibility
+    track (DNase.*, FAIRE) under accessibility, and the linker histones H1.* under histone.
     """
     assay = target.split("|")[1].strip()
-    histone = ("CENPA", "H2A", "H2B", "H3", "H4") + (("H1.",) if rule == "corrected" else ())
-    open_chromatin = ("ATAC",) + (("DNase", "FAIRE") if rule == "corrected" else ())
-    if assay.startswith(histone):
+    if rule == "corrected" and assay.startswith("H1."):
         return "histone"
-    return "accessibility" if assay == "DNase" or assay.startswith(open_chromatin) else "TF"
+    if rule == "corrected" and assay.startswith(("DNase", "FAIRE")):
+        return "accessibility"
+    return groups.legacy(assay)
 
 
 def target_table(names, groups):

@@ -1,8 +1,9 @@
 """ROC and precision-recall curves of all models on one split, with bootstrap bands."""
 
-from cisflow.evaluation import published, results
+from cisflow.evaluation import results
 from cisflow.figures import given, style
 from cisflow.io import tables
+from cisflow.published import numbers as published
 
 FIGURES = [
     {

@@ -8,10 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.evaluation import published, results
+from cisflow.evaluation import results
 from cisflow.figures import given, style
 from cisflow.figures.model_comparison import TOLERANCE
 from cisflow.io import tables
+from cisflow.published import numbers as published
 
 FIGURE = {
     "of": "study",

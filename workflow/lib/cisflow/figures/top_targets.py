@@ -6,11 +6,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from cisflow.errors import InputError
-from cisflow.evaluation import published
 from cisflow.features import families
 from cisflow.figures import given, style
 from cisflow.io import tables
 from cisflow.io.tables import read_table
+from cisflow.published import numbers as published
 
 FIGURE = {
     "of": "classifier",

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from cisflow.evaluation.published import rates as base_rates
+from cisflow.published.numbers import rates as base_rates
 from cisflow.report.tables import FOLD, baselines, changes, measured, own, roles, share
 from cisflow.report.words import cell, code, markdown, percent, plural, signed, spread, value
 

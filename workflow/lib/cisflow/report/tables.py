@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cisflow.data import dataset as datasets
-from cisflow.evaluation import published, results
+from cisflow.evaluation import results
 from cisflow.io import files
 from cisflow.io.tables import matching, read_table, table
+from cisflow.published import numbers as published
 
 FOLD = "test"
 METRIC_NUMBERS = ("value", "lower", "upper", "minimum", "maximum", "n_seeds", "n", "n_positive")

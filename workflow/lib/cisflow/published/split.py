@@ -1,7 +1,4 @@
-"""The split of the intron retention study, Daoud & Ben-Hur (PLoS Comput Biol 2025, doi 10.1371/journal.pcbi.1012755).
-
-Nothing else in the data room belongs to that study alone. For a split of one's own, kind `random` says what it does.
-"""
+"""The split of the study. For a split of one's own, kind `random` says what it does."""
 
 import numpy as np
 
