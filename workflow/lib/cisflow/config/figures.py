@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from cisflow.config import code, declared, entries, paths
 from cisflow.config.study import Study, to_json
+from cisflow.errors import InputError
 
 EVALUATION_TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
 COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
@@ -143,7 +144,7 @@ class Figures(Study):
             return self._per_method(name, known, wildcards)
         if name in FILES:
             return paths.fill(FILES[name], **known)
-        return getattr(self, f"_{name}")(known)
+        return self._answer("artifact", name)(known)
 
     def _per_method(self, name, known, wildcards):
         if name != "attributions" and self.motif_database is None:
@@ -158,36 +159,36 @@ class Figures(Study):
             known, methods = known | {"seed": job.seeds[0]}, job.methods
         return [paths.fill(PER_METHOD[name], **known, method=method) for method in methods]
 
-    def _histories(self, known):
+    def _artifact_histories(self, known):
         return self.run_files(paths.HISTORY, known["dataset"], network=True)
 
-    def _predictions(self, known):
+    def _artifact_predictions(self, known):
         files = self.run_files(paths.PREDICTIONS, known["dataset"])
         return [path for path in files if f"/{known['split']}/seed" in path] if "split" in known else files
 
-    def _leakage(self, known):
+    def _artifact_leakage(self, known):
         return self.leakage_tables(SimpleNamespace(**known))
 
-    def _truth(self, known):
+    def _artifact_truth(self, known):
         return self.truth(SimpleNamespace(**known))
 
-    def _motif_database(self, known):
+    def _artifact_motif_database(self, known):
         return [paths.fill(paths.RESOURCE, name=self.motif_database)] if self.motif_database is not None else []
 
-    def _published_metrics(self, known):
+    def _artifact_published_metrics(self, known):
         has = self.datasets[known["dataset"]].study is not None
         return [self.shipped(paths.PUBLISHED_METRICS)] if has else []
 
-    def _published_targets(self, known):
+    def _artifact_published_targets(self, known):
         """The published targets, where a published model on factors answers to a classifier."""
         return [self.shipped(paths.PUBLISHED_TARGETS)] if self._published_row(known).get("features") == "TF" else []
 
-    def _weights(self, known):
+    def _artifact_weights(self, known):
         """Weights of a classifier with each of its seeds."""
         seeds = self.models[known["model"]].seeds
         return [paths.fill(paths.CLASSIFIER_WEIGHTS, **known, seed=seed) for seed in seeds]
 
-    def _feature_targets(self, known):
+    def _artifact_feature_targets(self, known):
         extractor = self.models[known["model"]].features
         return paths.fill(paths.FEATURE_TARGETS, dataset=known["dataset"], extractor=extractor)
 
@@ -199,21 +200,29 @@ class Figures(Study):
         """What the config says for a figure under a name, as {setting: value}."""
         if name in self.figure_counts:
             return {name: self.figure_counts[name]}
-        return getattr(self, f"_of_{name}")(wildcards)
+        return self._answer("setting", name)(wildcards)
 
-    def _of_task(self, wildcards):
+    def _answer(self, what, name):
+        """The method that answers to a name in the declaration of a figure."""
+        if (found := getattr(self, f"_{what}_{name}", None)) is None:
+            known = [method.removeprefix(f"_{what}_") for method in dir(self) if method.startswith(f"_{what}_")]
+            known += {"artifact": [*PER_METHOD, *FILES], "setting": list(self.figure_counts)}[what]
+            raise InputError(f"figures: no {what} '{name}'; expected one of {', '.join(sorted(known))}")
+        return found
+
+    def _setting_task(self, wildcards):
         return {"task": self.dataset(wildcards).task}
 
-    def _of_splits(self, wildcards):
+    def _setting_splits(self, wildcards):
         return {"splits": list(self.dataset(wildcards).splits)}
 
-    def _of_baselines(self, wildcards):
+    def _setting_baselines(self, wildcards):
         return {"baselines": self.baselines(wildcards.dataset)}
 
-    def _of_study(self, wildcards):
+    def _setting_study(self, wildcards):
         return {"study": self.dataset(wildcards).study_entry}
 
-    def _of_published(self, wildcards):
+    def _setting_published(self, wildcards):
         """Which published row stands beside which model, whether it is of the same data, and of which split."""
         study = self.dataset(wildcards).study
         if study is None:
@@ -221,25 +230,25 @@ class Figures(Study):
         known = {"published": study.published, "same_data": study.same_data}
         return known | {"published_split": study.splits["published"]}
 
-    def _of_models(self, wildcards):
+    def _setting_models(self, wildcards):
         """The models of a set that a study draws together."""
         return {"models": self.dataset(wildcards).study.sets[wildcards.group]}
 
-    def _of_methods(self, wildcards):
+    def _setting_methods(self, wildcards):
         job = self.explanation(wildcards) if hasattr(wildcards, "seed") else self.comparison(wildcards)
         return {"methods": list(job.methods)}
 
-    def _of_reference(self, wildcards):
+    def _setting_reference(self, wildcards):
         return {"reference": self.comparison(wildcards).reference}
 
-    def _of_weights(self, wildcards):
+    def _setting_weights(self, wildcards):
         """Which classifier gave the weights, and whether they are per standard deviation."""
         classifier = self.models[wildcards.model]
         logistic = classifier.classifier == "logistic_regression"
         standardised = logistic and classifier.settings.get("standardise", True)
         return {"classifier": classifier.classifier, "standardised": standardised}
 
-    def _of_published_targets(self, wildcards):
+    def _setting_published_targets(self, wildcards):
         """Whose the published targets are, and what they were measured on."""
         row = self._published_row({"dataset": wildcards.dataset, "model": wildcards.model})
         if row.get("features") != "TF":

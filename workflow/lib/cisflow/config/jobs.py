@@ -255,9 +255,6 @@ class Jobs(Figures):
 
     # --- Explanations ------------------------------------------------------------------------------------------------
 
-    def method_settings(self, wildcards):
-        return self.methods[wildcards.method].described
-
     def explained_reading(self, job):
         """How the published network of an explanation reads windows: as its extractor does, or bare."""
         if job.features is not None:
