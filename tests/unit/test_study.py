@@ -94,7 +94,7 @@ def folder(tmp_path):
     write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
     write_table(tmp_path / "evaluation" / "comparisons.tsv", pd.DataFrame(comparison_rows(["attention"])))
     names = ["K562 | CTCF | ENCODE", "K562 | DNase.hot | Roadmap", "H9 | FAIRE | ENCODE", "H9 | H1.2 | x"]
-    table = pd.DataFrame({"name": names, "group": [features.sei_group(name) for name in names]})
+    table = pd.DataFrame({"name": names, "group": [features.group_of(name) for name in names]})
     write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
     rows = [
         {"model": name, "features": "x", "auroc": a, "auprc": b, "base_rate": 0.272}
@@ -421,4 +421,4 @@ def test_families_are_read_from_the_factor(target, family):
 
 @pytest.mark.parametrize("assay", ["H3K27ac", "H2A.Z", "CENPA", "H1.4", "DNase", "DNase.hot", "ATAC-seq", "FAIRE"])
 def test_families_agree_with_the_corrected_groups(assay):
-    assert families.family(f"K562 | {assay} | x") == features.sei_group(f"K562 | {assay} | x", "corrected")
+    assert families.family(f"K562 | {assay} | x") == features.group_of(f"K562 | {assay} | x", "corrected")

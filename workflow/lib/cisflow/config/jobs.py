@@ -372,9 +372,9 @@ class Jobs(Figures):
         settings = {"dataset": dataset.name, "study": dataset.study_entry, "splits": list(dataset.splits)}
         settings |= {"models": {name: self._told(self.models[name]) for name in dataset.models}}
         settings |= {"baselines": self.baselines(dataset.name), "resamples": self.evaluation["resamples"]}
-        keys = ("groups", "context", "length", "strands")
+        keys = ("groups", "context", "length", "strands", "padding")
         extractors = {
-            name: {key: getattr(self.extractors[name], key) for key in keys}
+            name: {key: value for key, value in self.extractors[name].described.items() if key in keys}
             for name in self.study_features(dataset.name)
         }
         figures = [PurePosixPath(path).name for path in self.figures_of(dataset.name)]

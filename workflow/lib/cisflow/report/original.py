@@ -22,6 +22,7 @@ TRAINING_STRANDS = {
 CONTEXTS = {
     "genome": "the genome's own sequence around it",
     "pad": "unknown bases around it, each 0.25 of every base",
+    "zeros": "zeros around it",
     "none": "nothing around it",
 }
 FEATURE_STRANDS = {
@@ -133,9 +134,10 @@ def inputs(tables, models):
             continue
         length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
         strands = FEATURE_STRANDS[entry.get("strands", "both")]
+        surroundings = CONTEXTS["zeros" if entry.get("padding") == "zeros" else entry["context"]]
         lines.append(
             f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
-            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published "
+            f"{surroundings}{length}, and {strands}. The published "
             "features very probably had zeros around the window, and had each strand as a row of its own."
         )
     return lines
