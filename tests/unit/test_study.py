@@ -225,6 +225,17 @@ def test_a_baseline_below_chance_is_not_called_weak(folder):
     assert "below chance" not in line and "as good as none of 3 models" in line
 
 
+def test_a_model_below_chance_is_named_with_its_numbers(folder):
+    def low(frame):
+        rows = (frame["model"] == "attention") & (frame["split"] == "chromosome") & (frame["metric"] == "auroc")
+        changed = {name: frame[name].mask(rows, at) for name, at in (("value", 0.38), ("lower", 0.31), ("upper", 0.45))}
+        return frame.assign(**changed)
+
+    change(folder, low)
+    (line,) = [line for line in written(folder).splitlines() if "elow chance" in line]
+    assert "on `chromosome`" in line and "`attention` 0.380 (0.310 to 0.450)" in line
+
+
 def test_a_baseline_on_words_is_not_called_composition(folder):
     words = settings() | {"baselines": {"gc": 4}}
     text = page.text(tables.read(folder, folder / "published.tsv", words))
