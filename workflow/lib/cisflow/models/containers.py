@@ -82,7 +82,9 @@ def _unpickled(path):
         raise InputError(f"{path}: not a checkpoint of PyTorch; expected tensors and their names") from error
     # torch.load reports a file that is no checkpoint by any of these, depending on its first bytes.
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable checkpoint: {_first_line(error)}") from error
+        line = _first_line(error)
+        reason = ": expected tensors and their names" if "weights_only" in line else f": {line}"
+        raise InputError(f"{path}: not a readable checkpoint{reason}") from error
 
 
 def _save_as_state(path):
@@ -115,10 +117,8 @@ def _state_in(path, found):
     if not entries:
         raise InputError(f"{path}: expected a state_dict (names and tensors), found {type(found).__name__}")
     strange = next((name for name, value in entries.items() if not isinstance(value, torch.Tensor)), None)
-    raise InputError(
-        f"{path}: expected a state_dict (names and tensors), found entries {listing(map(str, entries))}, of which "
-        f"{strange} is {type(entries[strange]).__name__}"
-    )
+    what = "named by no text" if strange is None else f"of which {strange} is {type(entries[strange]).__name__}"
+    raise InputError(f"{path}: expected a state_dict (names and tensors), found entries {listing(entries)}, {what}")
 
 
 def _is_state(value):

@@ -59,9 +59,9 @@ def _refuse_not_finite(network, values, start):
     """InputError for predictions (k, …, n_outputs) of windows from `start` on that are NaN or infinite."""
     if np.isfinite(values).all():
         return
-    window, *_, output = map(int, np.argwhere(~np.isfinite(values))[0])
+    window, *strand, output = (int(place) for place in np.argwhere(~np.isfinite(values))[0])
     name = network.outputs[output] if network.outputs else f"output {output}"
-    found = values[window][..., output].flat[0]
+    found = values[window, *strand, output]
     raise InputError(f"{network.name}: {name} of row {start + window}, from 0, is {found}; expected a finite number")
 
 
