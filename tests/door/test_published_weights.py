@@ -7,6 +7,7 @@ expected answer comes from `authors`, which encodes in the order of channels of 
 import collections
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from calls import call
 from cisflow import models
 from cisflow.attribution import blocks
 from cisflow.errors import InputError
+from cisflow.models import registry
+from cisflow.models.network import Architecture
 from cisflow.models.predict import predict
 from cisflow.sequence import dna
 from cisflow.sequence.context import Sequences
@@ -98,6 +101,17 @@ def study_file(folder, architecture, settings):
     state = as_published(architecture, model)
     torch.save(state, folder / "model_24_06_13:10:59.pt")
     return model, authors.as_numpy(state), folder / "model_24_06_13:10:59.pt"
+
+
+def test_docs_tell_of_every_network_that_takes_published_weights():
+    text = (Path(__file__).parents[2] / "docs" / "published_weights.md").read_text()
+    told = {row.split("|")[1].strip().replace("-", "").lower() for row in text.splitlines() if row.startswith("| ")}
+    takes = {"Beluga", "Sei"}
+    for architecture in registry.architectures():
+        kind = registry.get(architecture)
+        if any(getattr(kind, name) is not getattr(Architecture, name) for name in ("published", "adopt", "pretrained")):
+            takes.add(architecture)
+    assert len(takes) == 7 and {name.lower() for name in takes} <= told
 
 
 # --- Beluga -----------------------------------------------------------------------------------------------------------

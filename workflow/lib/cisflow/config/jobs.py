@@ -178,7 +178,8 @@ class Jobs(Figures):
 
     def variant_reading(self, wildcards):
         """How a variants job reads alleles; a variant has its surroundings from the genome in any case."""
-        return {key: value for key, value in self.reading(self._scorer(wildcards)).items() if key != "context"}
+        told = self.reading(self._scorer(wildcards))
+        return {key: value for key, value in told.items() if key not in ("context", "padding")}
 
     def variant_code(self, wildcards):
         return code.command("variants", self.networks[self._scorer(wildcards).model].module)
