@@ -335,6 +335,18 @@ def test_what_features_are_made_of_is_said_of_the_models_that_read_them(folder):
     given["extractors"]["sei"] = {"groups": "legacy", "context": "genome", "length": 4096, "strands": "both"}
     text = page.text(tables.read(folder, folder / "published.tsv", given))
     assert "the genome's own sequence around it, 4,096 bases in all, and the mean over both strands." in text
+    given["extractors"]["sei"] = {"groups": "legacy", "context": "pad", "padding": "zeros", "strands": "separate"}
+    text = page.text(tables.read(folder, folder / "published.tsv", given))
+    assert "- Features `sei`, which `lr_tf` reads: the window with zeros around it, and each strand as a row" in text
+
+
+def test_attention_across_the_batch_is_told(folder):
+    across = {"architecture": "AttentionConv", "settings": {"two_logits": True, "attention": "batch"}}
+    given = settings()
+    given["models"] = given["models"] | {"attention": across}
+    text = section(page.text(tables.read(folder, folder / "published.tsv", given)), "What to know of the models")
+    assert "- `attention` attends across the batch, as published" in text and "along the sequence" not in text
+    assert "sizes of the network" not in text
 
 
 def test_a_regression_short_of_its_optimum_is_named(folder):

@@ -49,7 +49,12 @@ def networks(models):
     lines = []
     for name, entry in models.items():
         architecture = entry.get("architecture")
-        if architecture == "AttentionConv":
+        if architecture == "AttentionConv" and entry.get("settings", {}).get("attention") == "batch":
+            lines.append(
+                f"- `{name}` attends across the batch, as published: a prediction depends on the other sequences of "
+                "its batch."
+            )
+        elif architecture == "AttentionConv":
             lines.append(
                 f"- `{name}` attends along the sequence. The published AttentionConv attended across the batch, so "
                 "that a prediction depended on the other sequences of its batch."
@@ -83,7 +88,7 @@ def training(models):
             continue
         given, optimizer = entry.get("training", {}), OPTIMIZERS[entry["architecture"]]
         layout = entry.get("settings", {})
-        sizes = [key for key in layout if key != "two_logits"]
+        sizes = [key for key in layout if key not in ("two_logits", "attention")]
         shift = given.get("shift", 0)
         texts = [
             SCHEDULES.get(given.get("schedule")),
