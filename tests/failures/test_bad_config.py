@@ -327,6 +327,10 @@ MISTAKES = {
         ),
         "variants.some.features: features.factors keeps strands separate; expected both or forward",
     ),
+    "zeros around windows without padding": (
+        change("features", "factors", "padding", to="zeros"),
+        "features.factors.padding: found zeros and context none; expected context pad",
+    ),
     "context without a genome": (
         change("features", "factors", "context", to="genome"),
         "features.factors: context: genome needs the key genome, a resource",

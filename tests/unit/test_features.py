@@ -49,7 +49,7 @@ def test_groups_of_the_published_names(tmp_path, rule, counts):
 )
 def test_group_of_an_assay(assay, legacy, corrected):
     name = f"K562 | {assay} | ENCODE"
-    assert (features.sei_group(name), features.sei_group(name, "corrected")) == (legacy, corrected)
+    assert (features.group_of(name), features.group_of(name, "corrected")) == (legacy, corrected)
 
 
 @pytest.mark.parametrize("n, shards", [(1, 1), (7, 3), (200, 8), (5, 9)])

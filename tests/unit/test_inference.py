@@ -146,6 +146,6 @@ def test_tf32_is_for_gpus_and_other_precisions_are_refused(capsys):
 
 
 def test_one_hot_of_every_code_is_the_table_of_codes():
-    found = models.one_hot(np.arange(5, dtype=np.uint8)[None], CPU)
+    found = models.one_hot(np.arange(len(dna.ONE_HOT), dtype=np.uint8)[None], CPU)
     np.testing.assert_array_equal(found[0].T.numpy(), dna.ONE_HOT)
     assert found.is_contiguous() and found.dtype == torch.float32

@@ -4,6 +4,7 @@ import torch
 from scipy.interpolate import BSpline
 from torch import nn
 
+import authors
 from cisflow import models
 from cisflow.errors import InputError
 from cisflow.models import registry
@@ -69,53 +70,6 @@ def test_spline_made_in_inference_mode_still_takes_part_in_gradients():
     torch.testing.assert_close(x.grad, torch.ones_like(x))
 
 
-def numpy_conv(x, weight, bias, dilation=1):
-    """Plain loops over 'same' convolution: x (c, l), weight (o, c, k)."""
-    width = weight.shape[-1]
-    pad = dilation * (width - 1) // 2
-    padded = np.pad(x, ((0, 0), (pad, pad)))
-    out = np.empty((len(weight), x.shape[1]))
-    for position in range(x.shape[1]):
-        taps = padded[:, position : position + dilation * (width - 1) + 1 : dilation]
-        out[:, position] = np.tensordot(weight, taps, axes=([1, 2], [0, 1])) + bias
-    return out
-
-
-def numpy_sei(state, x):
-    """Sei's forward pass on one sequence (4, length), written from the published description."""
-
-    def conv(name, y, dilation=1):
-        return numpy_conv(y, state[f"{name}.weight"], state[f"{name}.bias"], dilation)
-
-    def relu(y):
-        return np.maximum(y, 0)
-
-    def pool(y):
-        kept = y[:, : y.shape[1] // 4 * 4]
-        return kept.reshape(len(y), -1, 4).max(axis=2)
-
-    lout1 = conv("lconv1.1", conv("lconv1.0", x))
-    out1 = relu(conv("conv1.2", relu(conv("conv1.0", lout1))))
-    lout2 = conv("lconv2.3", conv("lconv2.2", pool(out1 + lout1)))
-    out2 = relu(conv("conv2.3", relu(conv("conv2.1", lout2))))
-    lout3 = conv("lconv3.3", conv("lconv3.2", pool(out2 + lout2)))
-    out3 = relu(conv("conv3.3", relu(conv("conv3.1", lout3))))
-    running = [out3, relu(conv("dconv1.1", out3 + lout3, 2))]
-    for number, dilation in ((2, 4), (3, 8), (4, 16), (5, 25)):
-        running.append(relu(conv(f"dconv{number}.1", sum(running), dilation)))
-    n = out3.shape[1]
-    inner = np.percentile(np.arange(n), 100 * np.linspace(0, 1, 14)[1:-1])
-    knots = np.concatenate([[0.0] * 4, inner, [n - 1.0] * 4])
-    basis = BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()
-    flat = (sum(running) @ basis).ravel()
-    hidden = relu(state["classifier.0.weight"] @ flat + state["classifier.0.bias"])
-    return 1 / (1 + np.exp(-(state["classifier.2.weight"] @ hidden + state["classifier.2.bias"])))
-
-
-def as_numpy(model):
-    return {name: tensor.numpy().astype(float) for name, tensor in model.state_dict().items()}
-
-
 @pytest.mark.parametrize("strand", ["forward", "reverse"])
 @pytest.mark.parametrize("length", [256, 301, 600])
 def test_narrow_sei_equals_a_plain_numpy_forward(length, strand):
@@ -124,32 +78,13 @@ def test_narrow_sei_equals_a_plain_numpy_forward(length, strand):
         codes = np.ascontiguousarray(dna.reverse_complement(codes))
     x = models.one_hot(codes[None], "cpu")
     model = spread_sei(models.build("Sei", n_targets=7, channels=(5, 6, 8)), x)
-    expected = numpy_sei(as_numpy(model), dna.one_hot(codes).astype(float))
+    expected = authors.sei(authors.as_numpy(model.state_dict()), dna.one_hot(codes).astype(float))
     # Wide enough apart that a wrong step would show.
     assert np.ptp(expected) > 0.1
     with torch.inference_mode():
         found, fused = model(x)[0].numpy(), model.for_inference()(x)[0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(fused, expected, atol=1e-5)
-
-
-def numpy_beluga(state, x):
-    """Beluga's forward pass on one sequence (4, length), written from the published description."""
-
-    def conv(index, y):
-        weight = state[f"model.0.{index}.weight"][:, :, 0]
-        width = weight.shape[-1]
-        taps = np.stack([y[:, k : y.shape[1] - width + 1 + k] for k in range(width)], axis=2)
-        return np.maximum(np.einsum("oik,ilk->ol", weight, taps) + state[f"model.0.{index}.bias"][:, None], 0)
-
-    def pool(y):
-        return y[:, : y.shape[1] // 4 * 4].reshape(len(y), -1, 4).max(axis=2)
-
-    y = pool(conv(2, conv(0, x)))
-    y = pool(conv(8, conv(6, y)))
-    flat = conv(14, conv(12, y)).ravel()
-    hidden = np.maximum(state["model.1.2.1.weight"] @ flat + state["model.1.2.1.bias"], 0)
-    return state["model.1.4.1.weight"] @ hidden + state["model.1.4.1.bias"]
 
 
 @pytest.mark.parametrize("strand", ["forward", "reverse"])
@@ -165,7 +100,7 @@ def test_narrow_beluga_equals_a_plain_numpy_forward(length, positions, strand):
     codes = np.random.default_rng(2).integers(0, 5, length).astype(np.uint8)
     if strand == "reverse":
         codes = np.ascontiguousarray(dna.reverse_complement(codes))
-    expected = numpy_beluga(as_numpy(model), dna.one_hot(codes).astype(float))
+    expected = authors.beluga(authors.as_numpy(model.state_dict()), dna.one_hot(codes).astype(float))
     assert np.ptp(expected) > 0.1
     with torch.inference_mode():
         x = models.one_hot(codes[None], "cpu")

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from scipy.special import erf
 from torch.nn import functional
 
+import authors
 import tokens
 from cisflow import models, tasks
 from cisflow.attribution import blocks
@@ -235,38 +235,6 @@ def test_published_tensors_have_their_names_and_shapes():
     assert "bert.encoder.layer.0.mlp.gated_layers.bias" not in shapes
 
 
-def numpy_bert(state, ids, heads, slopes):
-    """DNABERT-2's forward pass on one sequence of token ids, with loops over heads and pairs of positions."""
-
-    def dense(name, x):
-        return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
-
-    def norm(name, x):
-        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12)
-        return x * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-    embeddings = "bert.embeddings"
-    x = state[f"{embeddings}.word_embeddings.weight"][ids] + state[f"{embeddings}.token_type_embeddings.weight"][0]
-    x = norm(f"{embeddings}.LayerNorm", x)
-    n, hidden = x.shape
-    width = hidden // heads
-    for number in range(BERT["layers"]):
-        layer = f"bert.encoder.layer.{number}"
-        query, key, value = np.split(dense(f"{layer}.attention.self.Wqkv", x), 3, axis=1)
-        mixed = np.zeros((n, hidden))
-        for head in range(heads):
-            part = slice(head * width, (head + 1) * width)
-            for i in range(n):
-                scores = [query[i, part] @ key[j, part] / np.sqrt(width) - slopes[head] * abs(i - j) for j in range(n)]
-                weights = np.exp(scores) / np.exp(scores).sum()
-                mixed[i, part] = sum(weights[j] * value[j, part] for j in range(n))
-        x = norm(f"{layer}.attention.output.LayerNorm", dense(f"{layer}.attention.output.dense", mixed) + x)
-        gate, linear = np.split(dense(f"{layer}.mlp.gated_layers", x), 2, axis=1)
-        gelu = gate * (1 + erf(gate / np.sqrt(2))) / 2
-        x = norm(f"{layer}.mlp.layernorm", dense(f"{layer}.mlp.wo", gelu * linear) + x)
-    return dense("classifier", np.tanh(dense("bert.pooler.dense", x[0])))
-
-
 def test_dnabert2_equals_a_plain_numpy_forward():
     torch.manual_seed(0)
     model = bert(n_outputs=2).double().eval()
@@ -282,7 +250,7 @@ def test_dnabert2_equals_a_plain_numpy_forward():
     # Three heads: two of the next lower power of two, and the first of four.
     slopes = [2.0**-4, 2.0**-8, 2.0**-2]
     for row, tokens_ in enumerate(ids.numpy()):
-        expected = numpy_bert(state, tokens_[tokens_ != padding], 3, slopes)
+        expected = authors.dnabert2_logits(state, tokens_[tokens_ != padding], 3, slopes, BERT["layers"])
         np.testing.assert_allclose(found[row], expected, rtol=1e-6, atol=1e-6)
 
 

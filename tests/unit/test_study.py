@@ -94,7 +94,7 @@ def folder(tmp_path):
     write_table(tmp_path / "evaluation" / "metrics.tsv", pd.DataFrame(metric_rows()))
     write_table(tmp_path / "evaluation" / "comparisons.tsv", pd.DataFrame(comparison_rows(["attention"])))
     names = ["K562 | CTCF | ENCODE", "K562 | DNase.hot | Roadmap", "H9 | FAIRE | ENCODE", "H9 | H1.2 | x"]
-    table = pd.DataFrame({"name": names, "group": [features.sei_group(name) for name in names]})
+    table = pd.DataFrame({"name": names, "group": [features.group_of(name) for name in names]})
     write_table(tmp_path / "features" / "sei" / "targets.tsv", table)
     rows = [
         {"model": name, "features": "x", "auroc": a, "auprc": b, "base_rate": 0.272}
@@ -225,6 +225,17 @@ def test_a_baseline_below_chance_is_not_called_weak(folder):
     assert "below chance" not in line and "as good as none of 3 models" in line
 
 
+def test_a_model_below_chance_is_named_with_its_numbers(folder):
+    def low(frame):
+        rows = (frame["model"] == "attention") & (frame["split"] == "chromosome") & (frame["metric"] == "auroc")
+        changed = {name: frame[name].mask(rows, at) for name, at in (("value", 0.38), ("lower", 0.31), ("upper", 0.45))}
+        return frame.assign(**changed)
+
+    change(folder, low)
+    (line,) = [line for line in written(folder).splitlines() if "elow chance" in line]
+    assert "on `chromosome`" in line and "`attention` 0.380 (0.310 to 0.450)" in line
+
+
 def test_a_baseline_on_words_is_not_called_composition(folder):
     words = settings() | {"baselines": {"gc": 4}}
     text = page.text(tables.read(folder, folder / "published.tsv", words))
@@ -324,6 +335,18 @@ def test_what_features_are_made_of_is_said_of_the_models_that_read_them(folder):
     given["extractors"]["sei"] = {"groups": "legacy", "context": "genome", "length": 4096, "strands": "both"}
     text = page.text(tables.read(folder, folder / "published.tsv", given))
     assert "the genome's own sequence around it, 4,096 bases in all, and the mean over both strands." in text
+    given["extractors"]["sei"] = {"groups": "legacy", "context": "pad", "padding": "zeros", "strands": "separate"}
+    text = page.text(tables.read(folder, folder / "published.tsv", given))
+    assert "- Features `sei`, which `lr_tf` reads: the window with zeros around it, and each strand as a row" in text
+
+
+def test_attention_across_the_batch_is_told(folder):
+    across = {"architecture": "AttentionConv", "settings": {"two_logits": True, "attention": "batch"}}
+    given = settings()
+    given["models"] = given["models"] | {"attention": across}
+    text = section(page.text(tables.read(folder, folder / "published.tsv", given)), "What to know of the models")
+    assert "- `attention` attends across the batch, as published" in text and "along the sequence" not in text
+    assert "sizes of the network" not in text
 
 
 def test_a_regression_short_of_its_optimum_is_named(folder):
@@ -421,4 +444,4 @@ def test_families_are_read_from_the_factor(target, family):
 
 @pytest.mark.parametrize("assay", ["H3K27ac", "H2A.Z", "CENPA", "H1.4", "DNase", "DNase.hot", "ATAC-seq", "FAIRE"])
 def test_families_agree_with_the_corrected_groups(assay):
-    assert families.family(f"K562 | {assay} | x") == features.sei_group(f"K562 | {assay} | x", "corrected")
+    assert families.family(f"K562 | {assay} | x") == features.group_of(f"K562 | {assay} | x", "corrected")

@@ -23,6 +23,15 @@ def test_rows_are_read_with_positions_from_zero(tmp_path):
     ]
 
 
+def test_a_file_without_a_header_line_is_read(tmp_path):
+    # As ExPecto's and Sei's own examples are.
+    text = "chr1\t1265154\t-\tC\tT\nchrX\t79270181\t.\tG\tA"
+    expected = [(1, "chr1", 1265153, "", "C", ("T",)), (2, "chrX", 79270180, "", "G", ("A",))]
+    assert list(vcf.read(written(tmp_path / "a.vcf", text))) == expected
+    shifted = [(line + 2, *rest) for line, *rest in expected]
+    assert list(vcf.read(written(tmp_path / "b.vcf", f"##source=x\n# by hand\n{text}\n"))) == shifted
+
+
 def test_gzip_and_line_ends_make_no_difference(tmp_path):
     text = HEADER + "chr1\t5\trs1\tA\tC\t.\n"
     expected = list(vcf.read(written(tmp_path / "a.vcf", text)))
@@ -37,9 +46,11 @@ def test_gzip_and_line_ends_make_no_difference(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no header line '#CHROM"),
-        ("##fileformat=VCFv4.2\n", "no header line '#CHROM"),
-        ("chr1\t5\t.\tA\tC\n", "line 1: 'chr1.*expected a header line"),
+        ("", "no row and no header line '#CHROM"),
+        ("##fileformat=VCFv4.2\n", "no row and no header line '#CHROM"),
+        ("chr1 5 . A C\n", "line 1: 'chr1.*expected a header line .* or a row with a tab"),
+        ("chr1\t5\t.\tA\tC\nchr1\t6\t.\tA\tC\t.\n", "line 2: 6 tab-separated fields, expected 5"),
+        ("chrom\tpos\tid\tref\talt\n", "line 1: POS is 'pos'"),
         ("#CHROM POS ID REF ALT\n", "line 1: columns .*tab-separated"),
         ("##x\n#CHROM\tPOS\tREF\tALT\n", "line 2: columns #CHROM, POS, REF, ALT; expected #CHROM POS ID REF ALT"),
         (HEADER + "chr1\t5\t.\tA\tC\n", "line 4: 5 tab-separated fields, expected 6"),

@@ -152,6 +152,25 @@ def test_a_baseline_whose_interval_holds_chance_is_not_below_it():
     assert found == [results.Reversal("kmers", "s", 0.7, ["net"])]
 
 
+@pytest.mark.parametrize("name", ["model_comparison", "study_comparison"])
+def test_a_model_below_chance_is_named_with_its_numbers(tmp_path, name):
+    models = [*MODELS[:3], "gc_only"]
+    make = comparison if name == "model_comparison" else study
+    inputs = make(tmp_path, models, ("random", "chromosome"), 1)
+    below_chance(inputs, MODELS[1], "chromosome", 0.38)
+    text = svg_text(drawn(name, inputs, study_settings(models) | DATASET)).replace("\n", " ")
+    said = f"Below chance on chromosome (AUROC, 0.5 is chance): {MODELS[1]} 0.380 (0.330 to 0.430)."
+    assert said in text and text.count("Below chance") == 1
+
+
+def test_a_model_whose_interval_holds_chance_is_not_below_it():
+    rows = {"split": ["s", "s", "t"], "metric": "pearson", "model": ["a", "b", "a"]}
+    rows |= {"value": [-0.2, -0.3, 0.1], "lower": [-0.4, -0.5, -0.1], "upper": [0.02, -0.1, 0.2]}
+    assert results.chance_notes(pd.DataFrame(rows), metric="pearson") == [
+        "Below chance on s (Pearson's r, 0 is chance): b -0.300 (-0.500 to -0.100)."
+    ]
+
+
 def test_study_comparison_draws_each_way_to_measure(tmp_path):
     models = [*MODELS[5:9], "LR on GC"]
     inputs = study(tmp_path, models)

@@ -14,7 +14,7 @@ from drawing import (
     drawn,
     svg_text,
 )
-from evaluated import curve_table, metric_table, performance, study_settings, with_published
+from evaluated import below_chance, curve_table, metric_table, performance, study_settings, with_published
 
 # Name of the case: (figure, function of a folder -> inputs, settings).
 CASES = {
@@ -51,6 +51,13 @@ def test_performance_says_the_numbers_of_the_table(tmp_path):
     assert "n = 1,210, 400 positive" in text and f"{400 / 1210:.3f}" in text
     places = [text.index(model + "\n") for model in means[means["metric"] == "auroc"].sort_values("value")["model"]]
     assert places == sorted(places, reverse=True)
+
+
+def test_performance_says_which_models_are_below_chance(tmp_path):
+    inputs = performance(tmp_path, MODELS[:3])
+    assert "Below chance" not in svg_text(drawn("performance_curves", inputs, SPLIT))
+    text = svg_text(drawn("performance_curves", below_chance(inputs, MODELS[2], SPLIT["split"], 0.38), SPLIT))
+    assert f"(AUROC, 0.5 is chance): {MODELS[2]} 0.380 (0.330 to 0.430)." in text.replace("\n", " ")
 
 
 def test_performance_draws_the_curves_of_the_table(tmp_path):

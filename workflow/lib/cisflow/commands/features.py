@@ -19,8 +19,11 @@ from cisflow.models import device
 def arguments(parser):
     inputs.arguments(parser)
     extractors.arguments(parser)
-    contexts = extractors.Settings.schema()["context"]["enum"]
-    parser.add_argument("--context", choices=contexts, help="around windows (default: genome where given, or pad)")
+    choices = {name: extractors.Settings.schema()[name]["enum"] for name in ("context", "padding")}
+    parser.add_argument("--padding", choices=choices["padding"], help="of context pad (default: unknown)")
+    parser.add_argument(
+        "--context", choices=choices["context"], help="around windows (default: genome where given, or pad)"
+    )
     parser.add_argument(
         "--shards", type=options.positive, help=f"number of all shards (default: of {shards.SHARD} windows each)"
     )

@@ -85,6 +85,8 @@ def check_extractor(study, extractor):
         refuse(where, "found one of the keys classes, class_names; expected both or neither")
     if extractor.classes is not None and extractor.strands == "separate":
         refuse(f"{where}.strands", "found separate and classes; expected both or forward, of which classes have scores")
+    if extractor.padding == "zeros" and extractor.context != "pad":
+        refuse(f"{where}.padding", f"found zeros and context {extractor.context}; expected context pad")
     if extractor.context == "genome" and extractor.genome is None:
         refuse(where, "context: genome needs the key genome, a resource")
     if not network.is_published:

@@ -132,6 +132,7 @@ class Extractor:
     model: str
     groups: str
     context: str
+    padding: str
     length: int | None
     strands: str
     precision: str
@@ -153,6 +154,8 @@ class Extractor:
     def described(self):
         """How it reads windows: its own keys that are no files."""
         keys = ("model", "groups", "context", "length", "strands", "precision", "batch_size")
+        # Told where something is padded, so that other features are those that they were before there was a choice.
+        keys += ("padding",) if self.context == "pad" and self.padding != "unknown" else ()
         return {key: getattr(self, key) for key in keys}
 
 

@@ -178,7 +178,8 @@ class Jobs(Figures):
 
     def variant_reading(self, wildcards):
         """How a variants job reads alleles; a variant has its surroundings from the genome in any case."""
-        return {key: value for key, value in self.reading(self._scorer(wildcards)).items() if key != "context"}
+        told = self.reading(self._scorer(wildcards))
+        return {key: value for key, value in told.items() if key not in ("context", "padding")}
 
     def variant_code(self, wildcards):
         return code.command("variants", self.networks[self._scorer(wildcards).model].module)
@@ -369,9 +370,9 @@ class Jobs(Figures):
         settings = {"dataset": dataset.name, "study": dataset.study_entry, "splits": list(dataset.splits)}
         settings |= {"models": {name: self._told(self.models[name]) for name in dataset.models}}
         settings |= {"baselines": self.baselines(dataset.name), "resamples": self.evaluation["resamples"]}
-        keys = ("groups", "context", "length", "strands")
+        keys = ("groups", "context", "length", "strands", "padding")
         extractors = {
-            name: {key: getattr(self.extractors[name], key) for key in keys}
+            name: {key: value for key, value in self.extractors[name].described.items() if key in keys}
             for name in self.study_features(dataset.name)
         }
         figures = [PurePosixPath(path).name for path in self.figures_of(dataset.name)]

@@ -86,8 +86,23 @@ def reversals(metrics, baselines, metric="auroc"):
     return found
 
 
-def baseline_notes(path, dataset, target, metrics, baselines, metric="auroc"):
-    """Sentences on baselines that are as good as a model, and on those below chance.
+def below_chance(metrics, baselines=(), metric="auroc"):
+    """The rows of models, but the baselines, whose metric is surely below chance; `metrics` as for `reversals`."""
+    rows = matching(metrics, metric=metric)
+    return rows[~rows["model"].isin(list(baselines)) & (rows["upper"] < CHANCE[metric])]
+
+
+def chance_notes(metrics, baselines=(), metric="auroc"):
+    """Sentences on the models below chance, one a split."""
+    return [
+        f"Below chance on {split} ({LABELS[metric]}, {CHANCE[metric]:g} is chance): "
+        f"{listing(f'{row.model} {row.value:.3f} ({row.lower:.3f} to {row.upper:.3f})' for row in rows.itertuples())}."
+        for split, rows in below_chance(metrics, baselines, metric).groupby("split", sort=True)
+    ]
+
+
+def notes_on_skill(path, dataset, target, metrics, baselines, metric="auroc"):
+    """Sentences on baselines that are as good as a model, and on baselines and models below chance.
 
     Parameters
     ----------
@@ -110,7 +125,7 @@ def baseline_notes(path, dataset, target, metrics, baselines, metric="auroc"):
             f"{counted(baselines[found.model])} separate{'s' if baselines[found.model] == 1 else ''} its test fold "
             "the other way round than its training fold."
         )
-    return notes
+    return notes + chance_notes(metrics, baselines, metric)
 
 
 class Balance(NamedTuple):

@@ -1,5 +1,8 @@
 """Feature arrays on disk: shards, the gathered array, and the names and groups of its columns."""
 
+import sys
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
@@ -55,13 +58,19 @@ def gather(shards, ids, output):
     return shape[-1], error
 
 
-def sei_group(target, rule="legacy"):
-    """Group of one of Sei's targets, `biosample | assay | source`: TF, histone or accessibility.
+def group_of(target, rule="legacy"):
+    """Group of a target named `biosample | assay | source` or `biosample_assay_treatment`: TF, histone, accessibility.
 
-    `legacy` is the rule behind the published tables, see `published.groups`; `corrected` files every accessibility
+    `legacy` is the rule behind Sei's published tables, see `published.groups`; `corrected` files every accessibility
     track (DNase.*, FAIRE) under accessibility, and the linker histones H1.* under histone.
     """
-    assay = target.split("|")[1].strip()
+    # Biosamples and treatments hold underscores too, so the assay is any part between the first and the last.
+    assays = [target.split("|")[1].strip()] if "|" in target else target.split("_")[1:-1]
+    found = {_group_of_assay(assay, rule) for assay in assays}
+    return next((group for group in ("histone", "accessibility") if group in found), "TF")
+
+
+def _group_of_assay(assay, rule):
     if rule == "corrected" and assay.startswith("H1."):
         return "histone"
     if rule == "corrected" and assay.startswith(("DNase", "FAIRE")):
@@ -75,7 +84,10 @@ def target_table(names, groups):
 
 
 def read_target_names(path, rule, expected):
-    """Names and groups of a published target list, one `biosample | assay | source` a line.
+    """Names and groups of a published target list, one a line.
+
+    A name is Sei's `biosample | assay | source` or Kipoi's `biosample_assay_treatment`. Where one occurs again, as some
+    of Beluga's do, the later ones are numbered, `A549_USF-1_EtOH_0.02pct (2)`, and the log says so.
 
     Raises
     ------
@@ -86,9 +98,20 @@ def read_target_names(path, rule, expected):
     if len(names) != expected:
         raise InputError(f"{path}: {len(names)} target names, expected {expected}, one for each output of the network")
     for number, name in enumerate(names, start=1):
-        if name.count("|") < 1:
-            raise InputError(f"{path}: line {number}: '{name}'; expected 'biosample | assay | source'")
-    return names, [sei_group(name, rule) for name in names]
+        if "|" not in name and name.count("_") < 2:
+            raise InputError(
+                f"{path}: line {number}: '{name}'; expected 'biosample | assay | source' or 'biosample_assay_treatment'"
+            )
+    groups = [group_of(name, rule) for name in names]
+    seen = Counter()
+    for place, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] > 1:
+            names[place] = f"{name} ({seen[name]})"
+    if len(seen) < len(names):
+        again = [name for name, count in seen.items() if count > 1]
+        print(f"{path}: {len(again)} names occur again and are numbered: {listing(again)}", file=sys.stderr)
+    return names, groups
 
 
 def load_columns(folder, groups=None):

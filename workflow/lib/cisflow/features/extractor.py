@@ -11,10 +11,12 @@ from cisflow.io.genome import Genome
 from cisflow.models import checkpoints, inference
 from cisflow.models.inference import Settings as Inference
 from cisflow.models.network import Network
+from cisflow.sequence import dna
 from cisflow.sequence.context import Sequences
 
 # Keys of an extractor that say which network it is, and not what is asked of it.
 NETWORK = ("model", "architecture", "settings")
+PADDING = {"unknown": dna.UNKNOWN, "zeros": dna.ABSENT}
 
 
 class Settings(Inference):
@@ -28,7 +30,12 @@ class Settings(Inference):
     context: str = setting(
         "none",
         choices=["none", "pad", "genome"],
-        meaning="Around the window: nothing, unknown bases, or the genome's own sequence.",
+        meaning="Around the window: nothing, padding, or the genome's own sequence.",
+    )
+    padding: str = setting(
+        "unknown",
+        choices=["unknown", "zeros"],
+        meaning="Around the window where context is pad: unknown bases, 0.25 in each channel, or zeros.",
     )
     length: int | None = setting(
         None, minimum=1, meaning="Length the network sees, in bp; null is its own, or the window's."
@@ -91,17 +98,23 @@ def open_sequences(rows, network, extractor, genome=None):
 
     Parameters
     ----------
-    extractor : `length` (the network's own, or the windows') and `context` ("genome" where one is given, or "pad").
+    extractor : `length` (the network's own, or the windows'), `context` ("genome" where one is given, or "pad") and
+        `padding` ("unknown").
     genome : path of a FASTA, or None.
 
     Raises
     ------
-    InputError : whatever `Sequences` refuses, or a length that the network does not accept.
+    InputError : whatever `Sequences` refuses, a length that the network does not accept, or padding with zeros where
+        nothing is padded.
     """
     context = extractor.get("context") or ("genome" if genome else "pad")
     length = extractor.get("length") or network.length
+    padding = extractor.get("padding", "unknown")
+    if padding == "zeros" and context != "pad":
+        raise InputError(f"padding: found zeros and context {context}; expected context pad")
     if rows.variants is None:
-        sequences = Sequences(rows.frame, rows.codes, length, context, Genome(genome) if genome else None)
+        given = Genome(genome) if genome else None
+        sequences = Sequences(rows.frame, rows.codes, length, context, given, PADDING[padding])
     elif context == "genome" and length:
         sequences = Alleles(rows.variants, Genome(genome), length)
     else:

@@ -54,7 +54,7 @@ def draw(inputs, settings):
     names = [style.wrap(model, NAME_WIDTH) for model in models]
     spacing = max(3.6 * len(splits), 2 + 2.9 * max(name.count("\n") + 1 for name in names), 5)
     means, baselines = tables.matching(shown, seed="mean"), settings.get("baselines", {})
-    notes = results.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines, task.headline)
+    notes = results.notes_on_skill(inputs["comparisons"], settings["dataset"], target, means, baselines, task.headline)
     notes = [line for note in notes for line in textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)]
     lines = (len(splits) + 1) // 2 + 1 + len(notes)
     figure = style.figure(style.DOUBLE, min(24 + spacing * len(models) + 3.6 * lines, style.PAGE))

@@ -1,5 +1,7 @@
 """ROC and precision-recall curves of all models on one split, with bootstrap bands."""
 
+import textwrap
+
 from cisflow.evaluation import results
 from cisflow.figures import given, style
 from cisflow.io import tables
@@ -36,6 +38,7 @@ PLAIN, BESIDE = (20, 112, 151), (20, 76, 110, 140)
 NAME_WIDTH = {PLAIN: 58, BESIDE: 32}
 NO_SKILL = "No skill: chance (ROC), base rate of positives (precision\u2013recall)"
 ROW = 4.2
+NOTE_WIDTH = 110
 NAN = float("nan")
 
 
@@ -74,6 +77,10 @@ def draw(inputs, settings):
     notes = [f"{FOLD.capitalize()} fold of split '{split}': {balance.text}"]
     if beside is not None:
         notes += published_notes(settings, beside)
+    means = tables.matching(metrics, target=target, seed="mean")
+    means = means[means["model"].isin([model for model, _ in models])]
+    for note in results.chance_notes(means):
+        notes += textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False)
 
     lines = sum(style.wrap(model, NAME_WIDTH[columns]).count("\n") + 1 for model, _ in models) + 2 + len(notes)
     figure = style.figure(style.DOUBLE, 84 + ROW * lines)

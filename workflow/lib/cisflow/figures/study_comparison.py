@@ -95,7 +95,7 @@ def draw(inputs, settings):
     spacing = max(13.0, 2 + 2.9 * max(name.count("\n") + 1 for name in names))
     spacing = min(spacing, max(8.0, 190 / len(models)))
     means = averaged[averaged["split"].isin(balances)]
-    notes = results.baseline_notes(inputs["comparisons"], settings["dataset"], target, means, baselines)
+    notes = results.notes_on_skill(inputs["comparisons"], settings["dataset"], target, means, baselines)
     lines = _notes(balances, study, published.rates(beside), notes)
     labels = len(kinds) + len(baselines) + 3
     height = 24 + spacing * len(models) + 3.6 * (len(lines) + labels)

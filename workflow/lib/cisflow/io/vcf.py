@@ -8,11 +8,13 @@ from cisflow.errors import InputError, listing
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
 MISSING = "."
+# ExPecto's example has a hyphen for no ID.
+NO_NAME = (MISSING, "-")
 GZIP = b"\x1f\x8b"
 
 
 class Record(NamedTuple):
-    """One row: its line in the file (from 1), chromosome, 0-based start, ID ("" where it is `.`), REF, all ALTs.
+    """One row: its line in the file (from 1), chromosome, 0-based start, ID ("" where it is `.` or `-`), REF, all ALTs.
 
     Alleles are in upper case unless they are symbolic. A row without an alternative has an empty `alts`.
     """
@@ -28,15 +30,18 @@ class Record(NamedTuple):
 def read(path):
     """Yield the Record of every row, in the file's order; rows need not be sorted.
 
+    A file without a `#CHROM` line, as Sei's and ExPecto's examples are, has its columns in the same order.
+
     Raises
     ------
-    InputError : the file cannot be read, its `#CHROM` line is missing or has other columns, or a row has another
-        number of fields, a position that is no whole number, an empty allele or a REF that is no bases. Names the line.
+    InputError : the file cannot be read or has neither rows nor a `#CHROM` line, that line has other columns, or a row
+        has another number of fields, a position that is no whole number, an empty allele or a REF that is no bases.
+        Names the line.
     """
     width = None
     for number, line in _lines(path):
         where = f"{path}: line {number}"
-        if line.startswith("##") or not line:
+        if not line or (line.startswith("#") and not line.upper().startswith(COLUMNS[0])):
             continue
         fields = line.split("\t")
         if line.startswith("#"):
@@ -46,15 +51,17 @@ def read(path):
                 )
             width = len(fields)
             continue
-        if width is None:
+        if width is None and len(fields) < len(COLUMNS):
             raise InputError(
-                f"{where}: '{line[:40]}'; expected a header line '#CHROM POS ID REF ALT …' before the rows"
+                f"{where}: '{line[:40]}'; expected a header line '#CHROM POS ID REF ALT …', or a row with a tab "
+                "between these"
             )
+        width = width or len(fields)
         if len(fields) != width:
-            raise InputError(f"{where}: {len(fields)} tab-separated fields, expected {width} as in the header")
+            raise InputError(f"{where}: {len(fields)} tab-separated fields, expected {width} as above")
         yield _record(where, number, fields)
     if width is None:
-        raise InputError(f"{path}: no header line '#CHROM POS ID REF ALT …'; expected a VCF file")
+        raise InputError(f"{path}: no row and no header line '#CHROM POS ID REF ALT …'; expected a VCF file")
 
 
 def _lines(path):
@@ -86,4 +93,4 @@ def _record(where, number, fields):
     if "" in alts:
         raise InputError(f"{where}: ALT is '{alt[:40]}', expected alleles separated by single commas")
     upper = tuple(allele.upper() if allele.isalpha() else allele for allele in alts)
-    return Record(number, chrom, int(position) - 1, "" if name == MISSING else name, ref.upper(), upper)
+    return Record(number, chrom, int(position) - 1, "" if name in NO_NAME else name, ref.upper(), upper)

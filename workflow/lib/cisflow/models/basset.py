@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from cisflow.models.layers import logits
+from cisflow.models.layers import logits, renamed
 from cisflow.models.network import Architecture
 
 
@@ -55,3 +55,8 @@ class BassetLike(Architecture):
 
     def forward(self, x):
         return self.dense(self.convolutions(x))
+
+    def published(self):
+        layers = {"convolutions.0": "layer1.0", "convolutions.1": "layer1.1", "convolutions.5": "layer2.0"}
+        layers |= {"convolutions.6": "layer2.1", "convolutions.9": "layer3.0", "convolutions.10": "layer3.1"}
+        return [renamed(self, layers | {"dense.0": "fc1", "dense.3": "fc2", "dense.6": "fc3"})]

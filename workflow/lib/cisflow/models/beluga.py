@@ -4,7 +4,11 @@ import torch
 from torch import nn
 
 from cisflow.models.network import Architecture
+from cisflow.sequence import dna
 
+# Order in which the published weights read bases (ExPecto's one-hot).
+PUBLISHED_BASES = "AGCT"
+FIRST_KERNEL = "model.0.0.weight"
 # Bases in one pass of the convolutions on a CPU, where larger ones outgrow the cache.
 BASES_AT_ONCE = 8000
 
@@ -17,7 +21,11 @@ class _Reshape(nn.Module):
 
 
 class Beluga(Architecture):
-    """(n, 4, 2000) -> (n, 2002) logits. 149,536,251 parameters in 16 tensors, named as in the published checkpoint."""
+    """(n, 4, 2000) -> (n, 2002) logits. 149,536,251 parameters in 16 tensors, named as in the published checkpoint.
+
+    The published weights read A, G, C, T, and end in a sigmoid. Loaded here they read A, C, G, T like every network;
+    the sigmoid is that of the task.
+    """
 
     output = "logit"
     length = 2000
@@ -57,6 +65,11 @@ class Beluga(Architecture):
 
     def forward(self, x):
         return self.model(self.reshape(x))
+
+    def adopt(self, state):
+        order = [PUBLISHED_BASES.index(base) for base in dna.BASES]
+        change = f"first kernel permuted from the authors' order of bases, {', '.join(PUBLISHED_BASES)}, to A, C, G, T"
+        return state | {FIRST_KERNEL: state[FIRST_KERNEL][:, order]}, change
 
     def for_inference(self, dtype=torch.float32):
         return FastBeluga(self, dtype)

@@ -1,8 +1,7 @@
 """Networks on disk: safetensors that were trained here, and published checkpoints of PyTorch."""
 
 import json
-import pickle
-import zipfile
+import sys
 
 import safetensors
 import safetensors.torch
@@ -11,17 +10,20 @@ import torch
 from cisflow import tasks
 from cisflow.errors import InputError, listing
 from cisflow.io import files
+from cisflow.models import containers
 from cisflow.models.network import Network
 from cisflow.models.registry import build
 
-_PREFIXES = ("module.model.", "module.", "model.")
+# torch.compile puts it before the names of what it compiled.
+_COMPILED = "_orig_mod."
+_OURS = "cisflow"
 
 
 def save(path, module, header):
     """Write a module's weights as safetensors, with a `header` (see `read_header`)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     with files.atomic(path) as temporary:
-        safetensors.torch.save_file(state, temporary, metadata={"cisflow": json.dumps(header, sort_keys=True)})
+        safetensors.torch.save_file(state, temporary, metadata={_OURS: json.dumps(header, sort_keys=True)})
 
 
 def read_header(path):
@@ -34,14 +36,19 @@ def read_header(path):
     ------
     InputError : not a safetensors file, or not one of ours.
     """
+    containers.check_kind(path)
+    metadata = _metadata(path)
+    if _OURS not in metadata:
+        raise InputError(f"{path}: no '{_OURS}' entry in the header; expected a network that cisflow trained")
+    return json.loads(metadata[_OURS])
+
+
+def _metadata(path):
     try:
         with safetensors.safe_open(path, framework="pt") as handle:
-            metadata = handle.metadata() or {}
+            return handle.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: not a safetensors file: {error}") from error
-    if "cisflow" not in metadata:
-        raise InputError(f"{path}: no 'cisflow' entry in the header; expected a network that cisflow trained")
-    return json.loads(metadata["cisflow"])
 
 
 def load(path):
@@ -60,19 +67,25 @@ def load(path):
 def load_pretrained(architecture, settings, path):
     """An Architecture in eval mode with the weights of a checkpoint, safetensors or PyTorch.
 
-    Accepts names with the prefixes `module.`, `model.` or `module.model.`, and an outer `state_dict` entry. The file
-    is mapped into memory and its tensors are used in place, so that loading holds the weights once.
+    Names may stand behind any one prefix (`module.model.` of selene's wrapper in DataParallel), hold the `_orig_mod.`
+    of torch.compile, and be those of the published file (`Architecture.published`); weights in half, bfloat16 or
+    double become float32. Published weights are then brought into this network's conventions (`Architecture.adopt`);
+    those that `save` wrote are in them already. A file of PyTorch is mapped into memory and its tensors are used in
+    place, so that loading holds the weights once.
 
     Raises
     ------
-    InputError : the file cannot be read, or its tensors are not those of the architecture; lists what is missing,
-        unexpected and of another shape.
+    InputError : the file cannot be read, its tensors are not those of the architecture (lists what is missing,
+        unexpected and of another shape), or a weight is not finite.
     """
     # Under the meta device no memory is spent on weights that the checkpoint replaces.
     with torch.device("meta"):
         model = build(architecture, **settings)
-    state = _strip_prefix(_read_state(path))
-    _check_layout(model.state_dict(), state, architecture, path)
+    own = model.state_dict()
+    layouts = [({name: name for name in own}, ()), *((names, ()) for names in model.published())]
+    state = _fit(path, own, layouts, architecture)
+    if not (str(path).endswith(".safetensors") and _OURS in _metadata(path)):
+        state = _adopted(path, model, state)
     model.load_state_dict(state, assign=True, strict=True)
     return model.eval()
 
@@ -86,50 +99,56 @@ def take_weights(model, path):
 
     Raises
     ------
-    InputError : the architecture has no such part, the file cannot be read, or a tensor is missing, unexpected or of
-        another shape; the model is then unchanged.
+    InputError : the architecture has no such part, the file cannot be read, a tensor is missing, unexpected or of
+        another shape, or a weight is not finite; the model is then unchanged.
     """
     architecture = type(model).__name__
-    state = _strip_prefix(_read_state(path))
-    part = model.pretrained(state)
-    if part is None:
+    layouts = model.pretrained()
+    if not layouts:
         raise InputError(f"{path}: architecture {architecture} takes no pretrained weights")
-    names, besides = part
-    own = model.state_dict()
-    used = {theirs: own[name] for name, theirs in names.items()}
-    found = {name: tensor for name, tensor in state.items() if name in used or not name.startswith(besides)}
-    _check_layout(used, found, f"the pretrained part of {architecture}", path)
-    model.load_state_dict({name: state[theirs] for name, theirs in names.items()}, strict=False)
-    return list(names)
+    state = _fit(path, model.state_dict(), layouts, f"the pretrained part of {architecture}")
+    model.load_state_dict(_adopted(path, model, state), strict=False)
+    return list(state)
 
 
-def _read_state(path):
-    path = str(path)
-    try:
-        if path.endswith(".safetensors"):
-            return safetensors.torch.load_file(path)
-        # A file that torch wrote before 1.6 is no zip archive, and cannot be mapped.
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a checkpoint of plain tensors (weights_only): {reason}") from error
-    # torch.load reports a file that is no checkpoint by any of these, depending on its first bytes.
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: not a readable checkpoint: {str(error).splitlines()[0]}") from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{path}: expected a state_dict (names and tensors), found {type(state).__name__}")
+def _adopted(path, model, state):
+    state, change = model.adopt(state)
+    if change:
+        print(f"{path}: {change}", file=sys.stderr)
     return state
 
 
-def _strip_prefix(state):
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+def _fit(path, own, layouts, what):
+    """The tensors of a checkpoint by the names of a network, in its dtypes.
+
+    Parameters
+    ----------
+    own : state of the network.
+    layouts : [({own name: name in the checkpoint}, prefixes of names that may be there besides)]. The layout and the
+        prefix of all names under which most tensors are found are taken, of several prefixes the longest.
+    what : the layout in words.
+    """
+    state = {name.replace(_COMPILED, ""): tensor for name, tensor in containers.read_state(path).items()}
+    names, besides, prefix = _closest(state, layouts)
+    state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    wanted = {theirs: own[name] for name, theirs in names.items()}
+    found = {name: tensor for name, tensor in state.items() if name in wanted or not name.startswith(besides)}
+    _check_layout(wanted, found, what, path)
+    return _as_numbers(path, own, {name: (theirs, state[theirs]) for name, theirs in names.items()})
+
+
+def _closest(state, layouts):
+    """The layout, what may be there besides, and the prefix, that explain most of a checkpoint's names."""
+    best, chosen = (), None
+    for names, besides in layouts:
+        wanted = set(names.values())
+        prefixes = {name[: -len(other)] for name in state for other in wanted if name.endswith(f".{other}")} | {""}
+        found = {prefix: sum(prefix + name in state for name in wanted) for prefix in prefixes}
+        prefix = max(found, key=lambda prefix: (found[prefix], len(prefix)))
+        rank = (found[prefix] == len(wanted), found[prefix])
+        if rank > best:
+            best, chosen = rank, (names, besides, prefix)
+    return chosen
 
 
 def _check_layout(wanted, state, architecture, path):
@@ -145,3 +164,28 @@ def _check_layout(wanted, state, architecture, path):
         complaints.append(f"of another shape {listing(shapes)}")
     if complaints:
         raise InputError(f"{path}: not the layout of {architecture}: " + "; ".join(complaints))
+
+
+def _as_numbers(path, own, state):
+    """{own name: tensor} of {own name: (name in the file, tensor)}, floating-point numbers in the network's dtype.
+
+    Raises
+    ------
+    InputError : a weight that is no floating-point number, or not finite.
+    """
+    result, cast = {}, {}
+    for name, (theirs, tensor) in state.items():
+        dtype = own[name].dtype
+        if dtype.is_floating_point:
+            if not tensor.dtype.is_floating_point:
+                raise InputError(f"{path}: {theirs} holds {tensor.dtype}, expected floating-point numbers")
+            if tensor.dtype != dtype:
+                cast[tensor.dtype] = cast.get(tensor.dtype, 0) + 1
+        result[name] = tensor.detach().to(dtype)
+        # Of the extremes, which need no memory for a copy, one is NaN where any number is.
+        if dtype.is_floating_point and not all(bool(extreme.isfinite()) for extreme in result[name].aminmax()):
+            count = int((~result[name].isfinite()).sum())
+            raise InputError(f"{path}: {theirs} has {count:,} values that are not finite, expected none")
+    for dtype, count in cast.items():
+        print(f"{path}: {count} tensors of {dtype} cast to float32", file=sys.stderr)
+    return result

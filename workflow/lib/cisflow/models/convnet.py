@@ -3,7 +3,7 @@
 from torch import nn
 
 from cisflow.errors import InputError
-from cisflow.models.layers import AttentionPool, logits
+from cisflow.models.layers import AttentionPool, logits, renamed
 from cisflow.models.network import Architecture
 
 DROPOUT = 0.2
@@ -111,3 +111,9 @@ class ConvNet(Architecture):
         three = self.block2(self.activation1(two + one))
         four = self.block3(self.activation2(three + two))
         return self.difference(self.prediction(self.head(self.activation3(three + four))))
+
+    def published(self):
+        head = {0: "project.0", 1: "project.1", 3: "attention_pool", 4: "linear1.0", 7: "linear2.0"}
+        layers = {"stem": "lconv_network"} | {f"block{number}": f"dconv{number}" for number in (1, 2, 3)}
+        layers |= {f"head.{place}": f"classifier.{name}" for place, name in head.items()}
+        return [renamed(self, layers | {"prediction": "classifier.prediction_head"})]

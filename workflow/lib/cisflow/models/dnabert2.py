@@ -186,16 +186,18 @@ class DNABERT2(Architecture):
         summary = pooler["activation"](pooler["dense"](x[:, 0]))
         return self.difference(self.classifier(self.dropout(summary)))
 
-    def pretrained(self, state):
-        """The encoder, of a checkpoint with or without a head.
+    def pretrained(self):
+        """The encoder, of a checkpoint with or without a head, under `bert.` or saved alone.
 
         The head of the masked language model (`cls.`) is not needed. A checkpoint saved with that head has no pooler,
         which then starts at random as the last layer does; a pooler that is there is taken.
         """
         own = [name for name in self.state_dict() if not name.startswith("classifier.")]
-        if not any(name.startswith("bert.pooler.") for name in state):
-            own = [name for name in own if not name.startswith("bert.pooler.")]
-        return {name: name for name in own}, ("cls.", "classifier.")
+        parts = ([name for name in own if not name.startswith("bert.pooler.")], own)
+        besides = ("cls.", "classifier.")
+        return [
+            ({name: name.removeprefix(prefix) for name in part}, besides) for prefix in ("", "bert.") for part in parts
+        ]
 
 
 def _initialise(module):

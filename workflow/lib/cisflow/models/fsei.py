@@ -79,10 +79,9 @@ class FSei(Architecture):
             x = self.classifier[part](x)
         return self.difference(x)
 
-    def pretrained(self, state):
+    def pretrained(self):
         """The trunk, of Sei's checkpoint or of another FSei's with any head."""
         own = [name for name in self.state_dict() if not name.startswith("classifier.")]
-        if "lconv2.3.weight" not in state:
-            return {name: name for name in own}, ("classifier.",)
-        renamed = {f"lconv{stage}.{number}": f"lconv{stage}.{number + 1}" for stage in (2, 3) for number in (1, 2)}
-        return {name: renamed.get(name[:8], name[:8]) + name[8:] for name in own}, ("classifier.",)
+        moved = {f"lconv{stage}.{number}": f"lconv{stage}.{number + 1}" for stage in (2, 3) for number in (1, 2)}
+        of_sei = {name: moved.get(name[:8], name[:8]) + name[8:] for name in own}
+        return [(of_sei, ("classifier.",)), ({name: name for name in own}, ("classifier.",))]

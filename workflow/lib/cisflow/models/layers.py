@@ -54,3 +54,17 @@ def logits(n_inputs, n_outputs, two_logits):
     if two_logits:
         return nn.Linear(n_inputs, 2 * n_outputs), LogitDifference()
     return nn.Linear(n_inputs, n_outputs), nn.Identity()
+
+
+def renamed(model, layers):
+    """{name of a tensor of `model`: its name in a published checkpoint}.
+
+    Parameters
+    ----------
+    layers : {layer here: its name there}, of every layer that holds tensors and is not called the same.
+    """
+    names = {}
+    for name in model.state_dict():
+        layer = next((layer for layer in layers if name.startswith(f"{layer}.")), None)
+        names[name] = name if layer is None else layers[layer] + name[len(layer) :]
+    return names

@@ -11,7 +11,10 @@ from cisflow.tasks.task import Task
 
 
 def one_hot(codes, device):
-    """Base codes (n, length) uint8, numpy or torch -> (n, 4, length) float32 on `device`; unknown = 0.25 each."""
+    """Base codes (n, length) uint8, numpy or torch -> (n, 4, length) float32 on `device`.
+
+    An unknown base is 0.25 in each channel, where there is none all channels are 0.
+    """
     codes = torch.as_tensor(codes, device=device)[:, None]
     # Made of kernels alone: copying a table to a GPU would wait for all work before it.
     bases = torch.arange(len(dna.BASES), dtype=torch.uint8, device=device)[:, None]
@@ -20,7 +23,7 @@ def one_hot(codes, device):
 
 def reverse_complement(codes):
     """Reverse complement of each row of base codes (n, length) uint8, a tensor on any device."""
-    return torch.where(codes == dna.UNKNOWN, dna.UNKNOWN, 3 - codes).flip(1)
+    return torch.where(codes >= dna.UNKNOWN, codes, 3 - codes).flip(1)
 
 
 class Architecture(nn.Module):
@@ -43,15 +46,32 @@ class Architecture(nn.Module):
         """What `forward` takes for base codes (n, length) uint8, numpy or torch: a tuple of tensors on `device`."""
         return (one_hot(codes, device),)
 
-    def pretrained(self, state):
-        """Which part of a checkpoint's tensors, {name: tensor}, the network can start from.
+    def published(self):
+        """Names in published checkpoints that are not the network's own: a list of {own name: name in the file}."""
+        return []
+
+    def adopt(self, state):
+        """Weights as their authors published them -> as this network reads and returns.
+
+        Parameters
+        ----------
+        state : {own name: tensor}, of the right shapes; it is not changed.
 
         Returns
         -------
-        {own name: name in the checkpoint} of the tensors that are filled, and a tuple of prefixes of names that the
-        checkpoint may hold besides; None for an architecture that starts from no checkpoint.
+        the weights, and what was changed, in words for the log; "" where nothing was.
         """
-        return None
+        return state, ""
+
+    def pretrained(self):
+        """Parts of checkpoints that the network can start from.
+
+        Returns
+        -------
+        list of ({own name: name in the checkpoint}, prefixes of names that the checkpoint may hold besides), of which
+        one that fits is taken; empty for an architecture that starts from no checkpoint.
+        """
+        return []
 
     def for_inference(self, dtype=torch.float32):
         """An exact faster form of this network, with convolutions in `dtype`; it may share or use up its modules.

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from cisflow.errors import InputError
 from cisflow.models import inference
 from cisflow.models.network import Network, reverse_complement
 from cisflow.sequence import dna
@@ -27,7 +28,7 @@ def stream(model, sequences, device, strands="both", batch_size="auto"):
 
     Raises
     ------
-    InputError : not even one window fits in memory.
+    InputError : not even one window fits in memory, or an output is not finite.
     """
     network = Network.of(model).to(device)
     if batch_size == "auto" and len(sequences):
@@ -47,9 +48,21 @@ def stream(model, sequences, device, strands="both", batch_size="auto"):
     # A batch is fetched when the next one is under way, so that a GPU never waits for the host.
     for batch in itertools.chain(inference.in_batches(outputs, len(sequences), batch_size), [None]):
         if waiting:
-            _, _, download = waiting
-            yield download.numpy()
+            start, _, download = waiting
+            values = download.numpy()
+            _refuse_not_finite(network, values, start)
+            yield values
         waiting = batch
+
+
+def _refuse_not_finite(network, values, start):
+    """InputError for predictions (k, …, n_outputs) of windows from `start` on that are NaN or infinite."""
+    if np.isfinite(values).all():
+        return
+    window, *strand, output = (int(place) for place in np.argwhere(~np.isfinite(values))[0])
+    name = network.outputs[output] if network.outputs else f"output {output}"
+    found = values[window, *strand, output]
+    raise InputError(f"{network.name}: {name} of row {start + window}, from 0, is {found}; expected a finite number")
 
 
 def window_shape(model, strands):

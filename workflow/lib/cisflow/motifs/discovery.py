@@ -99,7 +99,7 @@ def find_patterns(codes, hypothetical, settings):
     hypothetical : (m, 4, length) float32.
     settings : Settings.
     """
-    one_hot = np.eye(dna.UNKNOWN + 1, 4, dtype=np.float32)[codes]
+    one_hot = np.eye(dna.ABSENT + 1, 4, dtype=np.float32)[codes]
     hypothetical = np.ascontiguousarray(np.moveaxis(hypothetical, 1, 2), dtype=np.float32)
     problem = why_impossible((one_hot * hypothetical).sum(axis=2), settings)
     if problem:

@@ -173,7 +173,7 @@ def count_rows(codes, windows, motifs, p_value):
     used = np.flatnonzero(windows.any(axis=1))
     chunks = [used[start : start + ROWS_AT_ONCE] for start in range(0, len(used), ROWS_AT_ONCE)]
     for chunk in tqdm(chunks, desc="scan", unit="chunk"):
-        one_hot = np.ascontiguousarray(np.moveaxis(np.eye(dna.UNKNOWN + 1, 4, dtype=np.int8)[codes[chunk]], 1, 2))
+        one_hot = np.ascontiguousarray(np.moveaxis(np.eye(dna.ABSENT + 1, 4, dtype=np.int8)[codes[chunk]], 1, 2))
         for index, hits in enumerate(fimo(matrices, one_hot, threshold=p_value)):
             if len(hits):
                 totals[:, index] += _count(windows[chunk], *hits[["sequence_name", "start", "end"]].to_numpy().T)

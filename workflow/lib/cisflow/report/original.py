@@ -22,6 +22,7 @@ TRAINING_STRANDS = {
 CONTEXTS = {
     "genome": "the genome's own sequence around it",
     "pad": "unknown bases around it, each 0.25 of every base",
+    "zeros": "zeros around it",
     "none": "nothing around it",
 }
 FEATURE_STRANDS = {
@@ -48,7 +49,12 @@ def networks(models):
     lines = []
     for name, entry in models.items():
         architecture = entry.get("architecture")
-        if architecture == "AttentionConv":
+        if architecture == "AttentionConv" and entry.get("settings", {}).get("attention") == "batch":
+            lines.append(
+                f"- `{name}` attends across the batch, as published: a prediction depends on the other sequences of "
+                "its batch."
+            )
+        elif architecture == "AttentionConv":
             lines.append(
                 f"- `{name}` attends along the sequence. The published AttentionConv attended across the batch, so "
                 "that a prediction depended on the other sequences of its batch."
@@ -82,7 +88,7 @@ def training(models):
             continue
         given, optimizer = entry.get("training", {}), OPTIMIZERS[entry["architecture"]]
         layout = entry.get("settings", {})
-        sizes = [key for key in layout if key != "two_logits"]
+        sizes = [key for key in layout if key not in ("two_logits", "attention")]
         shift = given.get("shift", 0)
         texts = [
             SCHEDULES.get(given.get("schedule")),
@@ -133,9 +139,10 @@ def inputs(tables, models):
             continue
         length = f", {entry['length']:,} bases in all" if entry.get("length") else ""
         strands = FEATURE_STRANDS[entry.get("strands", "both")]
+        surroundings = CONTEXTS["zeros" if entry.get("padding") == "zeros" else entry["context"]]
         lines.append(
             f"- Features `{name}`, which {code(readers)} read{'s' if len(readers) == 1 else ''}: the window with "
-            f"{CONTEXTS[entry['context']]}{length}, and {strands}. The published "
+            f"{surroundings}{length}, and {strands}. The published "
             "features very probably had zeros around the window, and had each strand as a row of its own."
         )
     return lines

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from cisflow.evaluation import results
 from cisflow.published.numbers import rates as base_rates
 from cisflow.report.tables import FOLD, baselines, changes, measured, own, roles, share
 from cisflow.report.words import cell, code, markdown, percent, plural, signed, spread, value
@@ -64,7 +65,7 @@ def changed(tables):
     """What each change of the way to measure does, one at a time."""
     published, _ = roles(tables)
     models = own(tables, measured(tables, published, "auroc"))
-    parts = (by_area, by_strands, by_split, by_seeds)
+    parts = (by_area, by_strands, by_split, by_seeds, by_chance)
     lines = list(itertools.chain.from_iterable(part(tables, models) for part in parts))
     rows = everywhere(tables)
     header = ("model", "split", "AUROC", "AUROC over seeds", "average precision")
@@ -146,6 +147,20 @@ def by_seeds(tables, models):
         lines.append(
             f"- {code(once)} ran with one seed, so that {'its' if len(once) == 1 else 'their'} spread is not known."
         )
+    return lines
+
+
+def by_chance(tables, models):
+    """Which models are surely below chance, where."""
+    lines = []
+    for split in dict.fromkeys((*roles(tables), *tables.settings["splits"])):
+        found = of(models, measured(tables, split, "auroc"))
+        below = [f"`{model}` {cell(row)}" for model, row in found.items() if row.upper < results.CHANCE["auroc"]]
+        if below:
+            lines.append(
+                f"- **Below chance** on `{split}`, where an AUROC of one half is chance: {', '.join(below)}. What "
+                "tells positives apart in the training fold points the other way in the test fold."
+            )
     return lines
 
 

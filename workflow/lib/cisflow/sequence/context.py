@@ -44,9 +44,10 @@ class Sequences(Cut):
     codes : the windows' own bases, read on their strand: uint8 (n, window), or a sequence of n rows with `lengths`
         (n,). None reads them from the genome; an interval longer than `length` is then cut to its middle.
     length : bases that the network sees; None for those of the windows.
-    context : "none" the bare windows; "pad" unknown bases around them; "genome" the real sequence around them, unknown
+    context : "none" the bare windows; "pad" no sequence around them; "genome" the real sequence around them, unknown
         past a chromosome's end.
     genome : the `Genome`, where it is needed.
+    padding : what context "pad" puts around a window: dna.UNKNOWN, or dna.ABSENT, which a network reads as zeros.
 
     Attributes
     ----------
@@ -60,13 +61,13 @@ class Sequences(Cut):
         are not those of the genome at its place.
     """
 
-    def __init__(self, frame, codes=None, length=None, context="none", genome=None):
+    def __init__(self, frame, codes=None, length=None, context="none", genome=None, padding=dna.UNKNOWN):
         if genome is None and (codes is None or context == "genome"):
             what = "a BED holds no sequence" if codes is None else "context genome reads what lies around windows"
             raise InputError(f"{what}, expected a genome (FASTA)")
         self._ids = frame["id"].to_numpy(dtype=str)
         self._rows = range(len(frame))
-        self._codes, self._genome, self._context = codes, genome, context
+        self._codes, self._genome, self._context, self._padding = codes, genome, context, padding
         if codes is None or context == "genome":
             self._read_places(frame)
         if codes is None:
@@ -113,7 +114,7 @@ class Sequences(Cut):
         left = (self.length - width) // 2
         if self._context == "genome" or left < 0:
             return self._with_surroundings(row, width, left)
-        padded = np.full(self.length, dna.UNKNOWN, dtype=np.uint8)
+        padded = np.full(self.length, self._padding, dtype=np.uint8)
         padded[left : left + width] = self._fetch(row, 0, width) if self._codes is None else self._codes[row]
         return padded
 

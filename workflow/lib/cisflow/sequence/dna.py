@@ -1,6 +1,7 @@
 """Bases, codes and strands. Channels are A, C, G, T everywhere; sequences are (n, 4, length) in memory.
 
-On disk and between functions a sequence is a row of base codes (uint8): 0-3 = A, C, G, T, 4 = any other base.
+On disk and between functions a sequence is a row of base codes (uint8): 0-3 = A, C, G, T, 4 = any other base; around a
+window that a network sees within nothing, 5 = no base.
 """
 
 import numpy as np
@@ -9,11 +10,12 @@ from cisflow.errors import InputError
 
 BASES = "ACGT"
 UNKNOWN = 4
+ABSENT = 5
 AMBIGUOUS = "NRYSWKMBDHV"
 
 # Row = code. An unknown base is spread evenly, as Sei and selene do.
-ONE_HOT = np.vstack([np.eye(4), np.full((1, 4), 0.25)]).astype(np.float32)
-COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
+ONE_HOT = np.vstack([np.eye(4), np.full((1, 4), 0.25), np.zeros((1, 4))]).astype(np.float32)
+COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN, ABSENT], dtype=np.uint8)
 
 _INVALID = 255
 _CODE_OF_BYTE = np.full(256, _INVALID, dtype=np.uint8)
@@ -22,7 +24,7 @@ for _code, _base in enumerate(BASES):
 _CODE_OF_BYTE[[ord("U"), ord("u")]] = BASES.index("T")
 for _base in AMBIGUOUS:
     _CODE_OF_BYTE[[ord(_base), ord(_base.lower())]] = UNKNOWN
-_BYTE_OF_CODE = np.frombuffer(b"ACGTN", dtype=np.uint8)
+_BYTE_OF_CODE = np.frombuffer(b"ACGTNN", dtype=np.uint8)
 
 
 def encode(sequence, name="sequence"):
@@ -44,12 +46,12 @@ def encode(sequence, name="sequence"):
 
 
 def decode(codes):
-    """The string of base codes (length,); unknown bases become N."""
+    """The string of base codes (length,); unknown and absent bases become N."""
     return _BYTE_OF_CODE[codes].tobytes().decode()
 
 
 def one_hot(codes):
-    """(…, length) codes -> (…, 4, length) float32; an unknown base is 0.25 in each channel."""
+    """(…, length) codes -> (…, 4, length) float32; an unknown base is 0.25 in each channel, an absent one 0."""
     return np.ascontiguousarray(np.moveaxis(ONE_HOT[codes], -1, -2))
 
 

@@ -28,8 +28,8 @@ ENDS = {
     "planted_average_precision_fixed_gc": (0, 1),
     "seconds_per_sequence": (0, np.inf),
 }
-# By code: A and T, C and G, unknown.
-BASE_CLASSES = np.array([0, 1, 1, 0, 2])
+# By code: A and T, C and G, unknown or absent.
+BASE_CLASSES = np.array([0, 1, 1, 0, 2, 2])
 
 
 def views(multipliers, codes):
