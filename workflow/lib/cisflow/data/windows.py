@@ -33,6 +33,8 @@ class Windows(NamedTuple):
     dropped : reason -> number of windows that were left out for it.
     truth : of planted windows, one row an instance: id, target, matrix_id, start, end, strand (within the window).
     task : what a label means.
+    ledger : what became of every row that was read, see `data.ledger`.
+    matching : of drawn negatives, one row a window: id, label and what they were matched on.
     """
 
     frame: pd.DataFrame
@@ -42,6 +44,8 @@ class Windows(NamedTuple):
     dropped: dict
     truth: pd.DataFrame | None = None
     task: Task = tasks.get(tasks.DEFAULT)
+    ledger: pd.DataFrame | None = None
+    matching: pd.DataFrame | None = None
 
 
 def require_bedtools():
@@ -118,12 +122,12 @@ def grid(genome, length):
     return pd.concat(parts, ignore_index=True), {"unknown bases": unknown, "past the end of a region": short}
 
 
-def fetch(genome, frame, length):
-    """Base codes (n, length) of the windows of a frame, each read on its strand."""
+def fetch(genome, frame, length, pad=False):
+    """Base codes (n, length) of the windows of a frame, each read on its strand; `pad` as of `Genome.fetch`."""
     codes = np.empty((len(frame), length), dtype=np.uint8)
     loci = zip(frame["chrom"], frame["start"], frame["end"], frame["strand"], strict=True)
     for row, locus in enumerate(tqdm(loci, total=len(frame), desc="sequences", unit="window")):
-        codes[row] = genome.fetch(*locus)
+        codes[row] = genome.fetch(*locus, pad=pad)
     return codes
 
 

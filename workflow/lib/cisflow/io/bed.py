@@ -4,6 +4,8 @@ from cisflow.errors import InputError
 from cisflow.io.genome import Locus
 
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+# What a narrowPeak has behind those; `peak` is the place of the summit, counted from start, or -1.
+NARROW_PEAK = ("signal", "p_value", "q_value", "peak")
 STRANDS = ("+", "-", ".")
 
 
@@ -29,7 +31,10 @@ def read_bed(path):
                     if len(fields) < 3:
                         raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
                     empty = False
-                    yield row, dict(zip(columns, fields, strict=False))
+                    record = dict(zip(columns, fields, strict=False))
+                    if columns is COLUMNS and len(fields) == 10:
+                        record |= dict(zip(NARROW_PEAK, fields[len(COLUMNS) :], strict=True))
+                    yield row, record
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -66,3 +71,19 @@ def _coordinate(place, name, text):
     if not text.strip().isdecimal():
         raise InputError(f"{place}: {name} is '{text}', expected an integer of 0 or more")
     return int(text)
+
+
+def summit(place, record, locus):
+    """Base of the summit of a narrowPeak's record on its chromosome; None where it has none.
+
+    Raises
+    ------
+    InputError : a place that is no integer, or that lies outside the peak.
+    """
+    text = record.get("peak", "-1").strip()
+    if text == "-1":
+        return None
+    offset = _coordinate(place, "peak", text)
+    if offset >= locus.end - locus.start:
+        raise InputError(f"{place}: peak is {offset}, expected less than {locus.end - locus.start}, or -1")
+    return locus.start + offset

@@ -124,6 +124,16 @@ class Genome:
                 codes[left - start : right - start] = dna.encode(text, f"{self.path}, record '{record}'")
         return dna.reverse_complement(codes) if strand == "-" else codes
 
+    def soft_masked(self, chrom, start, end):
+        """Which bases (end - start,) bool of an interval the file has in lower case: repeats; False outside it."""
+        masked = np.zeros(end - start, dtype=bool)
+        for first, last, record in self._pieces.get(chrom, ()):
+            left, right = max(start, first), min(end, last)
+            if left < right:
+                text = np.frombuffer(self._fasta[record][left - first : right - first].encode(), dtype=np.uint8)
+                masked[left - start : right - start] = text >= ord("a")
+        return masked
+
 
 def check_fasta(path):
     """Refuse a file that does not start with a FASTA record (InputError)."""

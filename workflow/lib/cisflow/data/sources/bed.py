@@ -1,9 +1,11 @@
 """Windows around the labelled intervals of a BED file with a header line."""
 
 import numpy as np
+import pandas as pd
 
-from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
+from cisflow.data.placing import TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, read_labels, table
 from cisflow.errors import InputError
 from cisflow.io.bed import interval, name_of
@@ -14,7 +16,7 @@ REQUIRED = ("chrom", "start", "end")
 ANY_TASK = True
 
 
-class Settings(settings.Settings):
+class Settings(Placing):
     """Intervals of a BED file with a header line; windows are centred on them."""
 
     ONE_OF = ("target", "targets")
@@ -39,33 +41,43 @@ def collect(source, length, seed, task):
 
     Raises
     ------
-    InputError : a column that is absent, a row with another number of columns, coordinates that are not integers,
-        are empty or leave the chromosome, a strand or label of another kind, an id that occurs twice, or no row.
+    InputError : a column that is absent, a row with another number of columns, coordinates that are not integers or
+        are empty, a strand or label of another kind, an id that two windows have, a window twice with other labels,
+        windows that `placing.problems` refuses, or no row.
     """
     path = source.bed
     targets = source.targets or [source.target]
     rows, columns = read_rows(path, [*REQUIRED, *targets])
     genome = Genome(source.genome)
     records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
-    loci = [window(path, row, record, length, genome) for row, record in zip(rows, records, strict=True)]
-    ids = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
-    refuse_duplicates(path, ids, rows)
-    labels = [read_labels(path, target, columns[target], rows, task) for target in targets]
-    frame = table(ids, loci)
-    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {}, task=task)
+    loci = [window(path, row, record, length) for row, record in zip(rows, records, strict=True)]
+    labels = np.stack([read_labels(path, target, columns[target], rows, task) for target in targets], axis=1)
+    reasons = problems(path, pd.DataFrame(loci), genome, source, rows)
+    refuse_contradictions(path, rows, loci, labels, reasons)
+    ids = np.array([name_of(record, locus) for record, locus in zip(records, loci, strict=True)], dtype=object)
+    kept = np.flatnonzero(reasons == "")
+    refuse_duplicates(path, ids[kept], [rows[row] for row in kept])
+    frame = table(ids[kept], [loci[row] for row in kept])
+    lines = ledger.rows(path, rows, ids, ids, reasons)
+    codes = fetch(genome, frame, length, pad=source.edge == "pad")
+    dropped = pd.Series(reasons[reasons != ""]).value_counts(sort=False).to_dict()
+    return Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines)
 
 
-def window(path, row, record, length, genome):
-    """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`.
-
-    Raises
-    ------
-    InputError : an interval that `bed.interval` refuses, or one without room for the window.
-    """
-    place = f"{path}: row {row}"
-    chrom, start, end, strand = interval(place, record)
+def window(path, row, record, length):
+    """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`."""
+    chrom, start, end, strand = interval(f"{path}: row {row}", record)
     first = centred(start, end, length)
-    problem = genome.problem(chrom, first, first + length)
-    if problem:
-        raise InputError(f"{place}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
     return Locus(chrom, first, first + length, strand)
+
+
+def refuse_contradictions(path, rows, loci, labels, reasons):
+    """Refuse a window that is listed again with other labels (InputError): neither row says what is true."""
+    first = {}
+    for number, (locus, reason) in enumerate(zip(loci, reasons, strict=True)):
+        before = first.setdefault(locus, number) if reason in ("", TWICE) else number
+        if not np.array_equal(labels[before], labels[number], equal_nan=True):
+            raise InputError(
+                f"{path}: rows {rows[before]} and {rows[number]} are the same window, {locus.chrom}:{locus.start}-"
+                f"{locus.end}, with other labels; expected one row a window"
+            )

@@ -6,6 +6,7 @@ import pybedtools
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import fingerprint, ledger
 from cisflow.data.windows import Windows, fetch, grid, locate, require_bedtools, table
 from cisflow.errors import InputError
 from cisflow.io.genome import Genome, Locus, read_fasta
@@ -57,12 +58,22 @@ def collect(source, length, seed, task):
         if shared:
             raise InputError(f"{other_path}: record '{shared[0]}' is in {path} as well, expected names in one of them")
         dropped = {}
+        drawn = ledger.rows(other_path, record_numbers(others), others["id"], others["id"], [""] * len(others))
     else:
         genome = Genome(source.background.genome)
+        fingerprint.compare(path, frame, codes, genome)
         others, other_codes, dropped = background(genome, frame, codes, source.background.per_positive, seed)
+        drawn = ledger.drawn(source.background.genome, others["id"], dropped)
+    lines = ledger.rows(path, record_numbers(frame), frame["id"], frame["id"], [""] * len(frame))
     labels = np.repeat([1, 0], [len(codes), len(other_codes)]).astype(np.float32)[:, None]
     frame = pd.concat([frame, others], ignore_index=True)
-    return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.target], dropped)
+    codes = np.concatenate([codes, other_codes])
+    return Windows(frame, codes, labels, [source.target], dropped, ledger=ledger.join(lines, drawn))
+
+
+def record_numbers(frame):
+    """Numbers of the records of a FASTA, counted from 1, all of which are windows."""
+    return range(1, len(frame) + 1)
 
 
 def read_windows(path, length):
@@ -107,6 +118,7 @@ def background(genome, positives, codes, per_positive, seed):
     tiles, dropped = grid(genome, length)
     apart = without_overlap(tiles, positives)
     dropped["overlap with a positive"] = len(tiles) - len(apart)
+    dropped["not drawn"] = len(apart) - len(codes) * per_positive
     needed = len(codes) * per_positive
     if len(apart) < needed:
         raise InputError(

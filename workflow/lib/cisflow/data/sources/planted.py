@@ -5,6 +5,7 @@ import pandas as pd
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
 from cisflow.data.windows import Windows, fetch, grid, table
 from cisflow.errors import InputError, listing
 from cisflow.io.genome import Genome, Locus
@@ -60,7 +61,8 @@ def collect(source, length, seed, task):
             codes[row, start : start + len(instance)] = instance
             truth.append((identifier, names[i], motifs[i].id, start, start + len(instance), strand))
     truth = pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"])
-    return Windows(frame, codes, present.astype(np.float32), names, dropped, truth)
+    lines = ledger.drawn(source.genome, frame["id"], dropped)
+    return Windows(frame, codes, present.astype(np.float32), names, dropped, truth, ledger=lines)
 
 
 def choose_motifs(path, matrices, min_information, length):
@@ -94,6 +96,7 @@ def draw_windows(genome, length, n, rng):
             f"{genome.path}: offers {len(tiles)} windows of {length} bp without unknown bases, expected at least {n}"
         )
     chosen = tiles.iloc[np.sort(rng.choice(len(tiles), size=n, replace=False))]
+    dropped["not drawn"] = len(tiles) - n
     loci = [Locus(*row, "+") for row in chosen[["chrom", "start", "end"]].itertuples(index=False)]
     return table([f"{locus.chrom}:{locus.start}-{locus.end}" for locus in loci], loci), dropped
 
