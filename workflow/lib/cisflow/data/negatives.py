@@ -1,9 +1,9 @@
 """Negatives matched to positives: windows of a genome, alike in composition and setting, apart from all peaks.
 
 Matching is coarsened exact matching (Iacus, King & Porro 2012, doi 10.1093/pan/mpr013): positives and candidates fall
-into bins of all that is matched on, and each positive takes candidates of its own bin at random. What is left is matched
-on bins of twice the width, and so on up to WIDEST times the finest: no pair differs by more. Its time is that of a few
-sorts, whatever the number of positives.
+into bins of all that is matched on, and each positive takes candidates of its own bin at random. What is left is
+matched on bins of twice the width, and so on up to WIDEST times the finest: no pair differs by more. Its time is that
+of a few sorts, whatever the number of positives.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from cisflow.errors import InputError
 from cisflow.sequence import dna, intervals
 
-# What may be matched on -> width of its finest bins: fractions, and for the distance to a gene a tenth of a power of ten.
+# What may be matched on -> width of its finest bins: a fraction; for the distance to a gene, a power of ten.
 WIDTHS = {"gc": 0.005, "cpg": 0.0025, "repeats": 0.05, "gene_distance": 0.1}
 WIDEST = 8
 OVERLAPS, BLACKLISTED, UNKNOWN, NOT_DRAWN = "overlap with a peak", "in the blacklist", "unknown bases", "not drawn"
