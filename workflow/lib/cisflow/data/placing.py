@@ -37,7 +37,7 @@ def inside(genome, chrom, start, end, touching=False):
     found = np.zeros(len(start), dtype=bool)
     regions = pd.DataFrame(genome.regions())
     for name, rows in pd.Series(np.arange(len(start))).groupby(np.asarray(chrom, dtype=object)):
-        pieces = regions[regions["chrom"] == name].sort_values("start")
+        pieces = regions[regions["chrom"] == genome.chromosome(name)].sort_values("start")
         if pieces.empty:
             continue
         rows = rows.to_numpy()
@@ -69,7 +69,8 @@ def problems(path, frame, genome, placing, rows=None, once=True):
     start, end = (frame[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
     reasons = np.full(len(frame), "", dtype=object)
     reasons[~inside(genome, chrom, start, end, touching=placing.edge == "pad")] = PAST_END
-    reasons[~np.isin(chrom.astype(str), genome.chromosomes)] = NO_CONTIG
+    known = {name: genome.chromosome(name) is not None for name in pd.unique(chrom)}
+    reasons[[not known[name] for name in chrom]] = NO_CONTIG
     if once:
         reasons[(reasons == "") & frame.duplicated().to_numpy()] = TWICE
     bad = np.flatnonzero(reasons != "")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from cisflow import tasks
 from cisflow.data.dataset import COLUMNS
 from cisflow.errors import InputError
-from cisflow.io.genome import Locus, parse_locus
+from cisflow.io.genome import Locus, parse_locus, placed
 from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
@@ -65,24 +65,41 @@ def table(ids, loci):
     return frame.astype({"id": object, "chrom": object, "start": "Int64", "end": "Int64", "strand": object})
 
 
-def locate(path, names, rows, length):
+def locate(path, names, rows, length, descriptions=None):
     """Frame of windows whose ids are names such as `chr3:100-300(-)`; coordinates are empty for any other name.
+
+    Names count from 0, half-open, or from 1, as samtools faidx writes them, which the lengths of the sequences tell.
 
     Parameters
     ----------
     length : bases of every window, or of each (n,).
+    descriptions : what stands behind `>`, where that is more than the names; UCSC writes the locus there.
 
     Raises
     ------
-    InputError : a name that speaks of another length than `length` (`rows` says where each name stands).
+    InputError : a name that speaks of another length than `length`, or that counts otherwise than the others do
+        (`rows` says where each name stands).
     """
-    loci = [parse_locus(name) for name in names]
-    for name, locus, row, bases in zip(names, loci, rows, np.broadcast_to(length, len(names)), strict=True):
-        if locus is not None and locus.end - locus.start != bases:
+    loci, first = [], {}
+    for name, text, row, bases in zip(
+        names, descriptions or names, rows, np.broadcast_to(length, len(names)), strict=True
+    ):
+        named = parse_locus(text)
+        locus, from_one = placed(named, bases) if named else (None, False)
+        if named and locus is None:
             raise InputError(
-                f"{path}: {row}: the name '{name}' speaks of {locus.end - locus.start} bases, the sequence has "
-                f"{bases}; expected chrom:start-end, 0-based half-open (samtools faidx counts from 1)"
+                f"{path}: {row}: the name '{name}' speaks of {named.end - named.start} bases, the sequence has "
+                f"{bases}; expected chrom:start-end, 0-based half-open or counted from 1"
             )
+        if locus:
+            first.setdefault(from_one, (row, name))
+        loci.append(locus)
+    if len(first) == 2:
+        (row, name), (other, other_name) = first[True], first[False]
+        raise InputError(
+            f"{path}: {row}: the name '{name}' counts from 1, that of {other}, '{other_name}', from 0; expected one of "
+            f"the two in all"
+        )
     return table(names, loci)
 
 

@@ -8,7 +8,8 @@ from cisflow.data import ledger, negatives
 from cisflow.data.placing import Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError
-from cisflow.io.bed import interval, read_bed, summit
+from cisflow.io import contigs
+from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import genes_of, read_exons
 from cisflow.sequence import dna, intervals
@@ -70,9 +71,15 @@ def collect(source, length, seed, task):
         raise InputError("source peaks: match names gene_distance; expected the key annotation, a GTF of the genes")
     genes = None
     if "gene_distance" in measures:
-        genes = intervals.merged(genes_of(read_exons(source.annotation)))
+        genes = genes_of(read_exons(source.annotation))
+        genes["chrom"], _ = contigs.renamed(source.annotation, genes["chrom"], genome.chromosomes, source.genome)
+        genes = intervals.merged(genes)
     rows, peaks = read_peaks(source.peaks)
-    blacklist = read_intervals(source.blacklist) if source.blacklist is not None else peaks.iloc[:0]
+    peaks["chrom"], _ = contigs.renamed(source.peaks, peaks["chrom"], genome.chromosomes, source.genome)
+    blacklist = peaks.iloc[:0]
+    if source.blacklist is not None:
+        blacklist = read_intervals(source.blacklist)
+        blacklist["chrom"], _ = contigs.renamed(source.blacklist, blacklist["chrom"], genome.chromosomes, source.genome)
     frame, codes, reasons = positives(source, rows, peaks, blacklist, length, genome)
     kept = np.flatnonzero(reasons == "")
     if not len(kept):
@@ -166,11 +173,9 @@ def read_peaks(path):
     """
     rows, found = [], []
     for row, record in read_bed(path):
-        place = f"{path}: row {row}"
-        locus = interval(place, record)
         rows.append(row)
-        strength = record.get("signal", record.get("score", ""))
-        found.append((*locus, record.get("name", ""), summit(place, record, locus), strength))
+        strength = record.get("signalValue", record.get("score", ""))
+        found.append((*interval(f"{path}: row {row}", record), record.get("name", ""), record.get("summit"), strength))
     peaks = pd.DataFrame(found, columns=[*Locus._fields, "name", "summit", "signal"])
     signal = pd.to_numeric(peaks["signal"], errors="coerce").fillna(0)
     return rows, peaks.assign(summit=peaks["summit"].astype(float), signal=signal)
