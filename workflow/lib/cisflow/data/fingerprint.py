@@ -22,6 +22,8 @@ ASSEMBLIES = {
 # Sequences that are compared with the genome, the fewest bases that tell anything, and the least share that agrees.
 # Chance alone makes a quarter agree to a third; another individual's sequence agrees almost everywhere.
 SAMPLE, LEAST, AGREEMENT = 500, 100, 0.5
+# Reference alleles below which a share of them tells nothing.
+FEWEST = 20
 
 
 def bare(contig):
@@ -84,6 +86,38 @@ def said(here, there):
     if there:
         return f"; the genome is {there}"
     return f"; this looks like {here}" if here else ""
+
+
+def refuse_lengths(path, contigs, genome):
+    """Refuse a file whose header gives contigs the lengths of another assembly than the genome's (InputError).
+
+    Parameters
+    ----------
+    contigs : {name: bases}, as the header of a VCF has them; contigs that the genome holds in part say nothing.
+    """
+    whole = {region.chrom: region.end for region in genome.regions() if region.start == 0}
+    here, there = assembly(contigs), of_genome(genome)
+    if here and there and here != there:
+        name = next(name for name in contigs if bare(name) in ASSEMBLIES[here] and genome.chromosome(name))
+        raise InputError(
+            f"{path}: {name} has {contigs[name]} bases, in {genome.path} {whole[genome.chromosome(name)]}"
+            f"{said(here, there)}"
+        )
+
+
+def refuse_bases(path, agree, n, genome, ends):
+    """Refuse a VCF most of whose reference alleles are not those of the genome (InputError).
+
+    Parameters
+    ----------
+    agree, n : alleles that agree, of those compared; fewer than FEWEST tell nothing.
+    ends : frame of chrom and end, places that the file names.
+    """
+    if n >= FEWEST and agree < AGREEMENT * n:
+        raise InputError(
+            f"{path}: {agree} of {n} reference alleles are those of {genome.path}, expected nearly all: another "
+            f"assembly, or positions that do not count from 1{guess(ends, genome)}"
+        )
 
 
 def compare(path, frame, codes, genome):

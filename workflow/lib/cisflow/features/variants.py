@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from cisflow.data import fingerprint
 from cisflow.errors import InputError, listing
 from cisflow.features import sequence_classes
 from cisflow.io import vcf
@@ -41,8 +42,9 @@ def read(path, genome, length=None, strict=False):
 
     Raises
     ------
-    InputError : what `vcf.read` refuses, no variant that can be scored, or with `strict` a contradiction.
+    InputError : what `vcf.read` refuses, the lengths or bases of another assembly, no variant that can be scored, or with `strict` a contradiction.
     """
+    fingerprint.refuse_lengths(path, vcf.contigs(path), genome)
     rows, seen = [], set()
     for record in vcf.read(path):
         for alt in record.alts or (vcf.MISSING,):
@@ -56,6 +58,9 @@ def read(path, genome, length=None, strict=False):
             seen.add(name)
             rows.append((name, record.name, record.chrom, record.start + 1, record.ref, alt, status, note))
     frame = pd.DataFrame(rows, columns=COLUMNS)
+    differ, scored = ((frame["status"] == status).sum() for status in ("ref_differs", SCORED))
+    places = frame[["chrom"]].assign(end=frame["pos"])
+    fingerprint.refuse_bases(path, int(scored), int(scored + differ), genome, places)
     _report(path, frame)
     return frame
 
