@@ -5,6 +5,7 @@
     targets.npy           float32 labels (n, t), NaN = missing
     targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks
     truth.tsv             of planted windows: where the instances of each motif lie
+    contigs.tsv           where a file writes the names of chromosomes otherwise than the genome: file, name, known
     near_duplicates.tsv   pairs of windows that are nearly the same sequence
     splits/<split>.tsv    the fold of each window
 
@@ -105,7 +106,7 @@ def read_targets(path):
 
 
 def write(folder, windows):
-    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and, where there is a truth, truth.tsv.
+    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and, where there are any, truth.tsv and contigs.tsv.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ def write(folder, windows):
     write_table(folder / "targets.tsv", windows.task.summary(windows.labels, windows.targets))
     if windows.truth is not None:
         write_table(folder / "truth.tsv", windows.truth)
+    if windows.contigs is not None and len(windows.contigs):
+        write_table(folder / "contigs.tsv", windows.contigs)
 
 
 def check(path, windows):

@@ -19,6 +19,8 @@ from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
 CHUNK = 1 << 24
+# What pandas, R and people write for 1 and 0.
+WORDS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 
 class Windows(NamedTuple):
@@ -33,6 +35,7 @@ class Windows(NamedTuple):
     dropped : reason -> number of windows that were left out for it.
     truth : of planted windows, one row an instance: id, target, matrix_id, start, end, strand (within the window).
     task : what a label means.
+    contigs : names of chromosomes that were mapped to those of the genome: file, name, known.
     """
 
     frame: pd.DataFrame
@@ -42,6 +45,7 @@ class Windows(NamedTuple):
     dropped: dict
     truth: pd.DataFrame | None = None
     task: Task = tasks.get(tasks.DEFAULT)
+    contigs: pd.DataFrame | None = None
 
 
 def require_bedtools():
@@ -145,7 +149,8 @@ def fetch(genome, frame, length):
 
 
 def read_labels(path, column, texts, rows, task):
-    """Labels float32 (n,) from a column's texts; an empty one is missing.
+    """Labels float32 (n,) from a column's texts; an empty one is missing. Of two classes, True and yes are 1, False and
+    no are 0, in any case.
 
     Parameters
     ----------
@@ -156,6 +161,8 @@ def read_labels(path, column, texts, rows, task):
     InputError : a text that is no label of the task; names the row and the column.
     """
     texts = pd.Series(list(texts), dtype=object).str.strip()
+    if task.name == tasks.DEFAULT:
+        texts = texts.map(lambda text: WORDS.get(text.lower(), text))
     # A number beyond float32 becomes infinite, which the task judges.
     with np.errstate(over="ignore"):
         labels = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float32, na_value=np.nan)

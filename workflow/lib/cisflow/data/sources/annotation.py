@@ -7,7 +7,8 @@ import pybedtools
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
-from cisflow.errors import InputError, listing
+from cisflow.errors import InputError
+from cisflow.io import contigs
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import read_exons
 
@@ -45,6 +46,8 @@ def collect(source, length, seed, task):
     path = source.annotation
     genome = Genome(source.genome)
     exons = read_exons(path)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    exons["chrom"] = names.of(path, exons["chrom"])
     introns = label_retained(introns_of(exons), exons)
     if introns.empty:
         raise InputError(f"{path}: no intron among {len(exons)} exons, expected transcripts of two or more exons")
@@ -52,11 +55,7 @@ def collect(source, length, seed, task):
     loci = [Locus(*row) for row in zip(introns["chrom"], start, start + length, introns["strand"], strict=True)]
     known = introns["chrom"].isin(genome.chromosomes).to_numpy()
     inside = np.array([genome.problem(*locus[:3]) is None for locus in loci])
-    if not known.any():
-        raise InputError(
-            f"{path}: none of its chromosomes ({listing(introns['chrom'].unique())}) is in {genome.path} "
-            f"({listing(genome.chromosomes)})"
-        )
+    names.refuse_strangers(path, introns["chrom"])
     dropped = {
         "chromosome not in the genome": int((~known).sum()),
         "past the end of a chromosome": int((known & ~inside).sum()),
@@ -65,12 +64,16 @@ def collect(source, length, seed, task):
     ids = [f"{chrom}:{first}-{last}({strand})" for chrom, first, last, strand in introns[LOCUS].itertuples(index=False)]
     frame = table([ids[row] for row in kept], [loci[row] for row in kept])
     labels = introns["retained"].to_numpy(dtype=np.float32)[kept, None]
-    return Windows(frame, fetch(genome, frame, length), labels, [source.target], dropped)
+    return Windows(frame, fetch(genome, frame, length), labels, [source.target], dropped, contigs=names.table())
 
 
 def introns_of(exons):
-    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted."""
+    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted.
+
+    Exons without a transcript and transcripts without a strand have none: nobody says how they go on.
+    """
     keys = ["transcript", "gene", "chrom", "strand"]
+    exons = exons[(exons["transcript"] != "") & (exons["strand"] != ".")]
     exons = exons.sort_values([*keys, "start", "end"])
     groups = exons.groupby(keys, sort=False)
     reached = groups["end"].cummax().groupby([exons[key] for key in keys], sort=False).shift()

@@ -1,16 +1,16 @@
 """Windows around the labelled intervals of a BED file with a header line."""
 
 import numpy as np
+import pandas as pd
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data.windows import Windows, centred, fetch, read_labels, table
-from cisflow.errors import InputError
-from cisflow.io.bed import interval, name_of
+from cisflow.errors import InputError, listing
+from cisflow.io import bed, contigs
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.tables import read_rows, refuse_duplicates
+from cisflow.io.tables import refuse_duplicates
 
-REQUIRED = ("chrom", "start", "end")
 ANY_TASK = True
 
 
@@ -27,9 +27,9 @@ class Settings(settings.Settings):
 def collect(source, length, seed, task):
     """Windows of `length` bp around the middle of each interval, read on its strand, in the order of the file.
 
-    The first line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
+    A header line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
     strand where there are any, and the label columns, in which nothing = missing. A window's id is its name, or its
-    own locus where it has none.
+    own locus where it has none of its own. Chromosomes are named as the genome names them.
 
     Parameters
     ----------
@@ -44,15 +44,22 @@ def collect(source, length, seed, task):
     """
     path = source.bed
     targets = source.targets or [source.target]
-    rows, columns = read_rows(path, [*REQUIRED, *targets])
+    rows, records = zip(*bed.read_bed(path), strict=True)
+    missing = [target for target in targets if target not in records[0]]
+    if missing:
+        raise InputError(f"{path}: no column {listing(missing)}; found columns {listing(records[0], 12)}")
     genome = Genome(source.genome)
-    records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
+    names = contigs.Names(genome.chromosomes, genome.path)
+    chroms = names.of(path, pd.Series([record["chrom"] for record in records]))
+    records = [record | {"chrom": chrom} for record, chrom in zip(records, chroms, strict=True)]
     loci = [window(path, row, record, length, genome) for row, record in zip(rows, records, strict=True)]
-    ids = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
+    ids = bed.ids(path, records, loci)
     refuse_duplicates(path, ids, rows)
-    labels = [read_labels(path, target, columns[target], rows, task) for target in targets]
+    labels = [read_labels(path, target, [record[target] for record in records], rows, task) for target in targets]
     frame = table(ids, loci)
-    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {}, task=task)
+    return Windows(
+        frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {}, task=task, contigs=names.table()
+    )
 
 
 def window(path, row, record, length, genome):
@@ -63,7 +70,7 @@ def window(path, row, record, length, genome):
     InputError : an interval that `bed.interval` refuses, or one without room for the window.
     """
     place = f"{path}: row {row}"
-    chrom, start, end, strand = interval(place, record)
+    chrom, start, end, strand = bed.interval(place, record)
     first = centred(start, end, length)
     problem = genome.problem(chrom, first, first + length)
     if problem:

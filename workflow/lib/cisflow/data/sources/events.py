@@ -9,6 +9,7 @@ from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError, listing
+from cisflow.io import contigs
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import genes_of, read_exons
@@ -71,8 +72,10 @@ def collect(source, length, seed, task):
     exclude_first = source.first_introns == "exclude"
     genes = genes_of(read_exons(source.annotation))
     events = read_events(source.events, exclude_first)
-    frame, dropped = place(source.bed, length, genome)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    frame, dropped = place(source.bed, length, genome, names)
     for path, other in ((source.annotation, genes), (source.events, events)):
+        other["chrom"] = names.of(path, other["chrom"])
         if not set(other["chrom"]) & set(frame["chrom"]):
             raise InputError(
                 f"{path}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
@@ -86,10 +89,10 @@ def collect(source, length, seed, task):
     loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].iloc[kept].itertuples(index=False)]
     windows = table([f"{locus.chrom}:{locus.start}-{locus.end}({locus.strand})" for locus in loci], loci)
     values = labels[kept].astype(np.float32)[:, None]
-    return Windows(windows, fetch(genome, windows, length), values, [source.target], dropped)
+    return Windows(windows, fetch(genome, windows, length), values, [source.target], dropped, contigs=names.table())
 
 
-def place(path, length, genome):
+def place(path, length, genome, names):
     """Distinct windows (chrom, start, end), sorted, on the sites of a BED file, and the numbers of those dropped.
 
     Raises
@@ -102,14 +105,11 @@ def place(path, length, genome):
         for row, record in read_bed(path)
     ]
     sites = pd.DataFrame(sites, columns=Locus._fields)
+    sites["chrom"] = names.of(path, sites["chrom"])
     start = centred(sites["start"], sites["end"], length)
     frame = pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
     known = frame["chrom"].isin(genome.chromosomes)
-    if not known.any():
-        raise InputError(
-            f"{path}: none of its chromosomes ({listing(frame['chrom'].unique())}) is in {genome.path} "
-            f"({listing(genome.chromosomes)})"
-        )
+    names.refuse_strangers(path, frame["chrom"])
     dropped = {"chromosome not in the genome": int((~known).sum())}
     frame = frame[known]
     inside = np.array([genome.problem(*locus) is None for locus in frame.itertuples(index=False)])
@@ -169,10 +169,13 @@ def parse_span(path, row, name, text):
 def orient(frame, genes, strand, dropped):
     """The windows strictly inside a gene, with the strand to read them on; counts the others in `dropped`."""
     forward, reverse = (intervals.strictly_inside(frame, genes[genes["strand"] == sign]) for sign in "+-")
-    dropped["not inside a gene"] = int((~forward & ~reverse).sum())
     kept = forward | reverse
     if strand == "plus":
+        # An annotation may not know the strand of a gene.
+        kept |= intervals.strictly_inside(frame, genes[genes["strand"] == "."])
+        dropped["not inside a gene"] = int((~kept).sum())
         return frame[kept].assign(strand="+")
+    dropped["not inside a gene"] = int((~kept).sum())
     dropped["inside genes of both strands"] = int((forward & reverse).sum())
     kept = forward ^ reverse
     return frame[kept].assign(strand=np.where(forward[kept], "+", "-"))
