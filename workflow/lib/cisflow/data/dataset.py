@@ -7,6 +7,7 @@
     truth.tsv             of planted windows: where the instances of each motif lie
     ledger.tsv            what became of every row that the source read, see `data.ledger`
     matching.tsv          of drawn negatives and their positives: what they were matched on
+    contigs.tsv           where a file writes the names of chromosomes otherwise than the genome: file, name, known
     near_duplicates.tsv   pairs of windows that are nearly the same sequence
     splits/<split>.tsv    the fold of each window
 
@@ -108,7 +109,7 @@ def read_targets(path):
 
 
 def write(folder, windows):
-    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and, where there are, truth, ledger and matching.
+    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and what there is of truth, ledger, matching, contigs.
 
     Parameters
     ----------
@@ -132,6 +133,8 @@ def write(folder, windows):
     for name in ("truth", "ledger", "matching"):
         if getattr(windows, name) is not None:
             write_table(folder / f"{name}.tsv", getattr(windows, name))
+    if windows.contigs is not None and len(windows.contigs):
+        write_table(folder / "contigs.tsv", windows.contigs)
 
 
 def check(path, windows):

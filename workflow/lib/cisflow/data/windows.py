@@ -19,6 +19,8 @@ from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
 CHUNK = 1 << 24
+# What pandas, R and people write for 1 and 0.
+WORDS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 
 class Windows(NamedTuple):
@@ -35,6 +37,7 @@ class Windows(NamedTuple):
     task : what a label means.
     ledger : what became of every row that was read, see `data.ledger`.
     matching : of drawn negatives, one row a window: id, label and what they were matched on.
+    contigs : names of chromosomes that were mapped to those of the genome: file, name, known.
     """
 
     frame: pd.DataFrame
@@ -46,6 +49,7 @@ class Windows(NamedTuple):
     task: Task = tasks.get(tasks.DEFAULT)
     ledger: pd.DataFrame | None = None
     matching: pd.DataFrame | None = None
+    contigs: pd.DataFrame | None = None
 
 
 def require_bedtools():
@@ -149,7 +153,8 @@ def fetch(genome, frame, length, pad=False):
 
 
 def read_labels(path, column, texts, rows, task):
-    """Labels float32 (n,) from a column's texts; an empty one is missing.
+    """Labels float32 (n,) from a column's texts; an empty one is missing. Of two classes, True and yes are 1, False and
+    no are 0, in any case.
 
     Parameters
     ----------
@@ -160,6 +165,8 @@ def read_labels(path, column, texts, rows, task):
     InputError : a text that is no label of the task; names the row and the column.
     """
     texts = pd.Series(list(texts), dtype=object).str.strip()
+    if task.name == tasks.DEFAULT:
+        texts = texts.map(lambda text: WORDS.get(text.lower(), text))
     # A number beyond float32 becomes infinite, which the task judges.
     with np.errstate(over="ignore"):
         labels = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float32, na_value=np.nan)

@@ -42,7 +42,8 @@ def read(path, genome, length=None, strict=False):
 
     Raises
     ------
-    InputError : what `vcf.read` refuses, the lengths or bases of another assembly, no variant that can be scored, or with `strict` a contradiction.
+    InputError : what `vcf.read` refuses, lengths or bases of another assembly, no variant that can be scored, or with
+        `strict` a contradiction.
     """
     fingerprint.refuse_lengths(path, vcf.contigs(path), genome)
     rows, seen = [], set()
@@ -77,8 +78,8 @@ def problem(record, alt, genome, length):
         return "symbolic", f"symbolic alternative {alt}"
     if not set(alt) <= set("ACGTN"):
         return "not_bases", f"alternative {alt[:40]}, expected A, C, G, T or N"
-    if record.chrom not in genome.chromosomes:
-        return "unknown_contig", genome.problem(record.chrom, 0, 1) + _hint(record.chrom, genome)
+    if genome.chromosome(record.chrom) is None:
+        return "unknown_contig", genome.problem(record.chrom, 0, 1)
     end = record.start + len(record.ref)
     outside = genome.problem(record.chrom, record.start, end)
     if outside:
@@ -98,12 +99,6 @@ def problem(record, alt, genome, length):
 
 def too_long(ref, alt, length):
     return f"an allele of {max(len(ref), len(alt))} bases, the network sees {length}"
-
-
-def _hint(chrom, genome):
-    """The same chromosome under its other common name, where the genome has that."""
-    other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
-    return f"; it has {other}: rename the VCF's chromosomes" if other in genome.chromosomes else ""
 
 
 def _report(path, frame):

@@ -4,6 +4,9 @@
 
 import re
 import sys
+from pathlib import Path
+
+import pandas as pd
 
 from cisflow.errors import InputError, listing
 
@@ -101,31 +104,43 @@ def _by_meaning(names):
     return meant
 
 
-def renamed(path, column, known, whose):
-    """A column of names (n,) in the style of `known`, and {name: known name} of those that are written otherwise.
-
-    A line on stderr says what was mapped. Names that are not known stay as they are.
+class Names:
+    """The names of chromosomes that a run uses, and the map of the names of its other files to them.
 
     Parameters
     ----------
-    path : the file of the column, for the line. column : Series of str. known : names to use. whose : whose they are.
-
-    Returns
-    -------
-    the column, the dict.
+    known : names to use. whose : the file that they are of, for messages.
     """
-    found = mapping([name for name in column.unique() if name], known)
-    changed = {name: other for name, other in found.items() if name != other}
-    if changed:
+
+    def __init__(self, known, whose):
+        self.known, self.whose, self._rows = list(dict.fromkeys(known)), whose, []
+
+    def of(self, path, column):
+        """A column of names (n,) of a file in the style of the known ones; a line on stderr says what was mapped.
+
+        Names that mean no known chromosome stay as they are.
+
+        Parameters
+        ----------
+        column : Series of str; "" is no name.
+        """
+        found = mapping([name for name in column.unique() if name], self.known)
+        changed = {name: other for name, other in found.items() if name != other}
+        if not changed:
+            return column
         pairs = listing((f"{name} is {other}" for name, other in changed.items()), 3)
-        print(f"{path}: chromosomes are named in another style than in {whose}: {pairs}", file=sys.stderr)
-    return (column.replace(changed) if changed else column), changed
+        print(f"{path}: chromosomes are named in another style than in {self.whose}: {pairs}", file=sys.stderr)
+        self._rows += [(Path(path).name, name, other) for name, other in changed.items()]
+        return column.map(lambda name: changed.get(name, name))
 
+    def table(self):
+        """What was mapped: frame of file, name (as the file has it) and known (as the run calls it)."""
+        return pd.DataFrame(self._rows, columns=["file", "name", "known"]).drop_duplicates(ignore_index=True)
 
-def refuse_strangers(path, names, known, whose):
-    """Refuse names none of which is known in any style (InputError); it says what the two sides call theirs."""
-    if not set(names) & set(known):
-        raise InputError(
-            f"{path}: none of its chromosomes ({listing(dict.fromkeys(names))}) is in {whose} "
-            f"({listing(dict.fromkeys(known))})"
-        )
+    def refuse_strangers(self, path, column):
+        """Refuse a column of names none of which is known (InputError); it says what the two sides call theirs."""
+        if not set(column) & set(self.known):
+            raise InputError(
+                f"{path}: none of its chromosomes ({listing(dict.fromkeys(column))}) is in {self.whose} "
+                f"({listing(self.known)})"
+            )

@@ -9,6 +9,7 @@ from cisflow.data import ledger
 from cisflow.data.placing import NO_CONTIG, PAST_END, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
 from cisflow.errors import InputError
+from cisflow.io import contigs
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import read_exons
 
@@ -46,11 +47,14 @@ def collect(source, length, seed, task):
     path = source.annotation
     genome = Genome(source.genome)
     exons = read_exons(path)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    exons["chrom"] = names.of(path, exons["chrom"])
     introns = label_retained(introns_of(exons), exons)
     if introns.empty:
         raise InputError(f"{path}: no intron among {len(exons)} exons, expected transcripts of two or more exons")
     start = window_starts(introns, length, source.anchor)
     loci = [Locus(*row) for row in zip(introns["chrom"], start, start + length, introns["strand"], strict=True)]
+    names.refuse_strangers(path, introns["chrom"])
     # Introns that differ in length may have one middle: a window each, as they have ids of their own.
     reasons = problems(path, pd.DataFrame(loci), genome, source, once=False)
     dropped = {reason: int((reasons == reason).sum()) for reason in (NO_CONTIG, PAST_END)}
@@ -59,7 +63,9 @@ def collect(source, length, seed, task):
     frame = table([ids[row] for row in kept], [loci[row] for row in kept])
     labels = introns["retained"].to_numpy(dtype=np.float32)[kept, None]
     codes = fetch(genome, frame, length, pad=source.edge == "pad")
-    return Windows(frame, codes, labels, [source.target], dropped, ledger=told(path, exons, ids, reasons))
+    return Windows(
+        frame, codes, labels, [source.target], dropped, ledger=told(path, exons, ids, reasons), contigs=names.table()
+    )
 
 
 def told(path, exons, ids, reasons):
@@ -70,8 +76,12 @@ def told(path, exons, ids, reasons):
 
 
 def introns_of(exons):
-    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted."""
+    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted.
+
+    Exons without a transcript and transcripts without a strand have none: nobody says how they go on.
+    """
     keys = ["transcript", "gene", "chrom", "strand"]
+    exons = exons[(exons["transcript"] != "") & (exons["strand"] != ".")]
     exons = exons.sort_values([*keys, "start", "end"])
     groups = exons.groupby(keys, sort=False)
     reached = groups["end"].cummax().groupby([exons[key] for key in keys], sort=False).shift()

@@ -7,12 +7,11 @@ from cisflow.config.settings import setting
 from cisflow.data import ledger
 from cisflow.data.placing import TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, read_labels, table
-from cisflow.errors import InputError
-from cisflow.io.bed import interval, name_of
+from cisflow.errors import InputError, listing
+from cisflow.io import bed, contigs
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.tables import read_rows, refuse_duplicates
+from cisflow.io.tables import refuse_duplicates
 
-REQUIRED = ("chrom", "start", "end")
 ANY_TASK = True
 
 
@@ -29,9 +28,9 @@ class Settings(Placing):
 def collect(source, length, seed, task):
     """Windows of `length` bp around the middle of each interval, read on its strand, in the order of the file.
 
-    The first line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
+    A header line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
     strand where there are any, and the label columns, in which nothing = missing. A window's id is its name, or its
-    own locus where it has none.
+    own locus where it has none of its own. Chromosomes are named as the genome names them.
 
     Parameters
     ----------
@@ -47,26 +46,35 @@ def collect(source, length, seed, task):
     """
     path = source.bed
     targets = source.targets or [source.target]
-    rows, columns = read_rows(path, [*REQUIRED, *targets])
+    rows, records = zip(*bed.read_bed(path), strict=True)
+    missing = [target for target in targets if target not in records[0]]
+    if missing:
+        raise InputError(f"{path}: no column {listing(missing)}; found columns {listing(records[0], 12)}")
     genome = Genome(source.genome)
-    records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
+    names = contigs.Names(genome.chromosomes, genome.path)
+    chroms = names.of(path, pd.Series([record["chrom"] for record in records]))
+    records = [record | {"chrom": chrom} for record, chrom in zip(records, chroms, strict=True)]
     loci = [window(path, row, record, length) for row, record in zip(rows, records, strict=True)]
-    labels = np.stack([read_labels(path, target, columns[target], rows, task) for target in targets], axis=1)
+    labels = [read_labels(path, target, [record[target] for record in records], rows, task) for target in targets]
+    labels = np.stack(labels, axis=1)
     reasons = problems(path, pd.DataFrame(loci), genome, source, rows)
     refuse_contradictions(path, rows, loci, labels, reasons)
-    ids = np.array([name_of(record, locus) for record, locus in zip(records, loci, strict=True)], dtype=object)
     kept = np.flatnonzero(reasons == "")
+    # What is listed twice is one window: the name that it has is its own.
+    ids = np.array([bed.name_of(record, locus) for record, locus in zip(records, loci, strict=True)], dtype=object)
+    ids[kept] = bed.ids(path, [records[row] for row in kept], [loci[row] for row in kept])
     refuse_duplicates(path, ids[kept], [rows[row] for row in kept])
     frame = table(ids[kept], [loci[row] for row in kept])
-    lines = ledger.rows(path, rows, ids, ids, reasons)
+    lines = ledger.rows(path, rows, [record.get("name", "") for record in records], ids, reasons)
     codes = fetch(genome, frame, length, pad=source.edge == "pad")
     dropped = pd.Series(reasons[reasons != ""]).value_counts(sort=False).to_dict()
-    return Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines)
+    mapped = names.table()
+    return Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines, contigs=mapped)
 
 
 def window(path, row, record, length):
     """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`."""
-    chrom, start, end, strand = interval(f"{path}: row {row}", record)
+    chrom, start, end, strand = bed.interval(f"{path}: row {row}", record)
     first = centred(start, end, length)
     return Locus(chrom, first, first + length, strand)
 

@@ -10,6 +10,7 @@ from cisflow.data import ledger
 from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError, listing
+from cisflow.io import contigs
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import genes_of, read_exons
@@ -76,10 +77,12 @@ def collect(source, length, seed, task):
     exclude_first = source.first_introns == "exclude"
     genes = genes_of(read_exons(source.annotation))
     events = read_events(source.events, exclude_first)
-    rows, sites, frame = place(source.bed, length)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    rows, sites, frame = place(source.bed, length, names)
     reasons = problems(source.bed, frame, genome, source, rows)
     placed = frame[reasons == ""]
     for path, other in ((source.annotation, genes), (source.events, events)):
+        other["chrom"] = names.of(path, other["chrom"])
         if not set(other["chrom"]) & set(placed["chrom"]):
             raise InputError(
                 f"{path}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
@@ -101,7 +104,7 @@ def collect(source, length, seed, task):
     values = labels[kept].astype(np.float32)[:, None]
     codes = fetch(genome, windows, length, pad=source.edge == "pad")
     dropped = {reason: int((reasons == reason).sum()) for reason in reasons_of(source)}
-    return Windows(windows, codes, values, [source.target], dropped, ledger=lines)
+    return Windows(windows, codes, values, [source.target], dropped, ledger=lines, contigs=names.table())
 
 
 def reasons_of(source):
@@ -115,22 +118,28 @@ def reasons_of(source):
     yield NOT_DRAWN
 
 
-def place(path, length):
-    """Rows (n,) of a BED, names (n,) of its sites, and the windows on them: frame of chrom, start, end.
+def place(path, length, names):
+    """Rows (n,) of a BED, what it calls its sites (n,), and the windows on them: frame of chrom, start, end.
+
+    Parameters
+    ----------
+    names : contigs.Names of the genome.
 
     Raises
     ------
-    InputError : not a BED of three columns or more, or coordinates that are no interval.
+    InputError : not a BED of three columns or more, coordinates that are no interval, or no site on the genome.
     """
     # What else a BED says of its sites, and how often it names one, does not matter here.
     rows, sites = [], []
     for row, record in read_bed(path):
         rows.append(row)
         sites.append(interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")}))
-    names = [f"{site.chrom}:{site.start}-{site.end}" for site in sites]
+    called = [f"{site.chrom}:{site.start}-{site.end}" for site in sites]
     sites = pd.DataFrame(sites, columns=Locus._fields)
+    sites["chrom"] = names.of(path, sites["chrom"])
+    names.refuse_strangers(path, sites["chrom"])
     start = centred(sites["start"], sites["end"], length)
-    return rows, names, pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
+    return rows, called, pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
 
 
 def read_events(path, flagged):
@@ -183,10 +192,13 @@ def parse_span(path, row, name, text):
 def orient(frame, genes, strand, reasons):
     """The windows strictly inside a gene, with the strand to read them on; says in `reasons` why others are not."""
     forward, reverse = (intervals.strictly_inside(frame, genes[genes["strand"] == sign]) for sign in "+-")
-    reasons[frame.index[~forward & ~reverse]] = NO_GENE
     kept = forward | reverse
     if strand == "plus":
+        # An annotation may not know the strand of a gene.
+        kept |= intervals.strictly_inside(frame, genes[genes["strand"] == "."])
+        reasons[frame.index[~kept]] = NO_GENE
         return frame[kept].assign(strand="+")
+    reasons[frame.index[~kept]] = NO_GENE
     reasons[frame.index[forward & reverse]] = BOTH_STRANDS
     kept = forward ^ reverse
     return frame[kept].assign(strand=np.where(forward[kept], "+", "-"))

@@ -69,17 +69,19 @@ def collect(source, length, seed, task):
     measures = [name for name in source.match if name != "chromosome"]
     if "gene_distance" in measures and source.annotation is None:
         raise InputError("source peaks: match names gene_distance; expected the key annotation, a GTF of the genes")
+    rows, peaks = read_peaks(source.peaks)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    peaks["chrom"] = names.of(source.peaks, peaks["chrom"])
+    names.refuse_strangers(source.peaks, peaks["chrom"])
     genes = None
     if "gene_distance" in measures:
         genes = genes_of(read_exons(source.annotation))
-        genes["chrom"], _ = contigs.renamed(source.annotation, genes["chrom"], genome.chromosomes, source.genome)
+        genes["chrom"] = names.of(source.annotation, genes["chrom"])
         genes = intervals.merged(genes)
-    rows, peaks = read_peaks(source.peaks)
-    peaks["chrom"], _ = contigs.renamed(source.peaks, peaks["chrom"], genome.chromosomes, source.genome)
     blacklist = peaks.iloc[:0]
     if source.blacklist is not None:
         blacklist = read_intervals(source.blacklist)
-        blacklist["chrom"], _ = contigs.renamed(source.blacklist, blacklist["chrom"], genome.chromosomes, source.genome)
+        blacklist["chrom"] = names.of(source.blacklist, blacklist["chrom"])
     frame, codes, reasons = positives(source, rows, peaks, blacklist, length, genome)
     kept = np.flatnonzero(reasons == "")
     if not len(kept):
@@ -123,6 +125,7 @@ def collect(source, length, seed, task):
         pd.Series(reasons[reasons != ""]).value_counts(sort=False).to_dict() | dropped,
         ledger=lines,
         matching=matching,
+        contigs=names.table(),
     )
 
 
