@@ -85,11 +85,10 @@ def test_index_is_that_of_samtools_faidx(tmp_path):
     [
         ("chrom\tstart\n", "expected a line that starts with '>', found 'chrom"),
         ("", "found an empty file"),
-        (">a\nACGT\nACGTACGT\nAC\n", "line 3"),
-        (">a\nACGT\n>a\nACGT\n", 'Duplicate key "a"'),
-        (gzip.compress(FASTA.encode()), "not a FASTA"),
+        (">a\nACGT\n>a\nACGT\n", "line 3: record name 'a' occurs more than once"),
+        (gzip.compress(b"chrom\tstart\n"), "expected a line that starts with '>', found 'chrom"),
     ],
-    ids=["table", "empty", "ragged lines", "name twice", "gzip"],
+    ids=["table", "empty", "name twice", "gzipped table"],
 )
 def test_what_is_no_fasta_is_refused_and_leaves_no_index(tmp_path, capsys, content, words):
     fasta = tmp_path / "genome.fa"
@@ -97,6 +96,17 @@ def test_what_is_no_fasta_is_refused_and_leaves_no_index(tmp_path, capsys, conte
     message = failed(capsys, "index-genome", "--fasta", fasta, "--output", f"{fasta}.fai")
     assert str(fasta) in message and "not a" in message and words in message
     assert list(tmp_path.iterdir()) == [fasta]
+
+
+@pytest.mark.parametrize(
+    "content", [b">a\nACGT\nACGTACGT\nAC\n", gzip.compress(FASTA.encode())], ids=["ragged lines", "gzip"]
+)
+def test_a_fasta_that_is_read_through_a_copy_has_an_empty_index(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("CISFLOW_CACHE", str(tmp_path / "cache"))
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(content)
+    assert main(["index-genome", "--fasta", str(fasta), "--output", f"{fasta}.fai"]) == 0
+    assert (tmp_path / "genome.fa.fai").read_bytes() == b"" and len(list((tmp_path / "cache").glob("*.fa"))) == 1
 
 
 def test_missing_fasta_is_refused(tmp_path, capsys):

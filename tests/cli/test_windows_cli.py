@@ -62,7 +62,7 @@ def test_windows_are_written_whole_and_twice_the_same(tmp_path, inputs, name):
     for run in ("one", "two"):
         assert windows(tmp_path / run, source, window, inputs) == 0
     written = sorted(path.name for path in (tmp_path / "one").iterdir())
-    expected = ["manifest.json", "sequences.npy", "targets.npy", "targets.tsv", "windows.tsv"]
+    expected = ["ledger.tsv", "manifest.json", "sequences.npy", "targets.npy", "targets.tsv", "windows.tsv"]
     assert written == sorted(expected + ["truth.tsv"] * (name == "grammar"))
     for file in set(written) - {"manifest.json"}:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()

@@ -10,9 +10,14 @@ import yaml
 from cisflow.config import figures
 from planning import FIGURES, TARGETS, examples, expected_figures, graph, jobs, read
 
+WINDOWS = {"windows", "planted_windows", "matched_windows"}
 # Artifact that a figure shows -> the rules that write it.
 WRITTEN_BY = {
-    "windows": {"windows", "planted_windows"},
+    "windows": WINDOWS,
+    "ledger": WINDOWS,
+    "matching": {"matched_windows"},
+    "split_tables": {"split"},
+    "explained_ledgers": {"explained_ledger"},
     "truth": {"planted_windows"},
     "runs": {"runs"},
     "histories": {"train"},
@@ -63,11 +68,12 @@ READS = {
     "index_genome": {"fetch"},
     "windows": {"fetch", "index_genome"},
     "planted_windows": {"fetch", "index_genome"},
-    "near_duplicates": {"windows", "planted_windows"},
-    "split": {"windows", "planted_windows", "near_duplicates"},
-    "leakage": {"windows", "planted_windows", "split", "near_duplicates", "fetch"},
-    "train": {"windows", "planted_windows", "split", "train", "fetch"},
-    "predict": {"windows", "planted_windows", "split", "train"},
+    "matched_windows": {"fetch", "index_genome"},
+    "near_duplicates": {*WINDOWS},
+    "split": {*WINDOWS, "near_duplicates"},
+    "leakage": {*WINDOWS, "split", "near_duplicates", "fetch"},
+    "train": {*WINDOWS, "split", "train", "fetch"},
+    "predict": {*WINDOWS, "split", "train"},
     "features_shard": {"windows", "train", "fetch", "index_genome"},
     "features": {"windows", "train", "fetch", "features_shard"},
     "sequence_classes": {"features", "fetch"},
@@ -77,9 +83,10 @@ READS = {
     "tune": {"windows", "split", "features"},
     "fit": {"windows", "split", "features", "tune", "composition"},
     "runs": set(),
-    "evaluate": {"windows", "planted_windows", "predict", "fit", "runs"},
+    "evaluate": {*WINDOWS, "predict", "fit", "runs"},
     "stack_metrics": {"evaluate"},
-    "attribute": {"windows", "planted_windows", "train", "predict", "split", "fetch", "index_genome"},
+    "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
+    "explained_ledger": {*WINDOWS, "predict"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
@@ -114,14 +121,14 @@ def expected_counts(config):
     for name, dataset in config["datasets"].items():
         source, splits = dataset["source"], len(dataset["splits"])
         planted = source["kind"] == "planted"
-        counts["planted_windows" if planted else "windows"] += 1
+        counts[{"planted": "planted_windows", "peaks": "matched_windows"}.get(source["kind"], "windows")] += 1
         counts["near_duplicates"] += 1
         counts["split"] += splits
         counts["leakage"] += splits
         read |= {dataset.get("genes")}
         background = source.get("background", {})
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
-        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs"} & set(source)
+        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs", "peaks"} & set(source)
         read |= {source[key] for key in files}
         for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
@@ -141,6 +148,7 @@ def expected_counts(config):
             genomes |= {extractor["genome"]} if extractor.get("context") == "genome" else set()
             read |= {config["models"][entry["model"]].get("weights"), extractor.get("names")}
             counts["attribute"] += seeds * methods
+            counts["explained_ledger"] += seeds * (name in evaluated)
             counts["compare_attributions"] += "reference" in entry
             if database:
                 for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
@@ -229,6 +237,7 @@ def test_every_edge_occurs_in_one_config_or_the_other(planned):
         "scored",
         "regression",
         f"example{len(examples()) - 1}",
+        *(f"example{number}" for number, text in examples().items() if "kind: peaks" in text),
     )
     edges = set().union(*(graph(planned[name])[1] for name in names))
     assert edges == {(rule, source) for rule, sources in READS.items() for source in sources}

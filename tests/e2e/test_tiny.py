@@ -45,6 +45,8 @@ TABLES = {
     "windows.tsv": "windows",
     "targets.tsv": "targets",
     "truth.tsv": "truth",
+    "ledger.tsv": "ledger",
+    "matching.tsv": "matching",
     "splits/random.tsv": "split",
     "splits/chromosome.tsv": "split",
     "splits/cluster.tsv": "split",
@@ -68,6 +70,7 @@ TABLES = {
     "comparisons/*/*/seeds.tsv": "seeds",
     "comparisons/*/*/cost.tsv": "cost",
     "comparisons/*/*/summary.tsv": "summary",
+    "attributions/*/*/*/ledger.tsv": "explained_ledger",
     "motifs/*/*/*/*/patterns.tsv": "patterns",
     "motifs/*/*/*/*/seqlets.tsv": "seqlets",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
@@ -154,6 +157,49 @@ def datasets(folder):
     return sorted(path.parent for path in (folder / "results").glob("*/windows.tsv"))
 
 
+def test_every_row_is_a_window_or_has_a_reason(finished):
+    """From file to window, from window to fold, from fold to explained sequence."""
+    rows = {
+        "peaks": {"few_peaks.fa": 50},
+        "introns": {},
+        "intervals": {"intervals.bed": 160},
+        "reporters": {"reporters.csv": 150},
+        "strengths": {"strengths.tsv": 150},
+        "accessible": {"sites.bed": len((finished / "data" / "sites.bed").read_text().splitlines())},
+        "summits": {"summits.narrowPeak": 163},
+        "factors": {},
+    }
+    assert rows.keys() == {folder.name for folder in datasets(finished)}
+    for folder in datasets(finished):
+        ledger, ids = text(folder / "ledger.tsv"), text(folder / "windows.tsv")["id"].tolist()
+        assert ((ledger["reason"] == "") == (ledger["outcome"] == "kept")).all()
+        assert ((ledger["id"] != "") == (ledger["outcome"] == "kept")).all() or folder.name in ("introns", "summits")
+        placed = ledger[ledger["step"].isin(["window", "draw"])]
+        assert sorted(placed.loc[placed["outcome"] == "kept", "id"]) == sorted(ids)
+        of_files = placed[(placed["step"] == "window") & (placed["row"] != "")]
+        assert of_files.groupby("input").size().to_dict() == rows[folder.name]
+        assert of_files["row"].is_unique and set(placed["n"][placed["step"] == "window"]) == {"1"}
+        for path in (folder / "splits").glob("*[!e].tsv"):
+            assert path.stem.endswith(".leakage") or text(path)["id"].tolist() == ids
+        for path in folder.glob("attributions/*/*/*/ledger.tsv"):
+            told = text(path)
+            targets = told["target"].unique()
+            assert told["id"].tolist() == ids * len(targets)
+            kept = told[told["outcome"] == "kept"]
+            assert (kept["reason"] == "").all() and (told.loc[told["outcome"] == "dropped", "reason"] != "").all()
+            for file in path.parent.glob("*.npz"):
+                with np.load(file) as arrays:
+                    explained = list(zip(arrays["ids"], arrays["target"], strict=True))
+                assert sorted(explained) == sorted(zip(kept["id"], kept["target"], strict=True))
+    ledger = text(finished / "results" / "summits" / "ledger.tsv")
+    dropped = ledger[(ledger["step"] == "window") & (ledger["outcome"] == "dropped")]
+    assert dropped[["row", "reason"]].values.tolist() == [
+        ["161", "listed more than once"],
+        ["162", "past the end of a chromosome"],
+        ["163", "chromosome not in the genome"],
+    ]
+
+
 def test_planted_instances_stand_where_the_truth_says(finished):
     folder = finished / "results" / "factors"
     frame, truth = text(folder / "windows.tsv"), text(folder / "truth.tsv")
@@ -205,7 +251,7 @@ def test_features_are_the_outputs_of_the_network_on_each_window(finished):
 
 def test_predictions_are_of_the_windows_of_their_dataset(finished):
     paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
-    assert len(paths) == 12
+    assert len(paths) == 13
     for path in paths:
         folder, split = path.parents[4], path.parents[1].name
         frame, table = text(folder / "windows.tsv"), text(path).rename(columns={"value": "label"})
@@ -286,8 +332,8 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    # Of seven datasets, three feature arrays, seven networks, five classifiers and two jobs of variants.
-    assert len(paths) == 7 + 3 + 7 + 5 + 2
+    # Of eight datasets, three feature arrays, seven networks, six classifiers and two jobs of variants.
+    assert len(paths) == 8 + 3 + 7 + 6 + 2
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}
@@ -341,8 +387,10 @@ def fed_by_top_factors(rule, output):
 def fed_by_motif_cnn(rule, output):
     """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
     made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
-    made_before |= {"index_genome", "runs", "study_settings"}
-    apart = any(f"results/{name}/" in output for name in ("reporters", "accessible"))
+    made_before |= {"index_genome", "runs", "study_settings", "matched_windows", "figure_negative_matching"}
+    apart = any(f"results/{name}/" in output for name in ("reporters", "accessible", "summits"))
+    # Of the rows of these two, the network explains none.
+    apart |= rule == "figure_funnel" and any(f"results/{name}/" in output for name in ("peaks", "introns"))
     return rule not in made_before and not apart
 
 
@@ -357,7 +405,7 @@ def fed_by_logistic_regression(rule, output):
         "study_comparison",
     )
     evaluated = {"evaluate", "study", "figure_top_targets", *(f"figure_{name}" for name in figures)}
-    named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible"))
+    named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible", "summits"))
     fitted = rule == "fit" and any(f"/models/{name}/" in output for name in ("regression", "gc_only"))
     return fitted or (rule in evaluated and named) or rule == "stack_metrics"
 

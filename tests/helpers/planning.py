@@ -90,7 +90,8 @@ def expected_figures(config):
             models = [config["models"][name] for name in dataset.get("models", [])]
             trained = any("architecture" in model for model in models)
             if models and (trained or "histories" not in artifacts):
-                counts[rule] += places(figure, dataset, config)
+                matched = dataset["source"]["kind"] == "peaks" or "matching" not in artifacts
+                counts[rule] += places(figure, dataset, config) * matched
             for entry in dataset.get("explain", []):
                 enough = len(entry["methods"]) >= figure.least.get("attributions", 1)
                 if figure.of == "explanation" and enough and (database or not searched):

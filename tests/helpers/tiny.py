@@ -71,6 +71,7 @@ def write_data(folder):
         for at in spread_over(start, 5000):
             rows.append(f"g\t({at},{at + 200})\t({at + 201},{at + 1500})\t({at + 1501},{at + 1700})\t+\t{chrom}")
     (folder / "events.tsv").write_text("\n".join(rows) + "\n")
+    (folder / "summits.narrowPeak").write_text("".join("\t".join(map(str, row)) + "\n" for row in summits(pieces)))
     start, bases = pieces["chr22"]
     rows = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
     rows += [f"chr22\t{start + at + 1}\tv{at}\t{bases[at]}\t{'CGTA'['ACGT'.index(bases[at])]}\t.\t.\t." for at in SITES]
@@ -86,6 +87,18 @@ def write_data(folder):
         strength = "" if number % 10 == 0 else f"{piece.count('CG') + piece.count('G') / 10 - 1.5:.3f}"
         rows.append(f"s{number}\t{piece}\t{strength}")
     (folder / "strengths.tsv").write_text("\n".join(rows) + "\n")
+
+
+def summits(pieces):
+    """Rows of a narrowPeak: peaks of two summits on every piece, one listed twice, one past an end, one elsewhere."""
+    rows = []
+    for chrom, (start, _) in pieces.items():
+        for number in range(20):
+            first = start + 700 + 2000 * number
+            for summit in (60, 240):
+                rows.append((chrom, first, first + 300, ".", 0, ".", 1 + number, -1, -1, summit))
+    ends = (rows[0], ("chr22", pieces["chr22"][0], pieces["chr22"][0] + 60, ".", 0, ".", 1, -1, -1, 10))
+    return [*rows, *ends, ("chrUn", 500, 900, ".", 0, ".", 1, -1, -1, 100)]
 
 
 def spread_over(start, step):

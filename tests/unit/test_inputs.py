@@ -39,6 +39,12 @@ def test_beds_as_they_are_written(tmp_path, lines, expected):
     assert table(rows) == expected and rows.codes is None
 
 
+def test_a_name_that_rows_share_is_no_id(tmp_path, capsys):
+    rows = inputs.read_bed(bed(tmp_path, "chr1\t5\t9\tE1", "chr1\t9\t12\tE1", "chr1\t12\t15\town"))
+    assert rows.frame["id"].tolist() == ["chr1:5-9", "chr1:9-12", "own"]
+    assert "2 rows share their name with others, as 'E1'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "lines, words",
     [
@@ -48,7 +54,8 @@ def test_beds_as_they_are_written(tmp_path, lines, expected):
         (["chr1\t5\tx"], "row 1: end is 'x', expected an integer"),
         (["chr1\t-5\t9"], "row 1: start is '-5', expected an integer"),
         (["chr1\t5\t9\ta\t0\tplus"], "row 1: strand is 'plus'"),
-        (["", "chr1\t5\t9\ta", "# c", "chr1\t6\t9\ta"], "rows 2 and 4 have the same id 'a'"),
+        (["", "chr1\t5\t9\ta", "# c", "chr1\t5\t9\ta"], "rows 2 and 4 have the same id 'chr1:5-9'"),
+        (["chr1\t5\t9\ta", "chr1\t6\t9"], "row 2: found 3 columns, expected 4 as above"),
     ],
 )
 def test_bad_beds_are_refused_by_row(tmp_path, lines, words):
@@ -60,7 +67,7 @@ def test_no_bed_and_no_text_are_refused(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         inputs.read_bed(tmp_path / "absent.bed")
     (tmp_path / "packed.bed").write_bytes(b"\x1f\x8b\x08\xff\xfe")
-    with pytest.raises(InputError, match="expected an unpacked BED"):
+    with pytest.raises(InputError, match="packed.bed: corrupt or incomplete gzip"):
         inputs.read_bed(tmp_path / "packed.bed")
 
 

@@ -11,10 +11,10 @@ CONTRACT = {
     *("targets", "split", "runs", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
     *("comparisons", "strata", "calibration", "tuning", "patterns", "seqlets", "motif_scores", "recovery"),
     *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
-    *("sequence_classes", "leakage", "near_duplicates"),
+    *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
 }
 # Tables with a column for each of what a run names.
-OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes")
+OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching")
 VALID = {"id": ["a", "b"], "fold": ["train", "test"]}
 NUMBERS = {
     "epoch": [1, 2],

@@ -32,7 +32,8 @@ def test_rows_are_read_from_csv_and_tsv_however_they_were_saved(tmp_path, conten
         (b"header,label\na,1\n\nb\n", "row 4: found 1 columns, expected 2"),
         (b"header,label\na,1,1\n", "row 2: found 3 columns, expected 2"),
         (b'header,label\n"a,1\n', "not a table of text, expected CSV or TSV: unexpected end of data"),
-        (b"\x1f\x8b\x08\x00\xff", "not a table of text, expected CSV or TSV"),
+        (b"\x1f\x8b\x08\x00\xff", "corrupt or incomplete gzip"),
+        (b"header,label\na,1\nb\x00,1\n", "line 3: not a text file: found the byte 0x00"),
         (None, "No such file"),
     ],
 )

@@ -67,8 +67,16 @@ def test_names_that_are_loci_give_coordinates():
 
 
 def test_a_name_that_speaks_of_another_length_is_refused():
-    with pytest.raises(InputError, match="x.fa: record 2: the name 'chr1:11-14' speaks of 3 bases, the sequence has 4"):
-        windows.locate("x.fa", ["a", "chr1:11-14"], ["record 1", "record 2"], 4)
+    with pytest.raises(InputError, match="x.fa: record 2: the name 'chr1:11-13' speaks of 2 bases, the sequence has 4"):
+        windows.locate("x.fa", ["a", "chr1:11-13"], ["record 1", "record 2"], 4)
+
+
+def test_names_that_count_from_one_are_told_by_their_lengths():
+    frame = windows.locate("x.fa", ["chr1:11-14", "chr2:1-4/rc"], ["record 1", "record 2"], 4)
+    assert frame["start"].tolist() == [10, 0] and frame["end"].tolist() == [14, 4]
+    assert frame["strand"].tolist() == [".", "-"]
+    with pytest.raises(InputError, match="x.fa: record 1: the name 'chr1:11-14' counts from 1, .* record 2"):
+        windows.locate("x.fa", ["chr1:11-14", "chr2:0-4"], ["record 1", "record 2"], 4)
 
 
 def test_labels_are_read_as_nought_one_and_missing():
@@ -77,7 +85,13 @@ def test_labels_are_read_as_nought_one_and_missing():
     assert np.array_equal(labels, [1, 0, np.nan, 1, 1, 0], equal_nan=True)
 
 
-@pytest.mark.parametrize("text", ["2", "-1", "0.5", "yes", "nan", "NA", "True", "inf"])
+def test_labels_are_read_as_pandas_and_people_write_them():
+    texts = ["True", "FALSE", "yes", "No", ""]
+    labels = windows.read_labels("x.tsv", "liver", texts, range(2, 7), tasks.get("binary"))
+    assert np.array_equal(labels, [1, 0, 1, 0, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize("text", ["2", "-1", "0.5", "maybe", "nan", "NA", "inf"])
 def test_any_other_label_is_refused(text):
     with pytest.raises(InputError, match=rf"x.tsv: row 5: column 'liver' is '{text}', expected 0, 1 or empty"):
         windows.read_labels("x.tsv", "liver", ["1", "", text], [2, 4, 5], tasks.get("binary"))

@@ -70,6 +70,32 @@ rule gather_attributions:
         "python -m cisflow gather-attributions --shards {input:q} --output {output:q} > {log:q} 2>&1"
 
 
+rule explained_ledger:
+    input:
+        unpack(study.explained_choice),
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+    output:
+        paths.EXPLAINED_LEDGER,
+    log:
+        "logs/{dataset}/explained_ledger.{model}.{split}.seed{seed}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=study.code("explained_ledger"),
+        selection=lambda wildcards: to_json(study.explanation(wildcards).asked),
+        choice=study.choice_arguments,
+        dataset=subpath(input.windows, parent=True),
+    shell:
+        "python -m cisflow explained-ledger --dataset {params.dataset:q} {params.choice:q}"
+        " --selection {params.selection:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule compare_attributions:
     input:
         unpack(study.compared_files),

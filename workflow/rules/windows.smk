@@ -6,11 +6,12 @@ rule windows:
         sequences=paths.SEQUENCES,
         labels=paths.LABELS,
         targets=paths.TARGETS,
+        ledger=paths.LEDGER,
         manifest=paths.MANIFEST,
     log:
         "logs/{dataset}/windows.log",
     wildcard_constraints:
-        dataset=study.datasets_with_truth(False),
+        dataset=study.datasets_with(),
     conda:
         "../../envs/data.yaml"
     resources:
@@ -36,10 +37,24 @@ use rule windows as planted_windows with:
         sequences=paths.SEQUENCES,
         labels=paths.LABELS,
         targets=paths.TARGETS,
+        ledger=paths.LEDGER,
         manifest=paths.MANIFEST,
         truth=paths.TRUTH,
     wildcard_constraints:
-        dataset=study.datasets_with_truth(True),
+        dataset=study.datasets_with(planted=True),
+
+
+use rule windows as matched_windows with:
+    output:
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        ledger=paths.LEDGER,
+        manifest=paths.MANIFEST,
+        matching=paths.MATCHING,
+    wildcard_constraints:
+        dataset=study.datasets_with(matched=True),
 
 
 rule near_duplicates:

@@ -1,22 +1,23 @@
-"""Index a FASTA, as `samtools faidx` does."""
+"""Index a genome, as `samtools faidx` does.
+
+Of a FASTA that no index can speak of (packed, or of uneven lines) the copy that is read in its place is made, and the
+index is empty; of a 2bit, which needs none, the names and lengths are written.
+"""
 
 from pathlib import Path
 
-import pyfaidx
-
-from cisflow.errors import InputError
-from cisflow.io import files, genome
+from cisflow.io import files, indexed
+from cisflow.io.twobit import TwoBit, is_twobit
 
 
 def arguments(parser):
-    parser.add_argument("--fasta", required=True, type=Path, help="uncompressed FASTA")
+    parser.add_argument("--fasta", required=True, type=Path, help="FASTA or 2bit")
     parser.add_argument("--output", required=True, type=Path, help="the index: <fasta>.fai")
 
 
 def run(args):
-    genome.check_fasta(args.fasta)
-    try:
-        with files.atomic(args.output) as temporary:
-            pyfaidx.Faidx(str(args.fasta), indexname=str(temporary)).close()
-    except (pyfaidx.FastaIndexingError, ValueError) as error:
-        raise InputError(f"{args.fasta}: not a readable FASTA: {error}") from error
+    if is_twobit(args.fasta):
+        lengths = TwoBit(args.fasta).lengths
+        files.write_text(args.output, "".join(f"{name}\t{length}\n" for name, length in lengths.items()))
+    else:
+        indexed.make_index(args.fasta, args.output)

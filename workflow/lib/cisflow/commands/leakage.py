@@ -3,6 +3,7 @@
 from cisflow.data import dataset as datasets
 from cisflow.data import leakage
 from cisflow.data.windows import require_bedtools
+from cisflow.io import contigs
 from cisflow.io.gtf import genes_of, read_exons
 from cisflow.io.tables import write_table
 
@@ -23,4 +24,6 @@ def run(args):
     if args.genes:
         require_bedtools()
         genes = genes_of(read_exons(args.genes))
+        names = contigs.Names([name for name in frame["chrom"].unique() if name], args.windows)
+        genes["chrom"] = names.of(args.genes, genes["chrom"])
     write_table(args.output, leakage.report(frame, folds, near, genes))

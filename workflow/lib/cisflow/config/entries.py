@@ -257,6 +257,11 @@ class Dataset:
         return declared.literal(self.source_module, "TRUTH", False)
 
     @property
+    def is_matched(self):
+        """Whether its source draws negatives, and writes what they were matched on."""
+        return declared.literal(self.source_module, "MATCHING", False)
+
+    @property
     def n_targets(self):
         """Number of label columns that its source gives."""
         return len(self.source.get("matrices") or self.source.get("targets") or ["label"])

@@ -38,6 +38,7 @@ PER_METHOD = {
 # Artifact -> pattern: one file.
 FILES = {
     "windows": paths.WINDOWS,
+    "ledger": paths.LEDGER,
     "runs": paths.RUNS,
     "timing": paths.TIMING,
     "class_scores": paths.VARIANT_CLASSES,
@@ -169,6 +170,23 @@ class Figures(Study):
     def _artifact_leakage(self, known):
         return self.leakage_tables(SimpleNamespace(**known))
 
+    def _artifact_split_tables(self, known):
+        splits = self.datasets[known["dataset"]].splits
+        return [paths.fill(paths.SPLIT, dataset=known["dataset"], split=split) for split in splits]
+
+    def _artifact_matching(self, known):
+        """What negatives were matched on, where the source draws them."""
+        matched = self.datasets[known["dataset"]].is_matched
+        return [paths.fill(paths.MATCHING, **known)] if matched else []
+
+    def _artifact_explained_ledgers(self, known):
+        """What became of the windows of every explanation of a dataset."""
+        return [
+            paths.fill(paths.EXPLAINED_LEDGER, dataset=dataset, model=model, split=split, seed=seed)
+            for dataset, model, split, seed, _ in self.explained
+            if dataset == known["dataset"]
+        ]
+
     def _artifact_truth(self, known):
         return self.truth(SimpleNamespace(**known))
 
@@ -215,6 +233,11 @@ class Figures(Study):
 
     def _setting_splits(self, wildcards):
         return {"splits": list(self.dataset(wildcards).splits)}
+
+    def _setting_explanations(self, wildcards):
+        """Names of the explanations of a dataset, in the order of their ledgers."""
+        explained = (entry[1:4] for entry in self.explained if entry[0] == wildcards.dataset)
+        return {"explanations": [f"{model}, {split}, seed {seed}" for model, split, seed in explained]}
 
     def _setting_baselines(self, wildcards):
         return {"baselines": self.baselines(wildcards.dataset)}

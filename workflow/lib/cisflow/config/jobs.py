@@ -81,9 +81,12 @@ class Jobs(Figures):
         names = sorted(set(self.dataset(wildcards).resources))
         return [f"{name}={path}" for name, path in zip(names, input, strict=False)]
 
-    def datasets_with_truth(self, planted):
-        """The datasets whose source writes a planted truth, or the others, as a wildcard constraint."""
-        return any_of(name for name, dataset in self.datasets.items() if dataset.is_planted == planted)
+    def datasets_with(self, planted=False, matched=False):
+        """The datasets whose source writes a planted truth, what negatives were matched on, or neither, as a wildcard
+        constraint.
+        """
+        asked = (planted, matched)
+        return any_of(name for name, entry in self.datasets.items() if (entry.is_planted, entry.is_matched) == asked)
 
     def truth(self, wildcards):
         """The planted truth of a dataset, where it has one."""
@@ -278,6 +281,15 @@ class Jobs(Figures):
         extractor = self.extractors.get(job.features)
         found["genome"] = genome(extractor.genome) if extractor and extractor.context == "genome" else []
         return found
+
+    def explained_choice(self, wildcards):
+        """What the windows that are explained are chosen by: predictions, or, of published weights, the split."""
+        files = self.explained_files(wildcards)
+        return {key: files[key] for key in ("predictions", "split_table") if key in files}
+
+    def choice_arguments(self, wildcards, input):
+        """The files of `explained_choice`, as options."""
+        return option("predictions", input.get("predictions", [])) + option("split", input.get("split_table", []))
 
     def explained_arguments(self, wildcards, input):
         """The options that say what is explained, by the files of `explained_files`."""

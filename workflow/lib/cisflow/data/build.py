@@ -3,7 +3,8 @@
 A source is a module of that package, chosen by its name, `kind` in the dataset's settings. It declares its `Settings`,
 whose docstring begins with what the source is, and has `collect(source, length, seed, task) -> Windows`, where
 settings that name a resource hold its file. `ANY_TASK = True` says that its labels are whatever its files hold, of any
-task; without it they are 0 and 1. `TRUTH = True` says that its windows come with a table of the truth.
+task; without it they are 0 and 1. `TRUTH = True` says that its windows come with a table of the truth,
+`MATCHING = True` with one of what negatives were matched on. The ledger of its Windows has a line for each row it read.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from cisflow.config.settings import Settings
 from cisflow.data import dataset as datasets
+from cisflow.data import ledger
 from cisflow.errors import InputError, listing
 from cisflow.io.manifests import manifest
 from cisflow.tasks import DEFAULT
@@ -38,6 +40,7 @@ def build(folder, dataset, source, length, inputs, seed, task):
     settings = {"dataset": dataset, "source": source, "window": length, "task": task.name}
     with manifest(Path(folder) / "manifest.json", settings, inputs.values(), seed) as record:
         windows = collect(dataset, source, length, inputs, seed, task)
+        ledger.report(windows.ledger)
         datasets.write(folder, windows)
         record["n"] = len(windows.frame)
         record["dropped"] = windows.dropped

@@ -5,6 +5,9 @@
     targets.npy           float32 labels (n, t), NaN = missing
     targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks
     truth.tsv             of planted windows: where the instances of each motif lie
+    ledger.tsv            what became of every row that the source read, see `data.ledger`
+    matching.tsv          of drawn negatives and their positives: what they were matched on
+    contigs.tsv           where a file writes the names of chromosomes otherwise than the genome: file, name, known
     near_duplicates.tsv   pairs of windows that are nearly the same sequence
     splits/<split>.tsv    the fold of each window
 
@@ -18,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cisflow import tasks
+from cisflow.data import ledger
 from cisflow.errors import InputError, listing
 from cisflow.io.arrays import read_array, write_array
 from cisflow.io.tables import read_table, refuse_duplicates, write_table
@@ -105,7 +109,7 @@ def read_targets(path):
 
 
 def write(folder, windows):
-    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and, where there is a truth, truth.tsv.
+    """Write windows.tsv, sequences.npy, targets.npy, targets.tsv and what there is of truth, ledger, matching, contigs.
 
     Parameters
     ----------
@@ -124,8 +128,13 @@ def write(folder, windows):
     write_array(folder / "sequences.npy", windows.codes)
     write_array(folder / "targets.npy", windows.labels)
     write_table(folder / "targets.tsv", windows.task.summary(windows.labels, windows.targets))
-    if windows.truth is not None:
-        write_table(folder / "truth.tsv", windows.truth)
+    if windows.ledger is not None:
+        ledger.check(windows.ledger, windows.frame["id"], folder / "ledger.tsv")
+    for name in ("truth", "ledger", "matching"):
+        if getattr(windows, name) is not None:
+            write_table(folder / f"{name}.tsv", getattr(windows, name))
+    if windows.contigs is not None and len(windows.contigs):
+        write_table(folder / "contigs.tsv", windows.contigs)
 
 
 def check(path, windows):

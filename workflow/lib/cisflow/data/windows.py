@@ -14,11 +14,13 @@ from tqdm import tqdm
 from cisflow import tasks
 from cisflow.data.dataset import COLUMNS
 from cisflow.errors import InputError
-from cisflow.io.genome import Locus, parse_locus
+from cisflow.io.genome import Locus, parse_locus, placed
 from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
 CHUNK = 1 << 24
+# What pandas, R and people write for 1 and 0.
+WORDS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 
 class Windows(NamedTuple):
@@ -33,6 +35,9 @@ class Windows(NamedTuple):
     dropped : reason -> number of windows that were left out for it.
     truth : of planted windows, one row an instance: id, target, matrix_id, start, end, strand (within the window).
     task : what a label means.
+    ledger : what became of every row that was read, see `data.ledger`.
+    matching : of drawn negatives, one row a window: id, label and what they were matched on.
+    contigs : names of chromosomes that were mapped to those of the genome: file, name, known.
     """
 
     frame: pd.DataFrame
@@ -42,6 +47,9 @@ class Windows(NamedTuple):
     dropped: dict
     truth: pd.DataFrame | None = None
     task: Task = tasks.get(tasks.DEFAULT)
+    ledger: pd.DataFrame | None = None
+    matching: pd.DataFrame | None = None
+    contigs: pd.DataFrame | None = None
 
 
 def require_bedtools():
@@ -61,24 +69,41 @@ def table(ids, loci):
     return frame.astype({"id": object, "chrom": object, "start": "Int64", "end": "Int64", "strand": object})
 
 
-def locate(path, names, rows, length):
+def locate(path, names, rows, length, descriptions=None):
     """Frame of windows whose ids are names such as `chr3:100-300(-)`; coordinates are empty for any other name.
+
+    Names count from 0, half-open, or from 1, as samtools faidx writes them, which the lengths of the sequences tell.
 
     Parameters
     ----------
     length : bases of every window, or of each (n,).
+    descriptions : what stands behind `>`, where that is more than the names; UCSC writes the locus there.
 
     Raises
     ------
-    InputError : a name that speaks of another length than `length` (`rows` says where each name stands).
+    InputError : a name that speaks of another length than `length`, or that counts otherwise than the others do
+        (`rows` says where each name stands).
     """
-    loci = [parse_locus(name) for name in names]
-    for name, locus, row, bases in zip(names, loci, rows, np.broadcast_to(length, len(names)), strict=True):
-        if locus is not None and locus.end - locus.start != bases:
+    loci, first = [], {}
+    for name, text, row, bases in zip(
+        names, descriptions or names, rows, np.broadcast_to(length, len(names)), strict=True
+    ):
+        named = parse_locus(text)
+        locus, from_one = placed(named, bases) if named else (None, False)
+        if named and locus is None:
             raise InputError(
-                f"{path}: {row}: the name '{name}' speaks of {locus.end - locus.start} bases, the sequence has "
-                f"{bases}; expected chrom:start-end, 0-based half-open (samtools faidx counts from 1)"
+                f"{path}: {row}: the name '{name}' speaks of {named.end - named.start} bases, the sequence has "
+                f"{bases}; expected chrom:start-end, 0-based half-open or counted from 1"
             )
+        if locus:
+            first.setdefault(from_one, (row, name))
+        loci.append(locus)
+    if len(first) == 2:
+        (row, name), (other, other_name) = first[True], first[False]
+        raise InputError(
+            f"{path}: {row}: the name '{name}' counts from 1, that of {other}, '{other_name}', from 0; expected one of "
+            f"the two in all"
+        )
     return table(names, loci)
 
 
@@ -118,17 +143,18 @@ def grid(genome, length):
     return pd.concat(parts, ignore_index=True), {"unknown bases": unknown, "past the end of a region": short}
 
 
-def fetch(genome, frame, length):
-    """Base codes (n, length) of the windows of a frame, each read on its strand."""
+def fetch(genome, frame, length, pad=False):
+    """Base codes (n, length) of the windows of a frame, each read on its strand; `pad` as of `Genome.fetch`."""
     codes = np.empty((len(frame), length), dtype=np.uint8)
     loci = zip(frame["chrom"], frame["start"], frame["end"], frame["strand"], strict=True)
     for row, locus in enumerate(tqdm(loci, total=len(frame), desc="sequences", unit="window")):
-        codes[row] = genome.fetch(*locus)
+        codes[row] = genome.fetch(*locus, pad=pad)
     return codes
 
 
 def read_labels(path, column, texts, rows, task):
-    """Labels float32 (n,) from a column's texts; an empty one is missing.
+    """Labels float32 (n,) from a column's texts; an empty one is missing. Of two classes, True and yes are 1, False and
+    no are 0, in any case.
 
     Parameters
     ----------
@@ -139,6 +165,8 @@ def read_labels(path, column, texts, rows, task):
     InputError : a text that is no label of the task; names the row and the column.
     """
     texts = pd.Series(list(texts), dtype=object).str.strip()
+    if task.name == tasks.DEFAULT:
+        texts = texts.map(lambda text: WORDS.get(text.lower(), text))
     # A number beyond float32 becomes infinite, which the task judges.
     with np.errstate(over="ignore"):
         labels = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float32, na_value=np.nan)

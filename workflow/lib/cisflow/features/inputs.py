@@ -68,13 +68,14 @@ def read_dataset(folder):
 def read_bed(path):
     """The intervals of a BED, 0-based half-open, as `bed.read_bed` takes them.
 
-    An interval's id is its name, or its locus where it has none.
+    An interval's id is its name, or its locus where it has none of its own.
     """
-    rows, loci, ids = [], [], []
+    rows, loci, records = [], [], []
     for row, record in bed.read_bed(path):
         loci.append(bed.interval(f"{path}: row {row}", record))
-        ids.append(bed.name_of(record, loci[-1]))
+        records.append(record)
         rows.append(row)
+    ids = bed.ids(path, records, loci)
     refuse_duplicates(path, ids, rows)
     return Rows(table(ids, loci), None, [Path(path)])
 
@@ -85,7 +86,7 @@ def read_fasta(path):
     places = [f"record {number}" for number in range(1, len(records) + 1)]
     if "" in records.names:
         raise InputError(f"{path}: {places[records.names.index('')]} has no name, expected '>name'")
-    return Rows(locate(path, records.names, places, records.lengths), records, [Path(path)])
+    return Rows(locate(path, records.names, places, records.lengths, records.descriptions), records, [Path(path)])
 
 
 def read_vcf(path, genome):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from cisflow.data import fingerprint
 from cisflow.errors import InputError, listing
 from cisflow.features import sequence_classes
 from cisflow.io import vcf
@@ -41,8 +42,10 @@ def read(path, genome, length=None, strict=False):
 
     Raises
     ------
-    InputError : what `vcf.read` refuses, no variant that can be scored, or with `strict` a contradiction.
+    InputError : what `vcf.read` refuses, lengths or bases of another assembly, no variant that can be scored, or with
+        `strict` a contradiction.
     """
+    fingerprint.refuse_lengths(path, vcf.contigs(path), genome)
     rows, seen = [], set()
     for record in vcf.read(path):
         for alt in record.alts or (vcf.MISSING,):
@@ -56,6 +59,9 @@ def read(path, genome, length=None, strict=False):
             seen.add(name)
             rows.append((name, record.name, record.chrom, record.start + 1, record.ref, alt, status, note))
     frame = pd.DataFrame(rows, columns=COLUMNS)
+    differ, scored = ((frame["status"] == status).sum() for status in ("ref_differs", SCORED))
+    places = frame[["chrom"]].assign(end=frame["pos"])
+    fingerprint.refuse_bases(path, int(scored), int(scored + differ), genome, places)
     _report(path, frame)
     return frame
 
@@ -72,8 +78,8 @@ def problem(record, alt, genome, length):
         return "symbolic", f"symbolic alternative {alt}"
     if not set(alt) <= set("ACGTN"):
         return "not_bases", f"alternative {alt[:40]}, expected A, C, G, T or N"
-    if record.chrom not in genome.chromosomes:
-        return "unknown_contig", genome.problem(record.chrom, 0, 1) + _hint(record.chrom, genome)
+    if genome.chromosome(record.chrom) is None:
+        return "unknown_contig", genome.problem(record.chrom, 0, 1)
     end = record.start + len(record.ref)
     outside = genome.problem(record.chrom, record.start, end)
     if outside:
@@ -93,12 +99,6 @@ def problem(record, alt, genome, length):
 
 def too_long(ref, alt, length):
     return f"an allele of {max(len(ref), len(alt))} bases, the network sees {length}"
-
-
-def _hint(chrom, genome):
-    """The same chromosome under its other common name, where the genome has that."""
-    other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
-    return f"; it has {other}: rename the VCF's chromosomes" if other in genome.chromosomes else ""
 
 
 def _report(path, frame):

@@ -5,7 +5,7 @@ import numpy as np
 
 from cisflow.errors import InputError
 from cisflow.figures import given, logos, style
-from cisflow.io import files, meme, tables
+from cisflow.io import files, matrices, tables
 
 FIGURE = {
     "of": "explanation",
@@ -48,7 +48,7 @@ def draw(inputs, settings):
     paths = {kind: given.by_method("discovered_motifs", inputs, settings, kind) for kind in kinds}
     if not settings["methods"]:
         return style.explained("No motif discovery was asked for: there is no pattern to show.")
-    motifs = {motif.id: motif for motif in meme.read_meme(inputs["database"])}
+    motifs = {motif.id: motif for motif in matrices.read_motifs(inputs["database"])}
     runs = [
         (method, *read_run(paths["summary"][method], paths["patterns"][method], settings["n_patterns"]))
         for method in settings["methods"]

@@ -1,41 +1,133 @@
-"""BED: intervals of a genome, 0-based half-open, with a name and a strand where they have one."""
+"""BED, narrowPeak and broadPeak: intervals of a genome, 0-based half-open.
 
-from cisflow.errors import InputError
+Name, strand and summit are read where a file has them. Files differ in their number of columns, in what separates
+them, in whether a header names them, and in the lines of a browser between them; all are read by the one function here.
+"""
+
+import re
+import sys
+from collections import Counter
+
+from cisflow.errors import InputError, listing
+from cisflow.io import text
 from cisflow.io.genome import Locus
 
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
-STRANDS = ("+", "-", ".")
+BED = (*COLUMNS, "thickStart", "thickEnd", "itemRgb", "blockCount", "blockSizes", "blockStarts")
+NARROW_PEAK = (*COLUMNS, "signalValue", "pValue", "qValue", "peak")
+BED_GRAPH = ("chrom", "start", "end", "score")
+# What headers call the columns that every interval needs.
+ALIASES = {
+    "chrom": ("chrom", "chr", "chromosome"),
+    "start": ("start", "chromstart"),
+    "end": ("end", "chromend", "stop"),
+}
+STRANDS = {"": ".", "*": ".", ".": ".", "+": "+", "-": "-"}
+# Tools of R and Python write a whole number as 1e+05 or 100000.0 where the column is not of integers.
+WHOLE = re.compile(r"(\d+)(?:\.0+)?|(\d+(?:\.\d+)?[eE]\+?\d{1,2})")
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf", re.IGNORECASE)
+# Tables of genomic ranges that look like a BED with a header and count from 1.
+FROM_ONE = {"seqnames": "a table of R's GenomicRanges", "abs_summit": "a table of MACS (peaks.xls)"}
 
 
 def read_bed(path):
-    """Yield (row number, {column: text}) of each interval of a BED, of three columns or more.
+    """Yield (row number, {column: text}) of each interval of a BED of three columns or more, or of peaks.
 
     Columns are those of the format, unless a header line (with or without `#`) names others. They are separated by
-    tabs, or by spaces where a line has no tab. Blank lines, comments and lines of a browser are skipped.
+    tabs, or by spaces where a line has no tab, or by commas where the header is. Blank lines, comments and lines of a
+    browser are skipped wherever they stand. Peaks whose summit is known have `summit` (int), its position on the
+    chromosome, counted from 0.
 
     Raises
     ------
-    InputError : not a text file, a line of fewer than three columns, or no interval.
+    InputError : not a text file, a line of fewer than three columns or of another number than the first, a table that
+        counts from 1, a summit outside of its peak, or no interval.
     """
-    columns, empty = COLUMNS, True
-    try:
-        with open(path, encoding="utf-8") as handle:
-            for row, line in enumerate(handle, 1):
-                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-                names = [fields[0].lstrip("# "), *fields[1:]] if fields else []
-                if empty and set(COLUMNS[:3]) <= set(names):
-                    columns = names
-                elif line.strip() and not line.startswith("#") and fields[0] not in ("track", "browser"):
-                    if len(fields) < 3:
-                        raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
-                    empty = False
-                    yield row, dict(zip(columns, fields, strict=False))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked BED: {error}") from error
-    if empty:
+    header, columns, width, kind, comma = None, None, None, "", False
+    for row, line in text.lines(path):
+        if not line.strip():
+            continue
+        fields = _fields(line, comma)
+        if fields[0] in ("track", "browser"):
+            found = re.search(r"\btype=[\"']?(\w+)", line)
+            kind, width = (found[1].lower() if found else kind), None
+            columns = header
+            continue
+        if width is None and (names := _header(path, row, line)):
+            header = columns = names
+            comma = _separated_by_commas(line)
+            continue
+        if line.startswith("#") or fields == header:
+            continue
+        if len(fields) < 3:
+            raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected chrom, start, end")
+        if columns is None:
+            columns = _columns(path, kind, fields)
+        if width is None:
+            width = len(header or fields)
+        if len(fields) != width:
+            expected = "in the header" if header else "above"
+            raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected {width} as {expected}")
+        record = dict(zip(columns, fields, strict=False))
+        if record.get("peak", "-1") != "-1":
+            record["summit"] = _summit(f"{path}: row {row}", record)
+        yield row, record
+    if width is None:
         raise InputError(f"{path}: holds no interval, expected at least one")
+
+
+def _fields(line, comma):
+    line = line.rstrip("\r\n")
+    separator = "," if comma else "\t" if "\t" in line else None
+    return [field.strip() for field in line.split(separator)]
+
+
+def _separated_by_commas(line):
+    return "\t" not in line and "," in line
+
+
+def _header(path, row, line):
+    """The columns that a header line names, in cisflow's words; None for any other line."""
+    names = _fields(line.lstrip("# ").replace('"', ""), _separated_by_commas(line))
+    lower = [name.lower() for name in names]
+    for column, what in FROM_ONE.items():
+        if column in lower and "start" in lower:
+            raise InputError(f"{path}: row {row}: {what}, which counts from 1; expected a BED, which counts from 0")
+    places = {name: [i for i, found in enumerate(lower) if found in ALIASES[name]] for name in ALIASES}
+    if not all(places.values()):
+        return None
+    for name, found in places.items():
+        if len(found) > 1:
+            raise InputError(f"{path}: row {row}: columns {listing(names[i] for i in found)}, expected one {name}")
+        names[found[0]] = name
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(f"{path}: row {row}: column {listing(repeated)} occurs more than once, expected once")
+    return names
+
+
+def _columns(path, kind, fields):
+    """The columns of a file without a header, by what a track says, by the file's name, or by the first interval."""
+    name = str(path).lower()
+    if kind == "bedgraph" and len(fields) == 4:
+        return BED_GRAPH
+    values = fields[6:10]
+    numbers = all(NUMBER.fullmatch(value) for value in values)
+    if len(fields) == 10 and numbers and re.fullmatch(r"-1|\d+", fields[9]):
+        return NARROW_PEAK
+    if len(fields) == 9 and (kind == "broadpeak" or "broadpeak" in name or (numbers and "," not in fields[8])):
+        return NARROW_PEAK[:9]
+    return BED
+
+
+def _summit(place, record):
+    start, end = (_coordinate(place, name, record[name]) for name in ("start", "end"))
+    offset = _coordinate(place, "peak", record["peak"])
+    if start < end <= start + offset:
+        raise InputError(
+            f"{place}: peak is {offset}, expected -1 or the offset of a summit within the {end - start} bp of the peak"
+        )
+    return start + offset
 
 
 def interval(place, record):
@@ -43,15 +135,39 @@ def interval(place, record):
 
     Raises
     ------
-    InputError : coordinates that are not integers of 0 or more or are empty, or a strand other than +, - and `.`.
+    InputError : coordinates that are not integers of 0 or more or are empty, or a strand other than +, -, `.` and `*`.
     """
+    if not record["chrom"].strip():
+        raise InputError(f"{place}: chrom is empty, expected the name of a chromosome")
     start, end = (_coordinate(place, name, record[name]) for name in ("start", "end"))
     if start >= end:
         raise InputError(f"{place}: start is {start} and end is {end}, expected start < end")
-    strand = record.get("strand") or "."
+    strand = (record.get("strand") or "").strip()
     if strand not in STRANDS:
         raise InputError(f"{place}: strand is '{strand}', expected +, - or .")
-    return Locus(record["chrom"], start, end, strand)
+    return Locus(record["chrom"].strip(), start, end, STRANDS[strand])
+
+
+def ids(path, records, loci):
+    """Ids (n,) of intervals: the name, or the locus where there is none or where several rows share it.
+
+    A name that rows share is a class, such as a state of ChromHMM, and no name of an interval; a line on stderr says
+    so. What is repeated then is an interval, and left to the caller.
+
+    Parameters
+    ----------
+    records : {column: text} of each. loci : their Locus.
+    """
+    names = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    places = [name_of({}, locus) for locus in loci]
+    classes = [name for name, place in zip(names, places, strict=True) if name in shared and name != place]
+    if classes:
+        print(
+            f"{path}: {len(classes)} rows share their name with others, as '{classes[0]}'; their id is their locus",
+            file=sys.stderr,
+        )
+    return [place if name in shared else name for name, place in zip(names, places, strict=True)]
 
 
 def name_of(record, locus):
@@ -62,7 +178,9 @@ def name_of(record, locus):
     return f"{locus.chrom}:{locus.start}-{locus.end}" + (f"({locus.strand})" if locus.strand != "." else "")
 
 
-def _coordinate(place, name, text):
-    if not text.strip().isdecimal():
-        raise InputError(f"{place}: {name} is '{text}', expected an integer of 0 or more")
-    return int(text)
+def _coordinate(place, name, value):
+    match = WHOLE.fullmatch(value.strip()) if value.isascii() else None
+    whole = match and (int(match[1]) if match[1] else float(match[2]))
+    if match is None or whole != int(whole):
+        raise InputError(f"{place}: {name} is '{value}', expected an integer of 0 or more")
+    return int(whole)

@@ -1,16 +1,21 @@
-"""Reference sequence by coordinate, from a FASTA of whole chromosomes or of named fragments of them."""
+"""Reference sequence by coordinate, from a FASTA or 2bit of whole chromosomes or of named fragments of them."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyfaidx
 
 from cisflow.errors import InputError, listing
+from cisflow.io import contigs, indexed, twobit
 from cisflow.sequence import dna
 
-LOCUS = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[+-])\))?(?P<reversed>_r(?!\w))?")
+# chr3:100-300, with a strand or a mark of reversal behind it; the contigs of HLA have colons in their own names.
+LOCUS = re.compile(
+    r"^(?P<chrom>\S+?):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[-+.])\)|(?P<rc>/rc(?!\w)))?(?P<reversed>_r(?!\w))?"
+)
+# What UCSC writes behind the name of a sequence, counted from 1.
+UCSC = re.compile(r"\srange=(?P<chrom>\S+):(?P<start>\d+)-(?P<end>\d+)(?=\s|$)(?:.*\sstrand=(?P<strand>[+-]))?")
 # The strand that the reverse complement of a sequence is read from; without a strand a sequence is of the plus strand.
 OPPOSITE = {"+": "-", "-": "+", ".": "-"}
 
@@ -25,56 +30,71 @@ class Locus(NamedTuple):
 
 
 def parse_locus(name):
-    """The locus at the start of a record name such as `chr3:100-300(-)`, or None where there is none.
+    """The locus that the name of a record gives, or None where it gives none.
 
-    `_r` behind it, as in `chr3:100-300(+)_r`, says that the sequence is the reverse complement of that locus.
+    It stands at the start, as in `chr3:100-300(-)`, or behind `::`, as in `peak1::chr3:100-300(-)` of bedtools
+    getfasta, 0-based half-open; or it is the `range=chr3:101-300 … strand=-` of UCSC, which counts from 1. `_r` or
+    `/rc` behind a locus, as in `chr3:100-300(+)_r`, says that the sequence is the reverse complement of that locus.
     """
-    match = LOCUS.match(name)
-    if match is None or int(match["start"]) >= int(match["end"]):
+    match = UCSC.search(name)
+    first = 1 if match else 0
+    if match is None:
+        match = LOCUS.match(name.rpartition("::")[2]) or LOCUS.match(name)
+    if match is None:
         return None
-    strand = match["strand"] or "."
-    return Locus(
-        match["chrom"], int(match["start"]), int(match["end"]), OPPOSITE[strand] if match["reversed"] else strand
-    )
+    start, end, strand = int(match["start"]) - first, int(match["end"]), match["strand"] or "."
+    if not 0 <= start < end:
+        return None
+    reverse = not first and (match["reversed"] or match["rc"])
+    return Locus(match["chrom"], start, end, OPPOSITE[strand] if reverse else strand)
+
+
+def placed(locus, length):
+    """(locus, whether it counts from 1) of a sequence of that many bases; (None, False) where the two do not agree.
+
+    `chr1:1-200` of samtools faidx, counted from 1, holds 200 bases, one more than its numbers differ by.
+    """
+    bases = locus.end - locus.start
+    if bases == length:
+        return locus, False
+    if bases + 1 == length and locus.start >= 1:
+        return locus._replace(start=locus.start - 1), True
+    return None, False
 
 
 class Genome:
     """Random access to base codes by chromosome coordinate (0-based, half-open).
 
     A FASTA record named `chrom:start-end` is a fragment: its first base is `start` of `chrom`. Any other record is
-    a whole chromosome. The same code therefore serves a genome and a few megabases of one.
+    a whole chromosome. The same code therefore serves a genome and a few megabases of one. Chromosomes may be asked for
+    in another style than the file's: `1` or `NC_000001.11` for `chr1`.
 
     Parameters
     ----------
-    path : FASTA file, uncompressed; an index `<path>.fai` is made beside it if there is none.
+    path : FASTA, plain or packed, or 2bit. An index `<path>.fai` is made beside a FASTA if there is none, or in the
+        run's own cache where it cannot be, or is older than the FASTA.
 
     Raises
     ------
-    InputError : the file is not a FASTA, is newer than its index, or two fragments of one chromosome overlap.
+    InputError : the file is neither, a record is not as long as its name says, or two fragments of one chromosome
+        overlap.
     """
 
     def __init__(self, path):
         self.path = Path(path)
-        check_fasta(self.path)
-        index = Path(f"{self.path}.fai")
-        if index.exists() and index.stat().st_mtime < self.path.stat().st_mtime:
-            # The offsets of another file would be read as sequence without a word.
-            raise InputError(
-                f"{index}: older than its FASTA, expected an index of this file; remove it to have it remade"
-            )
-        try:
-            self._fasta = pyfaidx.Fasta(str(self.path), as_raw=True, rebuild=False)
-        except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
-            raise InputError(f"{self.path}: not a readable FASTA: {error}") from error
-        self._pieces = {}
-        for name, sequence in self._fasta.items():
-            length = len(sequence)
-            locus = parse_locus(name)
+        if twobit.is_twobit(path):
+            self._twobit = twobit.TwoBit(path)
+            lengths = self._twobit.lengths
+        else:
+            self._twobit, self._fasta = None, indexed.open_fasta(path)
+            lengths = {name: len(sequence) for name, sequence in self._fasta.items()}
+        self._pieces, self._known = {}, {}
+        for name, length in lengths.items():
+            found = parse_locus(name)
+            locus, _ = placed(found, length) if found else (Locus(name, 0, length), False)
             if locus is None:
-                locus = Locus(name, 0, length)
-            elif locus.end - locus.start != length:
                 raise InputError(
-                    f"{self.path}: record '{name}' holds {length} bases, its name says {locus.end - locus.start}"
+                    f"{self.path}: record '{name}' holds {length} bases, its name says {found.end - found.start}"
                 )
             self._pieces.setdefault(locus.chrom, []).append((locus.start, locus.end, name))
         for chrom, pieces in self._pieces.items():
@@ -87,6 +107,14 @@ class Genome:
     def chromosomes(self):
         return list(self._pieces)
 
+    def chromosome(self, name):
+        """What the file calls a chromosome, in whatever style `name` writes it; None where it has none."""
+        if name in self._pieces:
+            return name
+        if name not in self._known:
+            self._known[name] = contigs.mapping([name], self._pieces).get(name)
+        return self._known[name]
+
     def regions(self):
         """All loci that the file covers, in file order of chromosomes."""
         return [Locus(chrom, start, end) for chrom, pieces in self._pieces.items() for start, end, _ in pieces]
@@ -95,11 +123,12 @@ class Genome:
         """Why an interval cannot be read, as a sentence; None when it can."""
         if start >= end:
             return f"start {start} is not below end {end}"
-        if chrom not in self._pieces:
+        name = self.chromosome(chrom)
+        if name is None:
             return f"chromosome '{chrom}' is not in {self.path} (it has {listing(self.chromosomes)})"
-        if not any(first <= start and end <= last for first, last, _ in self._pieces[chrom]):
-            spans = listing(f"{first}-{last}" for first, last, _ in self._pieces[chrom])
-            return f"{chrom}:{start}-{end} reaches past what {self.path} holds of {chrom} ({spans})"
+        if not any(first <= start and end <= last for first, last, _ in self._pieces[name]):
+            spans = listing(f"{first}-{last}" for first, last, _ in self._pieces[name])
+            return f"{chrom}:{start}-{end} reaches past what {self.path} holds of {name} ({spans})"
         return None
 
     def fetch(self, chrom, start, end, strand="+", pad=False):
@@ -113,29 +142,32 @@ class Genome:
         ------
         InputError : chromosome unknown, start >= end, or (without `pad`) an interval that the file does not cover.
         """
-        problem = self.problem(chrom, start, end)
-        if problem and not (pad and start < end and chrom in self._pieces):
+        name, problem = self.chromosome(chrom), self.problem(chrom, start, end)
+        if problem and not (pad and start < end and name is not None):
             raise InputError(problem)
         codes = np.full(end - start, dna.UNKNOWN, dtype=np.uint8)
-        for first, last, record in self._pieces[chrom]:
+        for first, last, record in self._pieces[name]:
             left, right = max(start, first), min(end, last)
             if left < right:
-                text = self._fasta[record][left - first : right - first]
-                codes[left - start : right - start] = dna.encode(text, f"{self.path}, record '{record}'")
+                codes[left - start : right - start] = self._read(record, left - first, right - first)
         return dna.reverse_complement(codes) if strand == "-" else codes
 
+    def soft_masked(self, chrom, start, end):
+        """Which bases (end - start,) bool of an interval a FASTA has in lower case: repeats. False outside it, and in a
+        2bit, whose mask is not read.
+        """
+        masked = np.zeros(end - start, dtype=bool)
+        for first, last, record in self._pieces.get(self.chromosome(chrom), ()):
+            left, right = max(start, first), min(end, last)
+            if left < right and not self._twobit:
+                text = np.frombuffer(self._fasta[record][left - first : right - first].encode(), dtype=np.uint8)
+                masked[left - start : right - start] = text >= ord("a")
+        return masked
 
-def check_fasta(path):
-    """Refuse a file that does not start with a FASTA record (InputError)."""
-    try:
-        with open(path, "rb") as handle:
-            head = handle.read(200)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    first = head.lstrip()[:1]
-    if first != b">":
-        found = "an empty file" if not first else f"'{head.split()[0][:20].decode('ascii', 'replace')}'"
-        raise InputError(f"{path}: not a FASTA: expected a line that starts with '>', found {found}")
+    def _read(self, record, start, end):
+        if self._twobit:
+            return self._twobit.codes(record, start, end)
+        return dna.encode(self._fasta[record][start:end], f"{self.path}, record '{record}'")
 
 
 class Records:
@@ -143,7 +175,7 @@ class Records:
 
     Attributes
     ----------
-    names : up to the first space.
+    names : up to the first space. descriptions : the whole lines, without `>`.
     lengths : bases (n,) int64.
 
     Raises
@@ -152,8 +184,8 @@ class Records:
     """
 
     def __init__(self, path):
-        check_fasta(path)
-        self.path, self.names, lengths, self._spans = Path(path), [], [], []
+        self.path, self.names, self.descriptions, lengths, self._spans = Path(path), [], [], [], []
+        self._plain = indexed.plain(path)
         seen, parts, first, last = set(), [], 0, 0
 
         def close():
@@ -164,17 +196,22 @@ class Records:
                 lengths.append(len(self._encode(b"".join(parts), name)))
                 self._spans.append((first, last))
 
-        with open(path, "rb") as handle:
+        with open(self._plain, "rb") as handle:
             for line in handle:
                 last += len(line)
                 line = line.strip()
                 if line.startswith(b">"):
                     close()
-                    name = (self._text(line[1:]).split() or [""])[0]
+                    description = self._text(line[1:])
+                    name = (description.split() or [""])[0]
+                    if UCSC.search(description):
+                        # Of the browser's own sequences, all are called by the assembly or the track alone.
+                        name = name if name not in seen else _locus_name(parse_locus(description))
                     if name in seen:
                         raise InputError(f"{path}: record name '{name}' occurs more than once")
                     seen.add(name)
                     self.names.append(name)
+                    self.descriptions.append(description)
                     parts, first = [], last
                 elif line:
                     parts.append(line)
@@ -186,7 +223,7 @@ class Records:
 
     def __getitem__(self, row):
         first, last = self._spans[row]
-        with open(self.path, "rb") as handle:
+        with open(self._plain, "rb") as handle:
             handle.seek(first)
             # The span ends with the name of the next record.
             lines = handle.read(last - first).split(b">")[0].split()
@@ -199,6 +236,10 @@ class Records:
     def _text(line):
         # A byte that is not text becomes a character that no base has, so that `encode` refuses it.
         return line.decode("utf-8", "replace")
+
+
+def _locus_name(locus):
+    return f"{locus.chrom}:{locus.start}-{locus.end}" + (f"({locus.strand})" if locus.strand != "." else "")
 
 
 def read_fasta(path):

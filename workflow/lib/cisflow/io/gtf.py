@@ -1,56 +1,223 @@
-"""GTF: the exons of a gene annotation, and the genes that they span."""
+"""GTF and GFF3: the exons of a gene annotation, and the genes that they span."""
 
 import re
+import urllib.parse
 
+import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError
+from cisflow.io import text
 
-ATTRIBUTES = {name: re.compile(rf'(?:^|;)\s*{name} "?([^";]+)"?') for name in ("gene_id", "transcript_id")}
+# One attribute of a GTF, `key "value";`: what stands in quotes ends at the quote before a `;`, and may hold a `;`.
+ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|([^;"]*?))\s*(?:;|$)')
+# Where an annotation has no gene_id, as some of RefSeq and StringTie have none in every line.
+GENE = ("gene_id", "geneID", "gene", "gene_name")
+TRANSCRIPT = ("transcript_id",)
 COLUMNS = ("chrom", "start", "end", "strand", "gene", "transcript")
+STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
+TRANSCRIPTS = ("transcript", "mrna", "primary_transcript", "rna")
+PREFIX = re.compile(r"^(?:gene|transcript|rna|mRNA)[:-]")
 
 
 def read_exons(path):
-    """The exons of a GTF (1-based closed): frame of chrom, start, end (0-based half-open), strand, gene, transcript.
+    """The exons of a GTF or GFF3 (1-based closed): frame of chrom, start, end (0-based half-open), strand, gene,
+    transcript.
+
+    The strand is `.` where the annotation has none. The transcript is "" where the annotation names none, as RefSeq
+    does for tRNA. A transcript that one id places at two loci, as RefSeq does with copies of a gene, is two: the second
+    has `#2` behind its id, and so has its gene.
 
     Raises
     ------
     InputError : not a text file, a line of fewer than nine columns, coordinates that are no interval, an exon
-        without strand, gene_id or transcript_id, or no exon at all.
+        of another strand or without gene, a parent that the file lacks, or no exon at all.
     """
-    exons = []
-    try:
-        with open(path, encoding="utf-8") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.startswith("#") or not line.strip():
-                    continue
-                fields = line.rstrip("\n").split("\t")
-                if len(fields) < 9:
-                    raise InputError(f"{path}: line {number}: found {len(fields)} columns, expected 9 (tab-separated)")
-                if fields[2] == "exon":
-                    exons.append(_exon(f"{path}: line {number}", fields))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked GTF: {error}") from error
+    exons, spans, features, is_gff = [], {}, {}, None
+    for number, line in text.lines(path):
+        if line.startswith("##FASTA"):
+            break
+        if line.startswith("##gff-version") and line.split()[1:2] != ["2"]:
+            is_gff = line.split()[1:2] == ["3"] or line.split()[1:2][0].startswith("3.")
+        if line.startswith("#") or not line.strip():
+            continue
+        fields = line.split("\t")
+        place = f"{path}: line {number}"
+        if len(fields) < 9:
+            raise InputError(f"{place}: found {len(fields)} columns, expected 9 (tab-separated)")
+        if is_gff is None:
+            is_gff = re.match(r"\s*[^\s=;\"]+=", fields[8]) is not None
+        kind = fields[2].lower()
+        if kind == "exon":
+            exons.append((place, *_span(place, fields), *_names(place, fields[8], is_gff)))
+        elif is_gff and kind != "cds":
+            names = _gff_attributes(place, fields[8])
+            if "ID" in names:
+                features.setdefault(names["ID"], names)
+        elif not is_gff and kind in TRANSCRIPTS:
+            found = _attributes(fields[8], (TRANSCRIPT,))
+            if found[0]:
+                spans.setdefault(found[0], []).append(_span(place, fields))
     if not exons:
-        raise InputError(f"{path}: holds no exon, expected a GTF with lines whose third column is 'exon'")
-    return pd.DataFrame(exons, columns=list(COLUMNS))
+        raise InputError(f"{path}: holds no exon, expected a GTF or GFF3 with lines whose third column is 'exon'")
+    rows = _of_gff(exons, features) if is_gff else [(*exon[1:5], exon[5], exon[6], exon[7]) for exon in exons]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "number"])
+    return _apart(frame, spans)[list(COLUMNS)]
 
 
-def _exon(place, fields):
-    chrom, first, last, strand = fields[0], fields[3], fields[4], fields[6]
-    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+def _span(place, fields):
+    """(chrom, start, end, strand) of a line."""
+    chrom, first, last, strand = fields[0].strip(), fields[3], fields[4], fields[6]
+    whole = all(value.isascii() and value.isdecimal() for value in (first, last))
+    if not (whole and 1 <= int(first) <= int(last)):
         raise InputError(f"{place}: start is '{first}' and end is '{last}', expected integers with 1 <= start <= end")
-    if strand not in ("+", "-"):
-        raise InputError(f"{place}: strand of an exon is '{strand}', expected + or -")
-    names = []
-    for name, pattern in ATTRIBUTES.items():
-        match = pattern.search(fields[8])
-        if match is None:
-            raise InputError(f"{place}: no {name} among the attributes '{fields[8][:60]}', expected {name} \"...\"")
-        names.append(match[1])
-    return chrom, int(first) - 1, int(last), strand, *names
+    if not chrom:
+        raise InputError(f"{place}: the chromosome is empty, expected a name")
+    if strand not in STRANDS:
+        raise InputError(f"{place}: strand of an exon is '{strand}', expected +, - or .")
+    return chrom, int(first) - 1, int(last), STRANDS[strand]
+
+
+def _names(place, column, is_gff):
+    """(gene, transcript, exon number) of an exon of a GTF; of a GFF3 its attributes in place of the first."""
+    if is_gff:
+        names = _gff_attributes(place, column)
+        return names, "", ""
+    gene, transcript, number = _attributes(column, (GENE, TRANSCRIPT, ("exon_number",)))
+    if not gene:
+        raise InputError(f"{place}: no gene_id among the attributes '{column[:60]}', expected gene_id \"...\"")
+    if transcript is None:
+        raise InputError(
+            f"{place}: no transcript_id among the attributes '{column[:60]}', expected transcript_id \"...\""
+        )
+    return gene, transcript, number or ""
+
+
+def _attributes(column, wanted):
+    """For each tuple of keys, the value of the first of them that has one; "" where it is empty, None where absent."""
+    found, position = {}, 0
+    while match := ATTRIBUTE.match(column, position):
+        found.setdefault(match[1], match[2] if match[2] is not None else match[3])
+        position = match.end()
+        if position >= len(column):
+            break
+    # What remains is no attribute, as in a line that was cut.
+    broken = bool(column[position:].strip())
+    values = []
+    for keys in wanted:
+        given = [found[key] for key in keys if key in found]
+        values.append(next(filter(None, given), given[0] if given else None))
+    return values if not broken else [None] * len(wanted)
+
+
+def _gff_attributes(place, column):
+    """{key: value} of the ninth column of a GFF3."""
+    names = {}
+    for part in column.strip().strip(";").split(";"):
+        key, separator, value = part.strip().partition("=")
+        if not separator:
+            raise InputError(f"{place}: attribute '{part[:60]}', expected key=value")
+        names[key] = value
+    return names
+
+
+def _of_gff(exons, features):
+    """Rows of COLUMNS and the exon's number, one for each parent of each exon of a GFF3."""
+    rows, known = [], {}
+    for place, chrom, start, end, strand, names, _, _ in exons:
+        parents = [parent for parent in names.get("Parent", "").split(",") if parent]
+        for parent in parents or [None]:
+            if parent not in known:
+                known[parent] = _gene_of(place, parent, features)
+            own = _first(names, GENE[:2])
+            gene = own or known[parent] or _first(names, GENE[2:])
+            if not gene:
+                raise InputError(f"{place}: an exon without Parent and gene, expected Parent=...")
+            transcript = names.get("transcript_id") if len(parents) < 2 else None
+            transcript = transcript or (PREFIX.sub("", parent) if parent else "")
+            rows.append((chrom, start, end, strand, *map(urllib.parse.unquote, (gene, transcript)), ""))
+    return rows
+
+
+def _gene_of(place, parent, features):
+    """The gene at the top of the tree that a feature hangs from; None without a parent."""
+    if parent is None:
+        return None
+    seen = set()
+    while True:
+        if parent not in features:
+            raise InputError(f"{place}: Parent is '{parent}', expected the ID of a feature of the file")
+        if parent in seen:
+            raise InputError(f"{place}: '{parent}' is its own ancestor, expected a tree of features")
+        seen.add(parent)
+        names = features[parent]
+        above = [name for name in names.get("Parent", "").split(",") if name]
+        if not above:
+            return _first(names, GENE[:2]) or PREFIX.sub("", parent)
+        parent = above[0]
+
+
+def _first(names, keys):
+    return next(filter(None, (names.get(key) for key in keys)), None)
+
+
+# ---- one id at two loci ---------------------------------------------------------------------------------------------
+
+
+def _apart(exons, spans):
+    """The frame of exons in which the copies of a transcript at two loci have ids of their own."""
+    keys = ["chrom", "strand", "gene", "transcript"]
+    named = exons["transcript"] != ""
+    groups = exons[named].groupby(keys, sort=False).indices
+    rows = np.flatnonzero(named)
+    start, end, number = (exons[name].to_numpy(dtype=object) for name in ("start", "end", "number"))
+    changed = {}
+    for key, members in groups.items():
+        members = rows[members]
+        own = sorted(
+            {(first, last) for chrom, first, last, strand in spans.get(key[3], []) if (chrom, strand) == key[:2]}
+        )
+        copies = _copies(start[members].astype(int), end[members].astype(int), number[members], own)
+        if copies.max() > 0:
+            changed[key] = members, copies
+    if not changed:
+        return exons
+    exons = exons.copy()
+    for members, copies in changed.values():
+        exons.loc[members, "transcript"] = _numbered(exons.loc[members, "transcript"], copies)
+    for key in {key[:3] for key in changed}:
+        members = np.flatnonzero((exons[keys[:3]] == key).all(axis=1))
+        transcripts = exons.loc[members].groupby("transcript").agg(start=("start", "min"), end=("end", "max"))
+        transcripts = transcripts.sort_values(["start", "end"])
+        reached = transcripts["end"].cummax().shift(fill_value=-1)
+        copy = (transcripts["start"] >= reached).cumsum() - 1
+        copies = exons.loc[members, "transcript"].map(copy).to_numpy()
+        exons.loc[members, "gene"] = _numbered(exons.loc[members, "gene"], copies)
+    return exons
+
+
+def _numbered(names, copies):
+    return [name if copy == 0 else f"{name}#{copy + 1}" for name, copy in zip(names, copies, strict=True)]
+
+
+def _copies(start, end, numbers, spans):
+    """Number (m,) from 0 of the locus that each exon of one transcript belongs to, in the order of the chromosome.
+
+    The lines of the transcripts, spans of (start, end), tell where there are several; without them the numbers of the
+    exons (texts), which begin anew at the second locus.
+    """
+    copies = np.zeros(len(start), dtype=int)
+    if len(spans) > 1:
+        inside = np.array([(first <= start) & (end <= last) for first, last in spans])
+        return inside.argmax(axis=0) if (inside.sum(axis=0) == 1).all() else copies
+    if len(set(numbers)) == len(numbers) or not all(number.isascii() and number.isdecimal() for number in numbers):
+        return copies
+    order = np.argsort(start, kind="stable")
+    steps = np.diff(numbers[order].astype(int))
+    # Exons are numbered up or down the chromosome; where a copy ends, the numbers jump the other way, or stay at 1.
+    down = (steps < 0).sum() > (steps > 0).sum()
+    copies[order[1:]] = np.cumsum(steps >= 0 if down else steps <= 0)
+    return copies
 
 
 def genes_of(exons):

@@ -1,14 +1,19 @@
 """Motif databases: reading a MEME file, such as the one that JASPAR offers."""
 
 import re
+import sys
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
+from cisflow.io import text
 from cisflow.sequence import dna
 
 TOLERANCE = 0.01
+# What ends a matrix, as an empty line does.
+BEHIND = ("URL", "-", "*", "MOTIF", "MEME")
 
 
 class Motif(NamedTuple):
@@ -36,75 +41,111 @@ def column_information(matrix):
 
 
 def read_meme(path):
-    """All motifs of a MEME file (version 4 or later, DNA), in file order.
+    """All motifs of a MEME file (version 4 or later, DNA or RNA), in file order; of MEME's own text output too.
+
+    An id that occurs again is numbered, as in `M1#2`. Rows of counts, which all have the same sum, are divided by it.
 
     Raises
     ------
     InputError : not a MEME file, another alphabet, a motif without matrix, a matrix whose rows are not four
-        probabilities or not as many as its `w=` says, an id that occurs twice, or no motif at all.
+        probabilities or not as many as its `w=` says, or no motif at all.
     """
     lines = _read_lines(path)
-    starts = [number for number, line in enumerate(lines) if line.startswith("MOTIF")]
+    starts = [number for number, line in enumerate(lines) if re.match(r"MOTIF\b(?! DIAGRAM)", line)]
     if not starts:
         raise InputError(f"{path}: holds no motif; expected lines that start with 'MOTIF'")
-    motifs = {}
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        motif = _read_motif(path, lines[start:end], start + 1)
-        if motif.id in motifs:
-            raise InputError(f"{path}: line {start + 1}: motif id '{motif.id}' occurs more than once")
-        motifs[motif.id] = motif
-    return list(motifs.values())
+    ends = [*starts[1:], len(lines)]
+    return distinct(path, [_read_motif(path, lines[a:b], a + 1) for a, b in zip(starts, ends, strict=True)])
+
+
+def distinct(path, motifs):
+    """The motifs, of which the n-th of one id, n > 1, has `#n` behind its id; a line on stderr says so."""
+    seen, numbered = Counter(), []
+    for motif in motifs:
+        seen[motif.id] += 1
+        again = seen[motif.id] > 1
+        numbered.append(motif._replace(id=f"{motif.id}#{seen[motif.id]}") if again else motif)
+    repeated = [name for name, count in seen.items() if count > 1]
+    if repeated:
+        print(f"{path}: ids that occur more than once are numbered: {listing(repeated)}", file=sys.stderr)
+    names = Counter(motif.id for motif in numbered)
+    clash = [name for name, count in names.items() if count > 1]
+    if clash:
+        raise InputError(f"{path}: motif id '{clash[0]}' occurs more than once, even with repeated ids numbered")
+    return numbered
+
+
+def columns(rows, counts=False):
+    """The matrix (4, w) of rows of four probabilities, or of counts, or what keeps it from being one, as
+    (number of the row, from 0; what was expected).
+
+    Numbers miss a sum of 1 by what their decimals cut off; where that is more than TOLERANCE, they are scaled to it.
+
+    Parameters
+    ----------
+    rows : lists of texts. counts : rows may be counts whose sums differ.
+    """
+    numbers = [[_number(word) for word in row] for row in rows]
+    for place, row in enumerate(numbers):
+        # Written so that NaN is refused as well.
+        if len(row) != 4 or not all(value is not None and 0 <= value < np.inf for value in row) or not sum(row) > 0:
+            return place, "four counts" if counts else "four probabilities that sum to 1"
+    matrix = np.array(numbers).T
+    sums = matrix.sum(axis=0)
+    off = np.abs(sums - 1)
+    if counts or (sums.min() > 1.5 and (matrix == matrix.round()).all() and np.ptp(sums) == 0):
+        return matrix / sums
+    for place, row in enumerate(rows):
+        decimals = max(len(word.partition(".")[2]) for word in row)
+        if off[place] > max(TOLERANCE, 2.0 * 10.0**-decimals if decimals > 1 else 0) + 1e-9:
+            return place, "four probabilities that sum to 1"
+    return np.where(off > TOLERANCE, matrix / sums, matrix)
 
 
 def _read_lines(path):
-    try:
-        with open(path, encoding="utf-8") as handle:
-            lines = [line.strip() for line in handle]
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file, expected an unpacked MEME file: {error}") from error
-    first = next((line for line in lines if line), "")
-    if not first.startswith("MEME version"):
-        raise InputError(f"{path}: not a MEME file: expected a first line 'MEME version 4', found '{first[:40]}'")
+    lines = [line.strip() for _, line in text.lines(path)]
+    head = [line for line in lines if line and not line.startswith(("*", "#"))][:20]
+    if not any(re.match(r"MEME version\s+\d", line) for line in head):
+        found = next((line for line in lines if line), "")
+        raise InputError(f"{path}: not a MEME file: expected a line 'MEME version 4', found '{found[:40]}'")
     alphabet = next((line for line in lines if line.startswith("ALPHABET")), None)
-    if alphabet is not None and not re.match(r'ALPHABET\s*(=\s*ACGT$|"?DNA\b)', alphabet):
+    if alphabet is not None and not re.match(r'ALPHABET\s*(=\s*ACG[TU]$|"?[DR]NA\b)', alphabet):
         raise InputError(f"{path}: alphabet is '{alphabet}', expected 'ALPHABET= {dna.BASES}'")
     return lines
 
 
 def _read_motif(path, lines, first):
     """One motif from its lines; `first` is the file's number (1-based) of the first of them."""
-    words = lines[0].split(maxsplit=2)
+    # MEME's own output goes on with the width and the number of sites behind the names.
+    words = re.split(r"\s+width\s*=", lines[0])[0].split(maxsplit=2)
     if len(words) < 2:
         raise InputError(f"{path}: line {first}: found '{lines[0]}', expected 'MOTIF id name'")
     name = words[1]
     header = next((i for i, line in enumerate(lines) if line.startswith("letter-probability matrix")), None)
     if header is None:
         raise InputError(f"{path}: line {first}: motif '{name}' has no 'letter-probability matrix'")
-    rows = []
-    for offset, line in enumerate(lines[header + 1 :], start=first + header + 1):
-        row = _numbers(line)
-        if row is None:
-            break
-        # Written so that NaN is refused as well.
-        if len(row) != 4 or min(row) < 0 or not abs(sum(row) - 1) <= TOLERANCE:
-            raise InputError(
-                f"{path}: line {offset}: motif '{name}': found '{line}', expected four probabilities that sum to 1"
-            )
-        rows.append(row)
+    below = lines[header + 1 :]
+    end = next((i for i, line in enumerate(below) if not line or line.startswith(BEHIND)), len(below))
+    rows = [line.split() for line in below[:end]]
+    found = columns(rows) if rows else None
+    if isinstance(found, tuple):
+        place, expected = found
+        raise InputError(
+            f"{path}: line {first + header + 1 + place}: motif '{name}': found '{' '.join(rows[place])}', expected "
+            f"{expected}"
+        )
     width = re.search(r"\bw=\s*(\d+)", lines[header])
     expected = int(width[1]) if width else max(len(rows), 1)
     if len(rows) != expected:
         raise InputError(
             f"{path}: line {first + header}: motif '{name}': matrix has {len(rows)} rows, expected {expected}"
         )
-    return Motif(name, words[2] if len(words) > 2 else name, np.array(rows).T.copy())
+    return Motif(name, words[2] if len(words) > 2 else name, found)
 
 
-def _numbers(line):
-    """The numbers of a line, or None where it is not a line of numbers."""
+def _number(word):
+    """The number that a word is, or None."""
     try:
-        return [float(word) for word in line.split()] or None
+        return float(word)
     except ValueError:
         return None

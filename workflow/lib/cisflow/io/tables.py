@@ -1,12 +1,21 @@
 """Tables: TSV as cisflow writes and reads it, and the tables that users bring."""
 
 import csv
+import re
+import sys
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError, listing
 from cisflow.io import files
+from cisflow.io import text as text_files
+
+# What heads the column of an index: nothing, or what pandas calls it once it has been read and written again.
+INDEX = ("", "Unnamed: 0")
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
+DATE = re.compile(rf"\d{{1,2}}-(?:{MONTHS})|(?:{MONTHS})-\d{{2}}", re.IGNORECASE)
 
 
 def write_table(path, frame):
@@ -70,9 +79,11 @@ def matching(frame, **values):
 
 
 def read_rows(path, required):
-    """Read a table of a user's: CSV, or tab-separated if its first line holds a tab.
+    """Read a table of a user's: tab-separated if its first line holds a tab, else CSV with `,` or `;`, else by blanks.
 
-    Blank lines are skipped; the first other line is the header, with or without a leading `#`.
+    Blank lines are skipped; the first other line is the header, with or without a leading `#`. An index that pandas or
+    R wrote before the columns is left out, and so is what stands behind a separator at the end of all lines; a line on
+    stderr says so, and warns of dates that a spreadsheet made of the names of genes.
 
     Returns
     -------
@@ -83,35 +94,91 @@ def read_rows(path, required):
     InputError : not a text file, no row, a row with more or fewer columns than the header, a column name that occurs
         twice, or a `required` one that does not occur.
     """
-    lines = {}
-    csv.field_size_limit(1 << 30)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            delimiter = "\t" if "\t" in handle.readline() else ","
-            handle.seek(0)
-            reader = csv.reader(handle, delimiter=delimiter, strict=True)
-            for fields in reader:
-                if fields:
-                    lines[reader.line_num] = fields
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a table of text, expected CSV or TSV: {error}") from error
+    lines = _read_lines(path)
     if len(lines) < 2:
         raise InputError(f"{path}: found {len(lines)} rows, expected a header line and at least one row below it")
     first = min(lines)
     header = lines.pop(first)
     header[0] = header[0].lstrip("# ")
+    header, lines = _without_index(path, header, lines)
     missing = [name for name in required if name not in header]
     if missing:
         raise InputError(f"{path}: row {first}: no column {listing(missing)}; found columns {listing(header, 12)}")
-    repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
         raise InputError(f"{path}: row {first}: column {listing(repeated)} occurs more than once, expected once")
     for row, fields in lines.items():
         if len(fields) != len(header):
             raise InputError(f"{path}: row {row}: found {len(fields)} columns, expected {len(header)} as in the header")
-    return list(lines), dict(zip(header, map(list, zip(*lines.values(), strict=True)), strict=True))
+    columns = dict(zip(header, map(list, zip(*lines.values(), strict=True)), strict=True))
+    _warn_of_dates(path, list(lines), columns)
+    return list(lines), columns
+
+
+def _read_lines(path):
+    """{row number: fields} of the lines of a table that are not blank."""
+    lines = {}
+    csv.field_size_limit(1 << 30)
+    try:
+        with text_files.open_text(path, newline="") as handle:
+            head = next((line for line in handle if line.strip()), "")
+            delimiter = _delimiter(head)
+        with text_files.open_text(path, newline="") as handle:
+            reader = csv.reader(
+                _checked(path, handle), delimiter=delimiter, strict=True, skipinitialspace=delimiter == " "
+            )
+            for fields in reader:
+                if any(fields):
+                    lines[reader.line_num] = fields
+    except csv.Error as error:
+        raise InputError(f"{path}: not a table of text, expected CSV or TSV: {error}") from error
+    return lines
+
+
+def _delimiter(head):
+    """What separates the columns of a header line: a tab where it holds one, else `,` or `;`, else blanks."""
+    if "\t" in head:
+        return "\t"
+    columns = {mark: len(next(csv.reader([head], delimiter=mark))) for mark in ",; "}
+    return max(",;", key=columns.get) if max(columns[","], columns[";"]) > 1 or columns[" "] == 1 else " "
+
+
+def _checked(path, handle):
+    for number, line in enumerate(handle, 1):
+        text_files.check(path, number, line)
+        yield line
+
+
+def _without_index(path, header, lines):
+    """Header and rows without a column that pandas or R wrote for its index, or that is empty behind the last."""
+    index = None
+    if len(header) > 1 and header[0].strip() in INDEX:
+        # The index of pandas, and of R's write.csv, has a column without a name.
+        index, header = "its first column, which has no name,", header[1:]
+    elif all(len(fields) == len(header) + 1 for fields in lines.values()):
+        if not any(fields[-1] for fields in lines.values()):
+            return header, {row: fields[:-1] for row, fields in lines.items()}
+        # R's write.table gives its row names no column in the header.
+        names = [fields[0] for fields in lines.values()]
+        numbered = names == [str(number) for number in range(1, len(names) + 1)]
+        if numbered or len(names) > 1 and len(set(names)) == len(names):
+            index = "the first value of each row, which the header has no name for,"
+    if index is None:
+        return header, lines
+    print(f"{path}: {index} is taken for an index and left out", file=sys.stderr)
+    return header, {row: fields[1:] for row, fields in lines.items()}
+
+
+def _warn_of_dates(path, rows, columns):
+    """Say on stderr where a column holds dates such as 2-Sep, which a spreadsheet makes of SEPT2."""
+    for name, values in columns.items():
+        found = [place for place, value in enumerate(values) if DATE.fullmatch(value)]
+        if found and len(found) < len(values):
+            print(
+                f"WARNING: {path}: row {rows[found[0]]}: column '{name}' holds '{values[found[0]]}', in {len(found)} "
+                f"of {len(values)} rows a date; a spreadsheet makes such dates of the names of genes (SEPT2, MARCH1)",
+                file=sys.stderr,
+            )
 
 
 def refuse_duplicates(path, ids, rows):

@@ -1,6 +1,7 @@
 """Variants of a VCF file, plain or gzipped: read as text, row by row, with 0-based positions."""
 
 import gzip
+import re
 import zlib
 from typing import NamedTuple
 
@@ -94,3 +95,17 @@ def _record(where, number, fields):
         raise InputError(f"{where}: ALT is '{alt[:40]}', expected alleles separated by single commas")
     upper = tuple(allele.upper() if allele.isalpha() else allele for allele in alts)
     return Record(number, chrom, int(position) - 1, "" if name in NO_NAME else name, ref.upper(), upper)
+
+
+CONTIG = re.compile(r"##contig=<.*\bID=([^,>]+).*\blength=(\d+)")
+
+
+def contigs(path):
+    """{contig: bases} of the lines `##contig` of a header; empty where it has none."""
+    found = {}
+    for _, line in _lines(path):
+        if not line.startswith("#"):
+            break
+        if match := CONTIG.match(line):
+            found[match[1]] = int(match[2])
+    return found

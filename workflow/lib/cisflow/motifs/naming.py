@@ -10,7 +10,7 @@ from memelite import tomtom
 from scipy import stats
 
 from cisflow.errors import InputError
-from cisflow.io import meme
+from cisflow.io import matrices
 from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
 from cisflow.sequence import dna
@@ -172,7 +172,7 @@ def name_patterns(modisco, control, database, threads=None):
     """
     runs = {"attributions": read_patterns(modisco), "control": read_patterns(control)}
     listed = [(run, pattern.trimmed()) for run, patterns in runs.items() for pattern in patterns]
-    motifs = meme.read_meme(database)
+    motifs = matrices.read_motifs(database)
     if not listed:
         return pd.DataFrame(columns=COLUMNS)
     compared = compare([pattern.sequence for _, pattern in listed], motifs, threads)

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from cisflow.errors import InputError
-from cisflow.io import meme
+from cisflow.io import matrices
 from cisflow.io.tables import read_table, write_table
 from cisflow.motifs import naming
 
@@ -24,7 +24,7 @@ def write_recovery(patterns, truth, database, output):
         text=("run", "pattern", "match_id", "match_name"),
     )
     planted = read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
-    motifs = {motif.id: motif for motif in meme.read_meme(database)}
+    motifs = {motif.id: motif for motif in matrices.read_motifs(database)}
     check_ids(truth, planted["matrix_id"], motifs, database)
     check_ids(patterns, named["match_id"], {*motifs, ""}, database)
     write_table(output, recovered(named, planted, motifs))

@@ -9,7 +9,7 @@ from tangermeme.plot import plot_logo
 from tqdm import tqdm
 
 from cisflow.errors import InputError
-from cisflow.io import files, meme
+from cisflow.io import files, matrices
 from cisflow.motifs import naming
 
 N_MATCHES = 3
@@ -54,7 +54,7 @@ def write_report(modisco, summary, database, output):
         body = [paragraph(counts, bool(patterns))]
         if patterns:
             (folder / "logos").mkdir()
-            body.append(table(patterns, meme.read_meme(database), folder))
+            body.append(table(patterns, matrices.read_motifs(database), folder))
         (folder / "motifs.html").write_text(PAGE.format(body="\n".join(body)), encoding="utf-8")
 
 

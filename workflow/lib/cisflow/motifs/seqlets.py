@@ -17,7 +17,7 @@ from cisflow.attribution import files, scores
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
-from cisflow.io import meme
+from cisflow.io import matrices
 from cisflow.io.tables import write_table
 from cisflow.sequence import dna
 
@@ -76,7 +76,7 @@ def scan_seqlets(attributions, database, settings, seed, threads, seqlets, outpu
     seqlets, output : paths of seqlets.tsv and motif_scores.tsv.
     """
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    motifs = meme.read_meme(database)
+    motifs = matrices.read_motifs(database)
     rows = files.read(attributions)
     rng = np.random.default_rng(seed)
     spots = call_seqlets(scores.observed(rows.hypothetical(), rows.codes), settings, rng)

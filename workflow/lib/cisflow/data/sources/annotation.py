@@ -4,17 +4,19 @@ import numpy as np
 import pandas as pd
 import pybedtools
 
-from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
+from cisflow.data.placing import NO_CONTIG, PAST_END, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
-from cisflow.errors import InputError, listing
+from cisflow.errors import InputError
+from cisflow.io import contigs
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import read_exons
 
 LOCUS = ["chrom", "start", "end", "strand"]
 
 
-class Settings(settings.Settings):
+class Settings(Placing):
     """Introns of a GTF; label 1 where an exon of another transcript of the gene covers the whole intron."""
 
     annotation: str = setting(resource=True, meaning="Resource with the GTF.")
@@ -45,32 +47,41 @@ def collect(source, length, seed, task):
     path = source.annotation
     genome = Genome(source.genome)
     exons = read_exons(path)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    exons["chrom"] = names.of(path, exons["chrom"])
     introns = label_retained(introns_of(exons), exons)
     if introns.empty:
         raise InputError(f"{path}: no intron among {len(exons)} exons, expected transcripts of two or more exons")
     start = window_starts(introns, length, source.anchor)
     loci = [Locus(*row) for row in zip(introns["chrom"], start, start + length, introns["strand"], strict=True)]
-    known = introns["chrom"].isin(genome.chromosomes).to_numpy()
-    inside = np.array([genome.problem(*locus[:3]) is None for locus in loci])
-    if not known.any():
-        raise InputError(
-            f"{path}: none of its chromosomes ({listing(introns['chrom'].unique())}) is in {genome.path} "
-            f"({listing(genome.chromosomes)})"
-        )
-    dropped = {
-        "chromosome not in the genome": int((~known).sum()),
-        "past the end of a chromosome": int((known & ~inside).sum()),
-    }
-    kept = np.flatnonzero(inside)
+    names.refuse_strangers(path, introns["chrom"])
+    # Introns that differ in length may have one middle: a window each, as they have ids of their own.
+    reasons = problems(path, pd.DataFrame(loci), genome, source, once=False)
+    dropped = {reason: int((reasons == reason).sum()) for reason in (NO_CONTIG, PAST_END)}
+    kept = np.flatnonzero(reasons == "")
     ids = [f"{chrom}:{first}-{last}({strand})" for chrom, first, last, strand in introns[LOCUS].itertuples(index=False)]
     frame = table([ids[row] for row in kept], [loci[row] for row in kept])
     labels = introns["retained"].to_numpy(dtype=np.float32)[kept, None]
-    return Windows(frame, fetch(genome, frame, length), labels, [source.target], dropped)
+    codes = fetch(genome, frame, length, pad=source.edge == "pad")
+    return Windows(
+        frame, codes, labels, [source.target], dropped, ledger=told(path, exons, ids, reasons), contigs=names.table()
+    )
+
+
+def told(path, exons, ids, reasons):
+    """The ledger: transcripts of an annotation, those of one exon without an intron, and every distinct intron."""
+    several = exons.groupby(["transcript", "gene", "chrom", "strand"]).size() > 1
+    transcripts = ledger.counts(path, "read", int(several.sum()), {"transcript of one exon": int((~several).sum())})
+    return ledger.join(transcripts, ledger.rows(path, None, ids, ids, reasons))
 
 
 def introns_of(exons):
-    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted."""
+    """Gaps between the consecutive exons of each transcript: distinct chrom, start, end, strand and gene, sorted.
+
+    Exons without a transcript and transcripts without a strand have none: nobody says how they go on.
+    """
     keys = ["transcript", "gene", "chrom", "strand"]
+    exons = exons[(exons["transcript"] != "") & (exons["strand"] != ".")]
     exons = exons.sort_values([*keys, "start", "end"])
     groups = exons.groupby(keys, sort=False)
     reached = groups["end"].cummax().groupby([exons[key] for key in keys], sort=False).shift()

@@ -1,20 +1,21 @@
 """Windows around the labelled intervals of a BED file with a header line."""
 
 import numpy as np
+import pandas as pd
 
-from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
+from cisflow.data.placing import TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, read_labels, table
-from cisflow.errors import InputError
-from cisflow.io.bed import interval, name_of
+from cisflow.errors import InputError, listing
+from cisflow.io import bed, contigs
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.tables import read_rows, refuse_duplicates
+from cisflow.io.tables import refuse_duplicates
 
-REQUIRED = ("chrom", "start", "end")
 ANY_TASK = True
 
 
-class Settings(settings.Settings):
+class Settings(Placing):
     """Intervals of a BED file with a header line; windows are centred on them."""
 
     ONE_OF = ("target", "targets")
@@ -27,9 +28,9 @@ class Settings(settings.Settings):
 def collect(source, length, seed, task):
     """Windows of `length` bp around the middle of each interval, read on its strand, in the order of the file.
 
-    The first line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
+    A header line names the columns, with or without a leading `#`: chrom, start, end (0-based half-open), name and
     strand where there are any, and the label columns, in which nothing = missing. A window's id is its name, or its
-    own locus where it has none.
+    own locus where it has none of its own. Chromosomes are named as the genome names them.
 
     Parameters
     ----------
@@ -39,33 +40,52 @@ def collect(source, length, seed, task):
 
     Raises
     ------
-    InputError : a column that is absent, a row with another number of columns, coordinates that are not integers,
-        are empty or leave the chromosome, a strand or label of another kind, an id that occurs twice, or no row.
+    InputError : a column that is absent, a row with another number of columns, coordinates that are not integers or
+        are empty, a strand or label of another kind, an id that two windows have, a window twice with other labels,
+        windows that `placing.problems` refuses, or no row.
     """
     path = source.bed
     targets = source.targets or [source.target]
-    rows, columns = read_rows(path, [*REQUIRED, *targets])
+    rows, records = zip(*bed.read_bed(path), strict=True)
+    missing = [target for target in targets if target not in records[0]]
+    if missing:
+        raise InputError(f"{path}: no column {listing(missing)}; found columns {listing(records[0], 12)}")
     genome = Genome(source.genome)
-    records = [dict(zip(columns, fields, strict=True)) for fields in zip(*columns.values(), strict=True)]
-    loci = [window(path, row, record, length, genome) for row, record in zip(rows, records, strict=True)]
-    ids = [name_of(record, locus) for record, locus in zip(records, loci, strict=True)]
-    refuse_duplicates(path, ids, rows)
-    labels = [read_labels(path, target, columns[target], rows, task) for target in targets]
-    frame = table(ids, loci)
-    return Windows(frame, fetch(genome, frame, length), np.stack(labels, axis=1), targets, {}, task=task)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    chroms = names.of(path, pd.Series([record["chrom"] for record in records]))
+    records = [record | {"chrom": chrom} for record, chrom in zip(records, chroms, strict=True)]
+    loci = [window(path, row, record, length) for row, record in zip(rows, records, strict=True)]
+    labels = [read_labels(path, target, [record[target] for record in records], rows, task) for target in targets]
+    labels = np.stack(labels, axis=1)
+    reasons = problems(path, pd.DataFrame(loci), genome, source, rows)
+    refuse_contradictions(path, rows, loci, labels, reasons)
+    kept = np.flatnonzero(reasons == "")
+    # What is listed twice is one window: the name that it has is its own.
+    ids = np.array([bed.name_of(record, locus) for record, locus in zip(records, loci, strict=True)], dtype=object)
+    ids[kept] = bed.ids(path, [records[row] for row in kept], [loci[row] for row in kept])
+    refuse_duplicates(path, ids[kept], [rows[row] for row in kept])
+    frame = table(ids[kept], [loci[row] for row in kept])
+    lines = ledger.rows(path, rows, [record.get("name", "") for record in records], ids, reasons)
+    codes = fetch(genome, frame, length, pad=source.edge == "pad")
+    dropped = pd.Series(reasons[reasons != ""]).value_counts(sort=False).to_dict()
+    mapped = names.table()
+    return Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines, contigs=mapped)
 
 
-def window(path, row, record, length, genome):
-    """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`.
-
-    Raises
-    ------
-    InputError : an interval that `bed.interval` refuses, or one without room for the window.
-    """
-    place = f"{path}: row {row}"
-    chrom, start, end, strand = interval(place, record)
+def window(path, row, record, length):
+    """The Locus of the window of `length` bp around the interval of one record, which stands in that row of `path`."""
+    chrom, start, end, strand = bed.interval(f"{path}: row {row}", record)
     first = centred(start, end, length)
-    problem = genome.problem(chrom, first, first + length)
-    if problem:
-        raise InputError(f"{place}: {problem}; expected room for a window of {length} bp around {chrom}:{start}-{end}")
     return Locus(chrom, first, first + length, strand)
+
+
+def refuse_contradictions(path, rows, loci, labels, reasons):
+    """Refuse a window that is listed again with other labels (InputError): neither row says what is true."""
+    first = {}
+    for number, (locus, reason) in enumerate(zip(loci, reasons, strict=True)):
+        before = first.setdefault(locus, number) if reason in ("", TWICE) else number
+        if not np.array_equal(labels[before], labels[number], equal_nan=True):
+            raise InputError(
+                f"{path}: rows {rows[before]} and {rows[number]} are the same window, {locus.chrom}:{locus.start}-"
+                f"{locus.end}, with other labels; expected one row a window"
+            )

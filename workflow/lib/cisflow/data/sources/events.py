@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pandas as pd
 
-from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
+from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError, listing
+from cisflow.io import contigs
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import genes_of, read_exons
@@ -17,10 +19,14 @@ from cisflow.sequence import intervals
 
 SPAN = re.compile(r"\(?\s*(\d+)\s*,\s*(\d+)\s*\)?")
 COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
+# Why sites are left out.
+NO_GENE, BOTH_STRANDS = "not inside a gene", "inside genes of both strands"
+NEAR_EVENT, FIRST_INTRON = "on an exon beside a retained intron", "on a retained first intron"
+NOT_DRAWN = "negatives not drawn"
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Settings(settings.Settings):
+class Settings(Placing):
     """Accessible sites inside genes; label 1 on a retained intron, 0 apart from all events of retention."""
 
     bed: str = setting(resource=True, meaning="Resource with the sites, a BED; windows are centred on them.")
@@ -71,52 +77,69 @@ def collect(source, length, seed, task):
     exclude_first = source.first_introns == "exclude"
     genes = genes_of(read_exons(source.annotation))
     events = read_events(source.events, exclude_first)
-    frame, dropped = place(source.bed, length, genome)
+    names = contigs.Names(genome.chromosomes, genome.path)
+    rows, sites, frame = place(source.bed, length, names)
+    reasons = problems(source.bed, frame, genome, source, rows)
+    placed = frame[reasons == ""]
     for path, other in ((source.annotation, genes), (source.events, events)):
-        if not set(other["chrom"]) & set(frame["chrom"]):
+        other["chrom"] = names.of(path, other["chrom"])
+        if not set(other["chrom"]) & set(placed["chrom"]):
             raise InputError(
                 f"{path}: none of its chromosomes ({listing(other['chrom'].unique())}) is one of the windows' "
-                f"({listing(frame['chrom'].unique())})"
+                f"({listing(placed['chrom'].unique())})"
             )
-    frame = orient(frame, genes, source.strand, dropped)
-    labels = label(frame, events, exclude_first, dropped)
+    # Sorted by locus; the index is still the place in the file, by which reasons are told.
+    frame = placed.sort_values(["chrom", "start"], kind="stable")
+    frame = orient(frame, genes, source.strand, reasons)
+    labels = label(frame, events, exclude_first, reasons)
     frame, labels = frame[labels >= 0], labels[labels >= 0]
     kept = draw(labels, source.negatives_per_positive, seed, source.events)
-    dropped["negatives not drawn"] = len(labels) - len(kept)
-    loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].iloc[kept].itertuples(index=False)]
+    reasons[np.delete(frame.index, kept)] = NOT_DRAWN
+    frame = frame.iloc[kept]
+    loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].itertuples(index=False)]
     windows = table([f"{locus.chrom}:{locus.start}-{locus.end}({locus.strand})" for locus in loci], loci)
+    ids = np.full(len(reasons), "", dtype=object)
+    ids[frame.index] = windows["id"]
+    lines = ledger.rows(source.bed, rows, sites, ids, reasons)
     values = labels[kept].astype(np.float32)[:, None]
-    return Windows(windows, fetch(genome, windows, length), values, [source.target], dropped)
+    codes = fetch(genome, windows, length, pad=source.edge == "pad")
+    dropped = {reason: int((reasons == reason).sum()) for reason in reasons_of(source)}
+    return Windows(windows, codes, values, [source.target], dropped, ledger=lines, contigs=names.table())
 
 
-def place(path, length, genome):
-    """Distinct windows (chrom, start, end), sorted, on the sites of a BED file, and the numbers of those dropped.
+def reasons_of(source):
+    """Why sites may be left out, in the order in which it is asked."""
+    yield from (NO_CONTIG, PAST_END, TWICE, NO_GENE)
+    if source.strand == "gene":
+        yield BOTH_STRANDS
+    yield NEAR_EVENT
+    if source.first_introns == "exclude":
+        yield FIRST_INTRON
+    yield NOT_DRAWN
+
+
+def place(path, length, names):
+    """Rows (n,) of a BED, what it calls its sites (n,), and the windows on them: frame of chrom, start, end.
+
+    Parameters
+    ----------
+    names : contigs.Names of the genome.
 
     Raises
     ------
     InputError : not a BED of three columns or more, coordinates that are no interval, or no site on the genome.
     """
     # What else a BED says of its sites, and how often it names one, does not matter here.
-    sites = [
-        interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")})
-        for row, record in read_bed(path)
-    ]
+    rows, sites = [], []
+    for row, record in read_bed(path):
+        rows.append(row)
+        sites.append(interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")}))
+    called = [f"{site.chrom}:{site.start}-{site.end}" for site in sites]
     sites = pd.DataFrame(sites, columns=Locus._fields)
+    sites["chrom"] = names.of(path, sites["chrom"])
+    names.refuse_strangers(path, sites["chrom"])
     start = centred(sites["start"], sites["end"], length)
-    frame = pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
-    known = frame["chrom"].isin(genome.chromosomes)
-    if not known.any():
-        raise InputError(
-            f"{path}: none of its chromosomes ({listing(frame['chrom'].unique())}) is in {genome.path} "
-            f"({listing(genome.chromosomes)})"
-        )
-    dropped = {"chromosome not in the genome": int((~known).sum())}
-    frame = frame[known]
-    inside = np.array([genome.problem(*locus) is None for locus in frame.itertuples(index=False)])
-    dropped["past the end of a chromosome"] = int((~inside).sum())
-    distinct = frame[inside].drop_duplicates()
-    dropped["listed more than once"] = int(inside.sum()) - len(distinct)
-    return distinct.sort_values(["chrom", "start"], ignore_index=True), dropped
+    return rows, called, pd.DataFrame({"chrom": sites["chrom"], "start": start, "end": start + length})
 
 
 def read_events(path, flagged):
@@ -166,31 +189,34 @@ def parse_span(path, row, name, text):
     return int(match[1]), int(match[2])
 
 
-def orient(frame, genes, strand, dropped):
-    """The windows strictly inside a gene, with the strand to read them on; counts the others in `dropped`."""
+def orient(frame, genes, strand, reasons):
+    """The windows strictly inside a gene, with the strand to read them on; says in `reasons` why others are not."""
     forward, reverse = (intervals.strictly_inside(frame, genes[genes["strand"] == sign]) for sign in "+-")
-    dropped["not inside a gene"] = int((~forward & ~reverse).sum())
     kept = forward | reverse
     if strand == "plus":
+        # An annotation may not know the strand of a gene.
+        kept |= intervals.strictly_inside(frame, genes[genes["strand"] == "."])
+        reasons[frame.index[~kept]] = NO_GENE
         return frame[kept].assign(strand="+")
-    dropped["inside genes of both strands"] = int((forward & reverse).sum())
+    reasons[frame.index[~kept]] = NO_GENE
+    reasons[frame.index[forward & reverse]] = BOTH_STRANDS
     kept = forward ^ reverse
     return frame[kept].assign(strand=np.where(forward[kept], "+", "-"))
 
 
-def label(frame, events, without_first, dropped):
+def label(frame, events, without_first, reasons):
     """Labels (n,) int: 1 on an intron of an event, 0 apart from all events, -1 for windows to leave out.
 
-    Counts those left out in `dropped`. With `without_first`, a window on a first intron is left out, even where it
-    lies on another intron too.
+    Says in `reasons` why. With `without_first`, a window on a first intron is left out, even where it lies on another
+    intron too.
     """
     zones = events[["chrom"]].assign(start=events["zone_start"], end=events["zone_end"])
     on_intron, near = intervals.overlapping(frame, events), intervals.overlapping(frame, zones)
     labels = np.where(on_intron, 1, np.where(near, -1, 0))
-    dropped["on an exon beside a retained intron"] = int((near & ~on_intron).sum())
+    reasons[frame.index[near & ~on_intron]] = NEAR_EVENT
     if without_first:
         on_first = intervals.overlapping(frame, events[events["first"]])
-        dropped["on a retained first intron"] = int(on_first.sum())
+        reasons[frame.index[on_first]] = FIRST_INTRON
         labels[on_first] = -1
     return labels
 

@@ -1,14 +1,18 @@
 """Labelled sequences from FASTA files: positives, and negatives or a GC-matched background drawn from a genome."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pybedtools
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import fingerprint, ledger
 from cisflow.data.windows import Windows, fetch, grid, locate, require_bedtools, table
 from cisflow.errors import InputError
-from cisflow.io.genome import Genome, Locus, read_fasta
+from cisflow.io import contigs
+from cisflow.io.genome import Genome, Locus, Records
 from cisflow.sequence import dna
 
 # Largest difference in mean GC content that a matched background may be left with.
@@ -56,26 +60,47 @@ def collect(source, length, seed, task):
         shared = sorted(set(frame["id"]) & set(others["id"]))
         if shared:
             raise InputError(f"{other_path}: record '{shared[0]}' is in {path} as well, expected names in one of them")
-        dropped = {}
+        dropped, mapped = {}, None
+        drawn = ledger.rows(other_path, record_numbers(others), others["id"], others["id"], [""] * len(others))
     else:
         genome = Genome(source.background.genome)
+        names = contigs.Names(genome.chromosomes, genome.path)
+        frame["chrom"], mapped = names.of(path, frame["chrom"]), names.table()
+        unknown = int((frame["chrom"] == "").sum())
+        if unknown:
+            print(
+                f"WARNING: {path}: {unknown} of {len(frame)} records have no coordinates in their names, so that the "
+                f"background of {genome.path} may be drawn from their very places; expected names such as "
+                f"chr1:100-300(+)",
+                file=sys.stderr,
+            )
+        fingerprint.compare(path, frame, codes, genome)
         others, other_codes, dropped = background(genome, frame, codes, source.background.per_positive, seed)
+        drawn = ledger.drawn(source.background.genome, others["id"], dropped)
+    lines = ledger.rows(path, record_numbers(frame), frame["id"], frame["id"], [""] * len(frame))
     labels = np.repeat([1, 0], [len(codes), len(other_codes)]).astype(np.float32)[:, None]
     frame = pd.concat([frame, others], ignore_index=True)
-    return Windows(frame, np.concatenate([codes, other_codes]), labels, [source.target], dropped)
+    codes = np.concatenate([codes, other_codes])
+    lines = ledger.join(lines, drawn)
+    return Windows(frame, codes, labels, [source.target], dropped, ledger=lines, contigs=mapped)
+
+
+def record_numbers(frame):
+    """Numbers of the records of a FASTA, counted from 1, all of which are windows."""
+    return range(1, len(frame) + 1)
 
 
 def read_windows(path, length):
     """Frame and base codes (n, length) of a FASTA whose records all have `length` bases."""
-    records = read_fasta(path)
-    for number, (name, codes) in enumerate(records, 1):
+    records = Records(path)
+    for number, (name, bases) in enumerate(zip(records.names, records.lengths, strict=True), 1):
         if not name:
             raise InputError(f"{path}: record {number} has no name, expected '>name'")
-        if len(codes) != length:
-            raise InputError(f"{path}: record '{name}' has {len(codes)} bases, expected {length} (the window)")
-    names = [name for name, _ in records]
-    frame = locate(path, names, [f"record {number}" for number in range(1, len(names) + 1)], length)
-    return frame, np.stack([codes for _, codes in records])
+        if bases != length:
+            raise InputError(f"{path}: record '{name}' has {bases} bases, expected {length} (the window)")
+    rows = [f"record {number}" for number in range(1, len(records) + 1)]
+    frame = locate(path, records.names, rows, length, records.descriptions)
+    return frame, np.stack([records[row] for row in range(len(records))])
 
 
 def background(genome, positives, codes, per_positive, seed):
@@ -107,6 +132,7 @@ def background(genome, positives, codes, per_positive, seed):
     tiles, dropped = grid(genome, length)
     apart = without_overlap(tiles, positives)
     dropped["overlap with a positive"] = len(tiles) - len(apart)
+    dropped["not drawn"] = len(apart) - len(codes) * per_positive
     needed = len(codes) * per_positive
     if len(apart) < needed:
         raise InputError(

@@ -5,10 +5,12 @@ import pandas as pd
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
 from cisflow.data.windows import Windows, fetch, grid, table
 from cisflow.errors import InputError, listing
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.meme import column_information, read_meme
+from cisflow.io.matrices import read_motifs
+from cisflow.io.meme import column_information
 from cisflow.sequence import dna
 
 ATTEMPTS = 100
@@ -19,7 +21,7 @@ class Settings(settings.Settings):
     """Real windows into which motif instances are planted; one label a motif."""
 
     genome: str = setting(resource=True, meaning="Resource with the genome.")
-    motifs: str = setting(resource=True, meaning="Resource with the matrices, in MEME format.")
+    motifs: str = setting(resource=True, meaning="Resource with the matrices: MEME, JASPAR, TRANSFAC or HOMER.")
     matrices: list[str] = setting(unique=True, meaning="Identifiers of the matrices to plant.")
     min_information: float = setting(14, minimum=0, meaning="Least information of a matrix, in bits.")
     n: int = setting(8000, minimum=1, meaning="Number of windows.")
@@ -60,12 +62,13 @@ def collect(source, length, seed, task):
             codes[row, start : start + len(instance)] = instance
             truth.append((identifier, names[i], motifs[i].id, start, start + len(instance), strand))
     truth = pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"])
-    return Windows(frame, codes, present.astype(np.float32), names, dropped, truth)
+    lines = ledger.drawn(source.genome, frame["id"], dropped)
+    return Windows(frame, codes, present.astype(np.float32), names, dropped, truth, ledger=lines)
 
 
 def choose_motifs(path, matrices, min_information, length):
-    """The listed motifs of a MEME file, in the order of the list."""
-    known = {motif.id: motif for motif in read_meme(path)}
+    """The listed motifs of a file, in the order of the list."""
+    known = {motif.id: motif for motif in read_motifs(path)}
     for identifier in matrices:
         if identifier not in known:
             raise InputError(f"{path}: no motif '{identifier}'; expected an id such as {listing(sorted(known), 3)}")
@@ -94,6 +97,7 @@ def draw_windows(genome, length, n, rng):
             f"{genome.path}: offers {len(tiles)} windows of {length} bp without unknown bases, expected at least {n}"
         )
     chosen = tiles.iloc[np.sort(rng.choice(len(tiles), size=n, replace=False))]
+    dropped["not drawn"] = len(tiles) - n
     loci = [Locus(*row, "+") for row in chosen[["chrom", "start", "end"]].itertuples(index=False)]
     return table([f"{locus.chrom}:{locus.start}-{locus.end}" for locus in loci], loci), dropped
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data import ledger
 from cisflow.data.windows import Windows, locate, read_labels
 from cisflow.errors import InputError
 from cisflow.io.tables import read_rows, refuse_duplicates
@@ -50,7 +51,8 @@ def collect(source, length, seed, task):
     codes = encode_rows(path, columns["sequence"], rows, length)
     labels = read_labels(path, "label", columns["label"], rows, task)
     frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
-    return Windows(frame, codes, labels[:, None], [source.target], {}, task=task)
+    lines = ledger.rows(path, rows, headers, ids, [""] * len(rows))
+    return Windows(frame, codes, labels[:, None], [source.target], {}, task=task, ledger=lines)
 
 
 def numbered(names):

@@ -1,0 +1,93 @@
+"""The ledger of a dataset: what became of every row that its source read and of every place that it drew from.
+
+A line stands for one row of a file; lines without a row stand for `n` candidates of the genome (or transcripts of an
+annotation) that share their fate. Of each file, and of each draw, kept and dropped lines add up to all that there was.
+"""
+
+import sys
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from cisflow.errors import InputError
+
+COLUMNS = ("step", "input", "row", "name", "outcome", "id", "reason", "n")
+# read: what is read before there are windows; window: a row of a file becomes one; match: a window that needs
+# negatives finds them; draw: a place of the genome becomes a window.
+STEPS = ("read", "window", "match", "draw")
+PLACED = ("window", "draw")
+KEPT, DROPPED = "kept", "dropped"
+
+
+def rows(source, numbers, names, ids, reasons, step="window"):
+    """Lines of the rows of a file: frame of COLUMNS.
+
+    Parameters
+    ----------
+    source : path of the file. numbers : (n,) row of each; None where rows have no number.
+    names : (n,) what the file calls each. ids : (n,) of the windows; those of dropped rows are not read.
+    reasons : (n,) why a row was dropped, "" where it was kept.
+    """
+    reasons = np.asarray(reasons, dtype=object)
+    kept = reasons == ""
+    return pd.DataFrame(
+        {
+            "step": step,
+            "input": _name(source),
+            "row": pd.array(list(numbers) if numbers is not None else [pd.NA] * len(reasons), dtype="Int64"),
+            "name": np.asarray(names, dtype=object),
+            "outcome": np.where(kept, KEPT, DROPPED),
+            "id": np.where(kept, np.asarray(ids, dtype=object), ""),
+            "reason": reasons,
+            "n": 1,
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def drawn(source, ids, dropped):
+    """Lines of a draw from a genome: one for each window (its id), and one for each reason why others were not taken.
+
+    Parameters
+    ----------
+    dropped : {reason: number of candidates}.
+    """
+    taken = rows(source, None, [""] * len(ids), ids, [""] * len(ids), step="draw")
+    return pd.concat([taken, counts(source, "draw", 0, dropped)], ignore_index=True)
+
+
+def counts(source, step, kept, dropped):
+    """Lines that only count: so many kept, and so many dropped for each reason; those of none are left out."""
+    lines = [("", KEPT, kept), *((reason, DROPPED, n) for reason, n in dropped.items())]
+    return pd.DataFrame(
+        [(step, _name(source), pd.NA, "", outcome, "", reason, n) for reason, outcome, n in lines if n],
+        columns=list(COLUMNS),
+    ).astype({"row": "Int64", "n": np.int64})
+
+
+def join(*parts):
+    """One ledger of several."""
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def check(frame, ids, path):
+    """Refuse a ledger that does not tell where each window came from, once (InputError: a mistake of a source)."""
+    told = frame.loc[(frame["outcome"] == KEPT) & frame["step"].isin(PLACED), "id"]
+    if Counter(told) != Counter(ids):
+        raise InputError(f"{path}: tells of {len(told)} windows, expected the {len(ids)} of windows.tsv, each once")
+
+
+def report(frame, where=sys.stderr):
+    """Say in the log what became of the rows, a line for each file and step."""
+    for (step, source), lines in frame.groupby(["step", "input"], sort=False):
+        n = lines.groupby(["outcome", "reason"], sort=False)["n"].sum()
+        kept = int(n.get((KEPT, ""), 0))
+        dropped = [f"{count:,} {reason}" for (outcome, reason), count in n.items() if outcome == DROPPED]
+        text = f"; dropped: {', '.join(dropped)}" if dropped else ""
+        print(f"ledger: {step}: {source}: {kept:,} of {int(lines['n'].sum()):,} kept{text}", file=where)
+
+
+def _name(source):
+    """A file by its name alone, so that the ledger is the same in every folder."""
+    return str(source).rsplit("/", 1)[-1]
