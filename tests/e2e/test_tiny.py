@@ -45,6 +45,7 @@ TABLES = {
     "windows.tsv": "windows",
     "targets.tsv": "targets",
     "truth.tsv": "truth",
+    "runs.tsv": "runs",
     "ledger.tsv": "ledger",
     "matching.tsv": "matching",
     "splits/random.tsv": "split",
@@ -76,6 +77,8 @@ TABLES = {
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }
+# Tables with other columns where labels are numbers.
+OF_NUMBERS = ("windows", "targets", "predictions", "history")
 # What differs from run to run: how long it took.
 VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv"}
 VARYING |= {f"attribution_{name}.{kind}" for name in ("agreement.small.random", "cost") for kind in ("svg", "png")}
@@ -120,7 +123,8 @@ def test_tables_fit_their_schemas(finished):
     checked = set()
     for pattern, schema in TABLES.items():
         for path in (finished / "results").glob(f"*/{pattern}"):
-            check_table(path, schema)
+            numbers = path.is_relative_to(finished / "results" / "strengths") and schema in OF_NUMBERS
+            check_table(path, f"{schema}.regression" if numbers else schema)
             checked.add(path)
         assert any(path.match(f"results/*/{pattern}") for path in checked), f"no {pattern}"
     check_table(finished / "results" / "metrics.tsv", "metrics")
@@ -371,13 +375,12 @@ def edited(path):
 
 
 def fed_by_bed(rule, output):
-    return "results/intervals/" in output or rule == "stack_metrics"
+    return ("results/intervals/" in output and rule != "runs") or rule == "stack_metrics"
 
 
 def fed_by_regression(rule, output):
-    """All of the dataset with numbers as labels but what counts and compares its sequences alone."""
-    apart = ("near_duplicates", "figure_leakage", "leakage", "runs")
-    return ("results/strengths/" in output and rule not in apart) or rule == "stack_metrics"
+    """All of the dataset with numbers as labels."""
+    return ("results/strengths/" in output and rule != "runs") or rule == "stack_metrics"
 
 
 def fed_by_top_factors(rule, output):
@@ -404,9 +407,10 @@ def fed_by_logistic_regression(rule, output):
         "study_curves",
         "study_comparison",
     )
-    evaluated = {"evaluate", "study", "figure_top_targets", *(f"figure_{name}" for name in figures)}
+    evaluated = {"evaluate", "study", *(f"figure_{name}" for name in figures)}
     named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible", "summits"))
     fitted = rule == "fit" and any(f"/models/{name}/" in output for name in ("regression", "gc_only"))
+    fitted |= rule == "figure_top_targets" and ".regression." in output
     return fitted or (rule in evaluated and named) or rule == "stack_metrics"
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import pipeline
-from cisflow.config.study import load
+from cisflow.config.loading import load
 from cisflow.errors import InputError
 
 

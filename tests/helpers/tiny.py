@@ -22,11 +22,11 @@ module cisflow:
     snakefile: "{workflow}"
     config: config
 
-use rule * from cisflow as cisflow_*
+use rule * from cisflow
 
 rule mine:
     default_target: True
-    input: rules.cisflow_all.input
+    input: rules.all.input
 """
 # Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
 NARROW = ("--workflow-profile", "workflow/profiles/demo")

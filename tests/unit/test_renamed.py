@@ -7,7 +7,7 @@ import yaml
 
 import pipeline
 from cisflow.config import renamed
-from cisflow.config.study import load
+from cisflow.config.loading import load
 
 NEW = """
 resources: {peaks.fa: {url: peaks.fa}, genome.fa: {url: genome.fa}, motifs.meme: {url: motifs.meme}}

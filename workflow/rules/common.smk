@@ -17,7 +17,8 @@ try:
     from cisflow.config import code, entries, figures, paths
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES
     from cisflow.config.jobs import any_of, option
-    from cisflow.config.study import load, to_json
+    from cisflow.config.loading import load
+    from cisflow.config.study import to_json
     from cisflow.errors import InputError
 finally:
     sys.path.remove(str(LIB))

@@ -6,6 +6,9 @@ import hashlib
 
 from cisflow.config import declared
 
+# Module that imports the one of a task by its name -> where that lies.
+BY_TASK = {"tasks/__init__": "tasks", "evaluation/tables": "evaluation"}
+
 
 @functools.cache
 def _imported(path):
@@ -63,11 +66,13 @@ def command(name, *modules, task=None):
 
     Parameters
     ----------
-    task : what the labels of the job's dataset mean; its module counts where the command asks for tasks at all.
+    task : what the labels of the job's dataset mean; its modules count where the command asks for them.
     """
     modules = (f"commands/{name}", *modules)
-    if task is not None and declared.PACKAGE / "tasks" / "__init__.py" in _closure(modules):
-        modules = (*modules, f"tasks/{task}")
+    reached = _closure(modules)
+    for asking, room in BY_TASK.items():
+        if task is not None and declared.PACKAGE / f"{asking}.py" in reached:
+            modules = (*modules, f"{room}/{task}")
     return digest(*modules)
 
 

@@ -1,4 +1,4 @@
-"""A config as one object, which the rules speak to: `study = load(config, …)`.
+"""A config as one object, which the rules speak to: `study = loading.load(config, …)`.
 
 It knows every entry by its name (`entries`), every path (`paths`), what each rule reads and is told (`jobs`), and which
 files a run ends in (`targets`).
@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisflow.config import checks, entries, paths, renamed, schema
+from cisflow.config import entries, paths
 
 
 def to_json(content):
@@ -125,44 +125,3 @@ class Study:
         """The file that a resource is made of, where that is a path."""
         made = {paths.fill(paths.RESOURCE, name=name) for name in self.resources}
         return [path if path in made else self.shipped(path) for path in self.resources[wildcards.name].source]
-
-
-def of(config, root, moved):
-    """The entries of a config that the schema has checked and completed."""
-    return {
-        "device": config["device"],
-        "shards": config["shards"],
-        "resources": {name: entries.Resource(name, **entry) for name, entry in config["resources"].items()},
-        "datasets": {name: entries.dataset(name, entry) for name, entry in config["datasets"].items()},
-        "models": {name: entries.model(name, entry) for name, entry in config["models"].items()},
-        "extractors": {name: entries.extractor(name, entry) for name, entry in config["features"].items()},
-        "variants": {name: entries.VariantJob(name, **entry) for name, entry in config["variants"].items()},
-        "methods": {name: entries.method(name, entry) for name, entry in config["attribution"].items()},
-        "evaluation": config["evaluation"],
-        "motifs": config["motifs"],
-        "figure_counts": config["figures"],
-        "timing": entries.timing(config["timing"]) if "timing" in config else None,
-        "root": Path(root),
-        "moved": moved,
-    }
-
-
-def load(config, root=".", moved=False, warn=lambda line: None):
-    """The Study of a config, whose defaults are filled in, in place.
-
-    Parameters
-    ----------
-    config : mapping, as YAML gives it. root, moved : see Study. warn : is called with each line about an old name.
-
-    Raises
-    ------
-    InputError : the first thing that is wrong, in one line that says where it is.
-    """
-    from cisflow.config.targets import Targets
-
-    for line in renamed.update(config):
-        warn(line)
-    schema.validate(config, schema.read())
-    study = Targets(**of(config, root, moved))
-    checks.check(study)
-    return study

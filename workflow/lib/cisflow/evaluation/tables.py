@@ -1,5 +1,6 @@
 """Tables of an evaluation: how well each model predicts, with an interval, where it does, and whether two differ."""
 
+import importlib
 import itertools
 
 import numpy as np
@@ -9,13 +10,10 @@ from tqdm import tqdm
 from cisflow import tasks
 from cisflow.errors import InputError
 from cisflow.evaluation import estimates, predictions, statistics
-from cisflow.evaluation.binary import BinaryMeasures
 from cisflow.evaluation.measures import PERCENT
 from cisflow.evaluation.predictions import AVERAGED, ENSEMBLE, MEAN, SEPARATE
-from cisflow.evaluation.regression import RegressionMeasures
 from cisflow.evaluation.runs import baselines
 
-MEASURES = {measures.task.name: measures for measures in (BinaryMeasures(), RegressionMeasures())}
 EVALUATED = ("valid", "test")
 # Two models whose metrics differ by less than this are close, however certain the difference is.
 CLOSE = 0.02
@@ -42,6 +40,12 @@ COLUMNS = {
 }
 
 
+def measures_of(task):
+    """The Measures of a task: class `<Task>Measures` of the module of this folder that is called as it is."""
+    module = importlib.import_module(f"cisflow.evaluation.{task.name}")
+    return getattr(module, f"{task.name.capitalize()}Measures")()
+
+
 def chosen_metrics(dataset, task, names):
     """The metrics of a task among those named, in the task's order; all where none is named.
 
@@ -63,7 +67,7 @@ def chosen_metrics(dataset, task, names):
     return [name for name in task.metrics if name in names]
 
 
-def evaluate(dataset, runs, seed, n_resamples, windows=None, task=BinaryMeasures.task, metrics=()):
+def evaluate(dataset, runs, seed, n_resamples, windows=None, task=None, metrics=()):
     """Metrics, curves, comparisons, strata and calibration of all runs of a dataset.
 
     Intervals are percentiles (2.5, 97.5) of a bootstrap over sequences. All models, seeds, targets and strands of a
@@ -80,7 +84,7 @@ def evaluate(dataset, runs, seed, n_resamples, windows=None, task=BinaryMeasures
     seed : int, at least 0, fixes the resamples together with the names of split and fold.
     n_resamples : int, at least 1.
     windows : strata.Windows that hold every id of the runs; without them there are no strata.
-    task : the dataset's. metrics : names of those wanted, all where none is named.
+    task : the dataset's, binary without it. metrics : names of those wanted, all where none is named.
 
     Returns
     -------
@@ -94,7 +98,8 @@ def evaluate(dataset, runs, seed, n_resamples, windows=None, task=BinaryMeasures
     for option, value, least in (("--seed", seed, 0), ("--resamples", n_resamples, 1)):
         if value < least:
             raise InputError(f"{option}: found {value}, expected {least} or more")
-    measures = MEASURES[task.name]
+    task = tasks.get(tasks.DEFAULT) if task is None else task
+    measures = measures_of(task)
     metrics = chosen_metrics(dataset, task, metrics)
     tables = {name: [] for name in COLUMNS}
     for split in dict.fromkeys(run.split for run in runs):

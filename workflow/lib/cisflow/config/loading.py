@@ -1,0 +1,45 @@
+"""From a config to its Study: names of today, the schema, typed entries, and what no schema can check."""
+
+from pathlib import Path
+
+from cisflow.config import checks, entries, renamed, schema
+from cisflow.config.targets import Targets
+
+
+def _entries(config, root, moved):
+    """The entries of a config that the schema has checked and completed."""
+    return {
+        "device": config["device"],
+        "shards": config["shards"],
+        "resources": {name: entries.Resource(name, **entry) for name, entry in config["resources"].items()},
+        "datasets": {name: entries.dataset(name, entry) for name, entry in config["datasets"].items()},
+        "models": {name: entries.model(name, entry) for name, entry in config["models"].items()},
+        "extractors": {name: entries.extractor(name, entry) for name, entry in config["features"].items()},
+        "variants": {name: entries.VariantJob(name, **entry) for name, entry in config["variants"].items()},
+        "methods": {name: entries.method(name, entry) for name, entry in config["attribution"].items()},
+        "evaluation": config["evaluation"],
+        "motifs": config["motifs"],
+        "figure_counts": config["figures"],
+        "timing": entries.timing(config["timing"]) if "timing" in config else None,
+        "root": Path(root),
+        "moved": moved,
+    }
+
+
+def load(config, root=".", moved=False, warn=lambda line: None):
+    """The Study of a config, whose defaults are filled in, in place.
+
+    Parameters
+    ----------
+    config : mapping, as YAML gives it. root, moved : see Study. warn : is called with each line about an old name.
+
+    Raises
+    ------
+    InputError : the first thing that is wrong, in one line that says where it is.
+    """
+    for line in renamed.update(config):
+        warn(line)
+    schema.validate(config, schema.read())
+    study = Targets(**_entries(config, root, moved))
+    checks.check(study)
+    return study
