@@ -44,7 +44,7 @@ START = {"model": "motif_cnn", "dataset": "factors", "split": "random", "seed": 
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
 NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
 OWN = DEMO["datasets"]["ctcf"]
-KINDS = "['annotation', 'bed', 'events', 'fasta', 'planted', 'table']"
+KINDS = "['annotation', 'bed', 'events', 'fasta', 'peaks', 'planted', 'table']"
 
 PUBLISHED = {"architecture": "Sei", "weights": "hg19_fragments.fa"}
 STUDY = {"splits": {"published": "random", "held_out": "chromosome"}}
