@@ -26,6 +26,13 @@ CASES = {
         lambda f: performance(f, MODELS[:3], ("a", "b", "mean")),
         SPLIT,
     ),
+    "performance below chance, long names": (
+        "performance_curves",
+        lambda f: below_chance(
+            below_chance(performance(f, LONG), LONG[0], SPLIT["split"], 0.38), LONG[1], SPLIT["split"], 0.4
+        ),
+        SPLIT,
+    ),
     "performance of nothing": ("performance_curves", lambda f: performance(f, MODELS), NOWHERE),
     "performance beside a study": (
         "performance_curves",
