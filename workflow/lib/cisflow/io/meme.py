@@ -13,7 +13,7 @@ from cisflow.sequence import dna
 
 TOLERANCE = 0.01
 # What ends a matrix, as an empty line does.
-BEHIND = ("URL", "-", "*", "MOTIF", "MEME")
+BEHIND = ("URL", "---", "*", "MOTIF", "MEME")
 
 
 class Motif(NamedTuple):

@@ -1,14 +1,12 @@
-"""Variants of a VCF file, plain or gzipped: read as text, row by row, with 0-based positions."""
+"""Variants of a VCF file, plain or packed: read as text, row by row, with 0-based positions."""
 
-import gzip
-import zlib
 from typing import NamedTuple
 
 from cisflow.errors import InputError, listing
+from cisflow.io import text
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
 MISSING = "."
-GZIP = b"\x1f\x8b"
 
 
 class Record(NamedTuple):
@@ -34,7 +32,7 @@ def read(path):
         number of fields, a position that is no whole number, an empty allele or a REF that is no bases. Names the line.
     """
     width = None
-    for number, line in _lines(path):
+    for number, line in text.lines(path):
         where = f"{path}: line {number}"
         if line.startswith("##") or not line:
             continue
@@ -55,23 +53,6 @@ def read(path):
         yield _record(where, number, fields)
     if width is None:
         raise InputError(f"{path}: no header line '#CHROM POS ID REF ALT …'; expected a VCF file")
-
-
-def _lines(path):
-    """(number, line without its end) of a text file or a gzipped one."""
-    try:
-        with open(path, "rb") as handle:
-            packed = handle.read(2) == GZIP
-        # A byte that is not text becomes a character that no field accepts.
-        with (gzip.open if packed else open)(path, "rt", encoding="utf-8", errors="replace", newline=None) as handle:
-            for number, line in enumerate(handle, start=1):
-                if number == 1 and line.startswith("BCF"):
-                    raise InputError(f"{path}: a BCF file; expected VCF text (bcftools view -O z)")
-                yield number, line.rstrip("\n")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: corrupt or incomplete gzip: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _record(where, number, fields):
