@@ -24,7 +24,8 @@ ALIASES = {
 }
 STRANDS = {"": ".", "*": ".", ".": ".", "+": "+", "-": "-"}
 # Tools of R and Python write a whole number as 1e+05 or 100000.0 where the column is not of integers.
-WHOLE = re.compile(r"(\d+)(?:\.0+)?|(\d+(?:\.\d+)?[eE]\+?\d{1,2})")
+# No chromosome needs more than twelve digits.
+WHOLE = re.compile(r"(\d{1,12})(?:\.0+)?|(\d(?:\.\d{1,11})?[eE]\+?(?:0?\d|1[01]))")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf", re.IGNORECASE)
 # Tables of genomic ranges that look like a BED with a header and count from 1.
 FROM_ONE = {"seqnames": "a table of R's GenomicRanges", "abs_summit": "a table of MACS (peaks.xls)"}
@@ -113,8 +114,9 @@ def _columns(path, kind, fields):
         return BED_GRAPH
     values = fields[6:10]
     numbers = all(NUMBER.fullmatch(value) for value in values)
-    if len(fields) == 10 and numbers and re.fullmatch(r"-1|\d+", fields[9]):
-        return NARROW_PEAK
+    if len(fields) == 10:
+        narrow = kind == "narrowpeak" or "narrowpeak" in name or (numbers and re.fullmatch(r"-1|\d+", fields[9]))
+        return NARROW_PEAK if narrow else BED
     if len(fields) == 9 and (kind == "broadpeak" or "broadpeak" in name or (numbers and "," not in fields[8])):
         return NARROW_PEAK[:9]
     return BED

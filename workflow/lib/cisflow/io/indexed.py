@@ -7,6 +7,7 @@ that folder can be written to, as samtools does.
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -57,7 +58,7 @@ def is_plain(path):
         return False
     with open(path, "rb") as handle:
         head = handle.read(1 << 16)
-    return not head.startswith((*PACKED, *MARKS)) and (b"\r" not in head or b"\n" in head)
+    return not head.startswith((*PACKED, *MARKS)) and not re.search(rb"\r(?!\n|\Z)", head)
 
 
 def plain(path):

@@ -7,6 +7,7 @@ from cisflow.io import text
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
 MISSING = "."
+DIGITS = 12  # No chromosome needs more.
 
 
 class Record(NamedTuple):
@@ -57,7 +58,7 @@ def read(path):
 
 def _record(where, number, fields):
     chrom, position, name, ref, alt = fields[: len(COLUMNS)]
-    if not (position.isascii() and position.isdigit()):
+    if not (position.isascii() and position.isdigit() and len(position) <= DIGITS):
         raise InputError(f"{where}: POS is '{position}', expected a whole number, counted from 1")
     if not chrom or " " in chrom:
         raise InputError(f"{where}: CHROM is '{chrom}', expected a name without spaces")
