@@ -143,6 +143,8 @@ def test_rows_are_those_of_an_editor(tmp_path):
         ("chr1\t\t9\n", "row 1: start is '', expected an integer"),
         ("chr1\t٣\t9\n", "row 1: start is '٣', expected an integer"),
         ("\t5\t9\n", "row 1: chrom is empty"),
+        ("chr 1\t5\t9\n", "row 1: chrom is 'chr 1', expected a name without blanks"),
+        ("track x chr1\t5\t9\n", "row 1: chrom is 'track x chr1', expected"),
         ("chr1\t5\t9\ta\t0\tforward\n", "row 1: strand is 'forward'"),
         (
             "chr1\t5\t9\t.\t0\t.\t1\t2\t3\t4\n",

@@ -109,6 +109,7 @@ def check_motifs(path, text):
     motifs = matrices.read_motifs(path)
     heads = [line for _, line in lines_of(text) if re.match(r"MOTIF\b(?! DIAGRAM)|>|(P0|PO)\b", line.strip())]
     assert len(motifs) == len(heads) == len({motif.id for motif in motifs})
+    assert "MEME" not in text or len(motifs) == len(re.findall("(?m)^ *letter-probability", text))
     for motif in motifs:
         assert motif.matrix.shape[0] == 4 and (motif.matrix >= 0).all()
         assert np.abs(motif.matrix.sum(axis=0) - 1).max() <= 0.011
@@ -265,9 +266,22 @@ BROKEN = {
     "gff3": [(r"exon\t\d+\t", "exon\t9999\t"), ("Parent=T", "Parent=U"), (r";Parent=T", ""), ("exon\t", "exon\tx\t")],
     "vcf": [(r"\t\d+\t", "\t-1\t"), (r"\t\d+\t", "\t1.5\t"), (r"\t\d+\t", "\t"), (r"\tA(?=C?\t)", "\t!")],
     "csv": [(r",[ACGT]{4}", ""), (r",(?=[01]\n)", ",,"), (r"\n(?=[de])", '\n"')],
-    "meme": [(r"0\.40", "0.90"), (r"0\.40", "-0.4"), (r"0\.40", "x"), (r" 0\.40", ""), (r"w= 3", "w= 4")],
+    "meme": [
+        ("MOTIF", "OTIF"),
+        (r"0\.40", "0.90"),
+        (r"0\.40", "-0.4"),
+        (r"0\.40", "x"),
+        (r" 0\.40", ""),
+        (r"w= 3", "w= 4"),
+    ],
     "jaspar": [(r"A \[ 1 ", "A [ "), (r"7 8", "7 x"), (r"7 8", "7 -8"), (r"G \[ 0", "C [ 0"), (r"9 \]", "9")],
-    "transfac": [(r"01  1  2  3", "01  2"), (r"01  1", "01  x"), (r"01  1", "01  -1"), ("P0  A  C", "P0  A  A")],
+    "transfac": [
+        (r"01  1  2  3", "01  2"),
+        (r"01  1", "01  x"),
+        (r"01  1", "01  -1"),
+        ("P0  A  C", "P0  A  A"),
+        (r"XX\n//(?=\n.)", "XX"),
+    ],
     "homer": [("0.3\t0.4", "0.4"), ("0.3\t0.4", "0.3\t0.9"), ("0.3\t0.4", "0.7\tx"), ("0.3\t0.4", "-0.3\t1.0")],
     "fasta": [("ACG\n", "A-G\n"), ("ACG\n", "AXG\n"), (">chr2", ">chr1"), (">x:0-4", ">x:0-9")],
     "genome": [("ACG\n", "A-G\n"), ("ACG\n", "AXG\n"), (">chr2", ">chr1"), (">x:0-4", ">x:0-9")],

@@ -54,6 +54,7 @@ PLAIN = FRAME.to_csv(index=False)
         "\n".join(",".join(f'"{field}"' for field in line.split(",")) for line in PLAIN.splitlines()),
         PLAIN.encode("utf-16"),
         PLAIN.replace("\n", "\n,,\n", 2),
+        PLAIN.replace("\n", ",,\n"),
         gzip.compress(PLAIN.encode()),
     ],
 )
@@ -122,6 +123,7 @@ def test_labels_in_the_words_of_pandas_r_and_people(tmp_path, words, kind):
         (b"header,sequence,label\n", "found 1 rows, expected a header line and at least one row"),
         (b"a,ACGT,1\nb,ACGT,0\n", "row 1: no column header; found columns a, ACGT, 1"),
         (b"header,label,label\na,1,1\n", "row 1: column label occurs more than once"),
+        (b"header,label,\na,1,x\n", "row 1: column 3 has no name"),
         (b"header,label\na,1\nb\n", "row 3: found 1 columns, expected 2"),
         (b"header,label\na,1\nb,1,2\n", "row 3: found 3 columns, expected 2"),
         (b"header,label\na,1,2\na,1,2\n", "row 2: found 3 columns, expected 2"),

@@ -39,8 +39,8 @@ def read_exons(path):
     for number, line in text.lines(path):
         if line.startswith("##FASTA"):
             break
-        if line.startswith("##gff-version") and line.split()[1:2] != ["2"]:
-            is_gff = line.split()[1:2] == ["3"] or line.split()[1:2][0].startswith("3.")
+        if line.startswith("##gff-version"):
+            is_gff = line.split()[1:2] == ["3"] or line.split()[-1].startswith("3.")
         if line.startswith("#") or not line.strip():
             continue
         fields = line.split("\t")

@@ -123,7 +123,7 @@ def _whole(path, rows, name, words, what):
 
 def _transfac(path, lines):
     """Motifs of entries that end in `//`."""
-    entry, order, rows = {}, None, []
+    entry, order, rows, last = {}, None, [], 0
     for number, line in [*lines, (None, "//")]:
         key, _, value = line.partition(" ") if " " in line else line.partition("\t")
         key, value = key.strip(), value.strip()
@@ -132,12 +132,17 @@ def _transfac(path, lines):
                 yield _entry(path, entry, order, rows)
             entry, order, rows = {}, None, []
         elif key in ("P0", "PO"):
+            if order:
+                raise InputError(f"{path}: line {number}: a second matrix, expected '//' behind the first")
             order = "".join(value.upper().replace("U", "T").split())
             if sorted(order) != sorted(dna.BASES):
                 raise InputError(f"{path}: line {number}: columns are '{value}', expected A, C, G and T")
-        elif key.isdecimal():
+        elif re.fullmatch(r"[0-9]{1,4}", key):
             if order is None:
                 raise InputError(f"{path}: line {number}: a position before the line 'P0 A C G T'")
+            if int(key) != (last + 1 if rows else min(int(key), 1)):
+                raise InputError(f"{path}: line {number}: position {key}, expected {last + 1 if rows else '0 or 1'}")
+            last = int(key)
             rows.append((number, value))
         elif key in ("AC", "ID", "NA"):
             entry.setdefault(key, value)
