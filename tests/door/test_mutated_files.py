@@ -107,7 +107,10 @@ def check_table(path, text):
 
 def check_motifs(path, text):
     motifs = matrices.read_motifs(path)
-    heads = [line for _, line in lines_of(text) if re.match(r"MOTIF\b(?! DIAGRAM)|>|(P0|PO)\b", line.strip())]
+    lines = [line.strip() for _, line in lines_of(text)]
+    first = next(line for line in lines if not line.startswith("#"))
+    head = ">" if first.startswith(">") else r"MOTIF\b(?! DIAGRAM)" if "MEME" in text else r"(P0|PO)\b"
+    heads = [line for line in lines if re.match(head, line)]
     assert len(motifs) == len(heads) == len({motif.id for motif in motifs})
     assert "MEME" not in text or len(motifs) == len(re.findall("(?m)^ *letter-probability", text))
     for motif in motifs:
