@@ -211,3 +211,12 @@ def test_what_is_broken_is_refused_in_one_line(tmp_path, content, words):
     with pytest.raises(InputError, match=f"a.gtf: {words}") as error:
         read(tmp_path / "a.gtf", content)
     assert "\n" not in str(error.value)
+
+
+def test_genes_that_are_their_own_transcripts_are_warned_of(tmp_path, capsys):
+    """UCSC's table browser writes the transcript's id as gene_id, so that no intron is ever retained."""
+    (tmp_path / "a.gtf").write_text(exons(*['gene_id "NM_1"; transcript_id "NM_1";'] * 2))
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGT" * 200 + "\n")
+    files = {"a": tmp_path / "a.gtf", "g": tmp_path / "g.fa"}
+    assert len(collect("annotation", {"annotation": "a", "genome": "g"}, 40, files).frame) == 1
+    assert "every gene_id is the transcript_id" in capsys.readouterr().err

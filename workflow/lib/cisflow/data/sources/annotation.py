@@ -52,8 +52,8 @@ def collect(source, length, seed, task):
     exons["chrom"] = names.of(path, exons["chrom"])
     if (exons["gene"] == exons["transcript"]).all():
         print(
-            f"WARNING: {path}: every gene_id is the transcript_id, as UCSC's table browser writes them, so that no gene "
-            f"has another transcript that could retain an intron",
+            f"WARNING: {path}: every gene_id is the transcript_id, as UCSC's table browser writes them, so that no "
+            f"gene has another transcript that could retain an intron",
             file=sys.stderr,
         )
     introns = label_retained(introns_of(exons), exons)
