@@ -43,7 +43,7 @@ def inputs(tmp_path_factory):
         at = 300 + 200 * number
         rows.append(("chr22", START + at + 1, f"rs{number}", bases[at], "ACGT"[("ACGT".index(bases[at]) + 1) % 4]))
     rows.append(("chr22", START + 501, ".", bases[500:504], f"{bases[500]},<DEL>"))
-    rows += [("22", START + 1, ".", bases[0], "N"), ("chr22", START + 1, ".", "ACGT"["ACGT".index(bases[0]) - 1], "N")]
+    rows += [("21", START + 1, ".", bases[0], "N"), ("chr22", START + 1, ".", "ACGT"["ACGT".index(bases[0]) - 1], "N")]
     text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
     (folder / "v.vcf.gz").write_bytes(gzip.compress(("#CHROM\tPOS\tID\tREF\tALT\n" + text).encode()))
     torch.manual_seed(0)
@@ -162,7 +162,7 @@ def test_without_classes_targets_alone_are_ranked(inputs, tmp_path):
 @pytest.mark.parametrize(
     ("change", "flags", "words"),
     [
-        ({}, ["--strict"], "v.vcf.gz: line 8: chromosome '22' is not in"),
+        ({}, ["--strict"], "v.vcf.gz: line 8: chromosome '21' is not in"),
         ({"length": None}, [], "the network takes any length; expected --length"),
         ({"class_names": None}, [], "expected --class-names beside --classes"),
         ({"names": None}, [], "no target of group histone; expected --histone"),

@@ -27,7 +27,11 @@ CASES = {
     # FASTA
     "an empty FASTA": (FASTA, {"p": "", "n": ">a\nACGT\n"}, "p.txt: not a FASTA: .* found an empty file"),
     "no FASTA": (FASTA, {"p": "a,ACGT,1\n", "n": ">a\nACGT\n"}, "p.txt: not a FASTA: expected .* found 'a,ACGT,1"),
-    "a packed FASTA": (FASTA, {"p": b"\x1f\x8b\x08\x00\xff\xfe", "n": ">a\nACGT\n"}, "p.txt: not a FASTA"),
+    "a packed FASTA": (
+        FASTA,
+        {"p": b"\x1f\x8b\x08\x00\xff\xfe", "n": ">a\nACGT\n"},
+        "p.txt: corrupt or incomplete gzip",
+    ),
     "a protein": (FASTA, {"p": ">a\nMKLV\n", "n": ">b\nACGT\n"}, "p.txt, record 'a': character 'L' at position 3"),
     "a gap": (FASTA, {"p": ">a\nAC-T\n", "n": ">b\nACGT\n"}, "p.txt, record 'a': character '-' at position 3"),
     "another length": (
@@ -48,10 +52,10 @@ CASES = {
         {"p": ">a\n>b\nACGT\n", "n": ">c\nACGT\n"},
         "p.txt: record 'a' has no sequence",
     ),
-    "names that count from 1": (
+    "names that count from 1 and from 0": (
         FASTA,
-        {"p": ">chr1:1-4\nACGT\n", "n": ">c\nACGT\n"},
-        "p.txt: record 1: the name 'chr1:1-4' speaks of 3 bases, the sequence has 4; expected .* 0-based half-open",
+        {"p": ">chr1:1-4\nACGT\n>chr1:4-8\nACGT\n", "n": ">c\nACGT\n"},
+        "p.txt: record 1: the name 'chr1:1-4' counts from 1, that of record 2, 'chr1:4-8', from 0",
     ),
     "neither negatives nor background": (
         {"kind": "fasta", "positives": "p"},
@@ -82,22 +86,17 @@ CASES = {
     ),
     "a positive without a base": (BACKGROUND, {"p": ">a\nNNNN\n", "g": GENOME}, "positive 'a' has no known base"),
     # BED
-    "an empty BED": (BED, {"b": "", "g": GENOME}, "b.txt: found 0 rows, expected a header line and at least one row"),
-    "a BED of a header": (BED, {"b": bed(), "g": GENOME}, "b.txt: found 1 rows, expected a header line"),
+    "an empty BED": (BED, {"b": "", "g": GENOME}, "b.txt: holds no interval, expected at least one"),
+    "a BED of a header": (BED, {"b": bed(), "g": GENOME}, "b.txt: holds no interval, expected at least one"),
     "no header": (
         BED,
         {"b": "chr1\t4\t8\tx\t1\nchr1\t8\t12\ty\t0\n", "g": GENOME},
-        "b.txt: row 1: no column chrom, start, end, bound",
+        "b.txt: no column bound; found columns chrom, start, end, name, score, expected a header line",
     ),
     "no label column": (
         {**BED, "target": "open"},
         {"b": bed("chr1 4 8 x 1"), "g": GENOME},
-        "b.txt: row 1: no column open; found columns chrom, start, end, name, bound",
-    ),
-    "spaces for tabs": (
-        BED,
-        {"b": bed("chr1 4 8 x 1") + "chr1 8 12 y 0\n", "g": GENOME},
-        "b.txt: row 3: found 1 columns, expected 5",
+        "b.txt: no column open; found columns chrom, start, end, name, bound",
     ),
     "a short row": (
         BED,
@@ -142,18 +141,13 @@ CASES = {
     ),
     "another chromosome": (
         BED,
-        {"b": bed("1 4 8 x 1"), "g": GENOME},
-        "b.txt: row 2: chromosome '1' is not in .* .it has chr1, chr2.",
+        {"b": bed("7 4 8 x 1"), "g": GENOME},
+        "b.txt: row 2: chromosome '7' is not in .* .it has chr1, chr2.",
     ),
     "another label": (
         BED,
         {"b": bed("chr1 4 8 x 1", "chr1 8 12 y 0.7"), "g": GENOME},
         "b.txt: row 3: column 'bound' is '0.7', expected 0, 1 or empty",
-    ),
-    "a BED name twice": (
-        BED,
-        {"b": bed("chr1 4 8 x 1", "chr1 8 12 x 0"), "g": GENOME},
-        "b.txt: rows 2 and 3 have the same id 'x'",
     ),
     "an interval twice": (
         BED,
@@ -195,8 +189,8 @@ CASES = {
     ),
     "a bad label in a table": (
         TABLE,
-        {"t": "header,sequence,label\na,ACGT,1\n\nb,ACGT,yes\n"},
-        "t.txt: row 4: column 'label' is 'yes', expected 0, 1 or empty",
+        {"t": "header,sequence,label\na,ACGT,1\n\nb,ACGT,maybe\n"},
+        "t.txt: row 4: column 'label' is 'maybe', expected 0, 1 or empty",
     ),
     "a header twice": (
         TABLE,
@@ -210,7 +204,7 @@ CASES = {
         {"t": "header,sequence,label\nchr1:0-5,ACGT,1\n"},
         "t.txt: row 2: the name 'chr1:0-5' speaks of 5 bases",
     ),
-    "a packed table": (TABLE, {"t": b"PK\x03\x04\xff\xfe\n"}, "t.txt: not a table of text, expected CSV or TSV"),
+    "a packed table": (TABLE, {"t": b"PK\x03\x04\xff\xfe\n"}, "t.txt: a zip archive or a spreadsheet"),
     "an absent table": (TABLE, {"t": None}, "t.txt: No such file"),
     # Annotation
     "an empty GTF": (GTF, {"a": "", "g": GENOME}, "a.txt: holds no exon, expected a GTF"),
@@ -234,10 +228,10 @@ CASES = {
         {"a": "#\n" + exon(1, 4, names='gene_id "T";'), "g": GENOME},
         "a.txt: line 2: no transcript_id among",
     ),
-    "a GFF3": (
+    "a GFF3 without parents": (
         GTF,
         {"a": exon(1, 4, names="ID=exon1;Parent=T"), "g": GENOME},
-        "a.txt: line 1: no gene_id among the attributes 'ID=exon1",
+        "a.txt: line 1: Parent is 'T', expected the ID of a feature of the file",
     ),
     "an exon from 0": (
         GTF,
@@ -245,10 +239,15 @@ CASES = {
         "a.txt: line 1: start is '0' and end is '4', expected integers with 1 <= start",
     ),
     "an exon reversed": (GTF, {"a": exon(9, 4), "g": GENOME}, "a.txt: line 1: start is '9' and end is '4'"),
-    "an exon without strand": (
+    "an exon of another strand": (
         GTF,
-        {"a": exon(1, 4, strand="."), "g": GENOME},
-        r"a.txt: line 1: strand of an exon is '.', expected \+ or -",
+        {"a": exon(1, 4, strand="plus"), "g": GENOME},
+        r"a.txt: line 1: strand of an exon is 'plus', expected \+, - or \.",
+    ),
+    "introns without strand": (
+        GTF,
+        {"a": exon(1, 4, strand=".") + exon(9, 12, strand="."), "g": GENOME},
+        "a.txt: no intron among 2 exons",
     ),
     "single exons": (
         GTF,
@@ -257,8 +256,8 @@ CASES = {
     ),
     "other chromosome names": (
         GTF,
-        {"a": exon(1, 4, "1") + exon(9, 12, "1"), "g": GENOME},
-        r"a.txt: none of its chromosomes \(1\) is in .*\(chr1, chr2\)",
+        {"a": exon(1, 4, "7") + exon(9, 12, "7"), "g": GENOME},
+        r"a.txt: none of its chromosomes \(7\) is in .*\(chr1, chr2\)",
     ),
     "introns at the edge": (
         {**GTF, "anchor": "donor"},
@@ -270,7 +269,7 @@ CASES = {
         {"a": exon(1, 4), "g": GENOME},
         r"source.anchor: 'middle' is not one of \['center', 'donor', 'acceptor'\]",
     ),
-    "a packed GTF": (GTF, {"a": b"\x1f\x8b\x08\xff", "g": GENOME}, "a.txt: not a text file, expected an unpacked GTF"),
+    "a packed GTF": (GTF, {"a": b"\x1f\x8b\x08\xff", "g": GENOME}, "a.txt: corrupt or incomplete gzip"),
 }
 
 

@@ -24,7 +24,8 @@ ALIASES = {
 }
 STRANDS = {"": ".", "*": ".", ".": ".", "+": "+", "-": "-"}
 # Tools of R and Python write a whole number as 1e+05 or 100000.0 where the column is not of integers.
-WHOLE = re.compile(r"(\d+)(?:\.0+)?|(\d+(?:\.\d+)?[eE]\+?\d{1,2})")
+# No chromosome needs more than twelve digits.
+WHOLE = re.compile(r"(\d{1,12})(?:\.0+)?|(\d(?:\.\d{1,11})?[eE]\+?(?:0?\d|1[01]))")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf", re.IGNORECASE)
 # Tables of genomic ranges that look like a BED with a header and count from 1.
 FROM_ONE = {"seqnames": "a table of R's GenomicRanges", "abs_summit": "a table of MACS (peaks.xls)"}
@@ -48,7 +49,7 @@ def read_bed(path):
         if not line.strip():
             continue
         fields = _fields(line, comma)
-        if fields[0] in ("track", "browser"):
+        if line.split(None, 1)[0] in ("track", "browser") and not all(map(WHOLE.fullmatch, fields[1:3] or "x")):
             found = re.search(r"\btype=[\"']?(\w+)", line)
             kind, width = (found[1].lower() if found else kind), None
             columns = header
@@ -113,8 +114,9 @@ def _columns(path, kind, fields):
         return BED_GRAPH
     values = fields[6:10]
     numbers = all(NUMBER.fullmatch(value) for value in values)
-    if len(fields) == 10 and numbers and re.fullmatch(r"-1|\d+", fields[9]):
-        return NARROW_PEAK
+    if len(fields) == 10:
+        narrow = kind == "narrowpeak" or "narrowpeak" in name or (numbers and re.fullmatch(r"-1|\d+", fields[9]))
+        return NARROW_PEAK if narrow else BED
     if len(fields) == 9 and (kind == "broadpeak" or "broadpeak" in name or (numbers and "," not in fields[8])):
         return NARROW_PEAK[:9]
     return BED
@@ -137,15 +139,16 @@ def interval(place, record):
     ------
     InputError : coordinates that are not integers of 0 or more or are empty, or a strand other than +, -, `.` and `*`.
     """
-    if not record["chrom"].strip():
-        raise InputError(f"{place}: chrom is empty, expected the name of a chromosome")
+    chrom = record["chrom"]
+    if len(chrom.split()) != 1:
+        raise InputError(f"{place}: chrom is {repr(chrom) if chrom else 'empty'}, expected a name without blanks")
     start, end = (_coordinate(place, name, record[name]) for name in ("start", "end"))
     if start >= end:
         raise InputError(f"{place}: start is {start} and end is {end}, expected start < end")
     strand = (record.get("strand") or "").strip()
     if strand not in STRANDS:
         raise InputError(f"{place}: strand is '{strand}', expected +, - or .")
-    return Locus(record["chrom"].strip(), start, end, STRANDS[strand])
+    return Locus(chrom, start, end, STRANDS[strand])
 
 
 def ids(path, records, loci):
@@ -179,6 +182,8 @@ def name_of(record, locus):
 
 
 def _coordinate(place, name, value):
+    if value.isascii() and value.isdecimal() and len(value) <= 12:
+        return int(value)
     match = WHOLE.fullmatch(value.strip()) if value.isascii() else None
     whole = match and (int(match[1]) if match[1] else float(match[2]))
     if match is None or whole != int(whole):

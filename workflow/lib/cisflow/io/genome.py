@@ -7,15 +7,18 @@ from typing import NamedTuple
 import numpy as np
 
 from cisflow.errors import InputError, listing
-from cisflow.io import contigs, indexed, twobit
+from cisflow.io import contigs, indexed, text, twobit
 from cisflow.sequence import dna
 
 # chr3:100-300, with a strand or a mark of reversal behind it; the contigs of HLA have colons in their own names.
 LOCUS = re.compile(
-    r"^(?P<chrom>\S+?):(?P<start>\d+)-(?P<end>\d+)(?:\((?P<strand>[-+.])\)|(?P<rc>/rc(?!\w)))?(?P<reversed>_r(?!\w))?"
+    r"^(?P<chrom>\S+?):(?P<start>\d{1,12})-(?P<end>\d{1,12})"
+    r"(?:\((?P<strand>[-+.])\)|(?P<rc>/rc(?!\w)))?(?P<reversed>_r(?!\w))?"
 )
 # What UCSC writes behind the name of a sequence, counted from 1.
-UCSC = re.compile(r"\srange=(?P<chrom>\S+):(?P<start>\d+)-(?P<end>\d+)(?=\s|$)(?:.*\sstrand=(?P<strand>[+-]))?")
+UCSC = re.compile(
+    r"\srange=(?P<chrom>\S+):(?P<start>\d{1,12})-(?P<end>\d{1,12})(?=\s|$)(?:.*\sstrand=(?P<strand>[+-]))?"
+)
 # The strand that the reverse complement of a sequence is read from; without a strand a sequence is of the plus strand.
 OPPOSITE = {"+": "-", "-": "+", ".": "-"}
 
@@ -199,8 +202,8 @@ class Records:
         with open(self._plain, "rb") as handle:
             for line in handle:
                 last += len(line)
-                line = line.strip()
-                if line.startswith(b">"):
+                header, line = line.startswith(b">"), line.strip()
+                if header:
                     close()
                     description = self._text(line[1:])
                     name = (description.split() or [""])[0]
@@ -213,6 +216,8 @@ class Records:
                     self.names.append(name)
                     self.descriptions.append(description)
                     parts, first = [], last
+                elif line and not self.names:
+                    raise InputError(f"{path}: found '{self._text(line)[:20]}', expected a line '>name' first")
                 elif line:
                     parts.append(line)
         close()
@@ -235,7 +240,7 @@ class Records:
     @staticmethod
     def _text(line):
         # A byte that is not text becomes a character that no base has, so that `encode` refuses it.
-        return line.decode("utf-8", "replace")
+        return line.decode("utf-8", text.FALLBACK)
 
 
 def _locus_name(locus):

@@ -14,6 +14,8 @@ ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|
 # Where an annotation has no gene_id, as some of RefSeq and StringTie have none in every line.
 GENE = ("gene_id", "geneID", "gene", "gene_name")
 TRANSCRIPT = ("transcript_id",)
+# No chromosome needs more than twelve digits.
+WHOLE = re.compile(r"[0-9]{1,12}")
 COLUMNS = ("chrom", "start", "end", "strand", "gene", "transcript")
 STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
 TRANSCRIPTS = ("transcript", "mrna", "primary_transcript", "rna")
@@ -37,8 +39,8 @@ def read_exons(path):
     for number, line in text.lines(path):
         if line.startswith("##FASTA"):
             break
-        if line.startswith("##gff-version") and line.split()[1:2] != ["2"]:
-            is_gff = line.split()[1:2] == ["3"] or line.split()[1:2][0].startswith("3.")
+        if line.startswith("##gff-version"):
+            is_gff = line.split()[1:2] == ["3"] or line.split()[-1].startswith("3.")
         if line.startswith("#") or not line.strip():
             continue
         fields = line.split("\t")
@@ -68,7 +70,7 @@ def read_exons(path):
 def _span(place, fields):
     """(chrom, start, end, strand) of a line."""
     chrom, first, last, strand = fields[0].strip(), fields[3], fields[4], fields[6]
-    whole = all(value.isascii() and value.isdecimal() for value in (first, last))
+    whole = all(WHOLE.fullmatch(value) for value in (first, last))
     if not (whole and 1 <= int(first) <= int(last)):
         raise InputError(f"{place}: start is '{first}' and end is '{last}', expected integers with 1 <= start <= end")
     if not chrom:
@@ -210,7 +212,7 @@ def _copies(start, end, numbers, spans):
     if len(spans) > 1:
         inside = np.array([(first <= start) & (end <= last) for first, last in spans])
         return inside.argmax(axis=0) if (inside.sum(axis=0) == 1).all() else copies
-    if len(set(numbers)) == len(numbers) or not all(number.isascii() and number.isdecimal() for number in numbers):
+    if len(set(numbers)) == len(numbers) or not all(map(WHOLE.fullmatch, numbers)):
         return copies
     order = np.argsort(start, kind="stable")
     steps = np.diff(numbers[order].astype(int))

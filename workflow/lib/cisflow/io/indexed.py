@@ -7,6 +7,7 @@ that folder can be written to, as samtools does.
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -50,11 +51,14 @@ def check_fasta(path):
 
 
 def is_plain(path):
-    """Whether a file can be read by place as it stands: neither packed, by its name either, nor with a mark."""
+    """Whether a file can be read by place as it stands: not packed, by its name either, without a byte order mark, and
+    with lines that end as those of Unix or Windows do.
+    """
     if str(path).lower().endswith((".gz", ".bgz", ".bz2", ".zip", ".xz")):
         return False
     with open(path, "rb") as handle:
-        return not handle.read(8).startswith((*PACKED, *MARKS))
+        head = handle.read(1 << 16)
+    return not head.startswith((*PACKED, *MARKS)) and not re.search(rb"\r(?!\n|\Z)", head)
 
 
 def plain(path):
@@ -201,8 +205,7 @@ def _tidy(path, lines, target, index):
                 raise InputError(f"{path}: line {number}: found '{line.strip()[:20]}', expected a line '>name' first")
             # A character that is no base is refused where it is read, as in a FASTA that needs no copy; one byte each
             # keeps the places of all others.
-            sequence = "".join(line.split()).encode("ascii", "replace")
-            bases += target.write(sequence)
+            bases += target.write(line.strip().encode("ascii", "replace"))
     target.write(b"\n")
     index.append((name, bases, offset))
 

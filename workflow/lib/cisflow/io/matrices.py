@@ -10,7 +10,7 @@ from cisflow.io.meme import Motif
 from cisflow.sequence import dna
 
 # A row of JASPAR's format: the base and what is counted of it, in brackets or not.
-BASE_ROW = re.compile(r"([ACGTUacgtu])\s*(?:[:|]\s*)?(\[?)\s*(.*?)\s*(\]?)")
+BASE_ROW = re.compile(r"([ACGTUacgtu])(?=[\s:|\[])\s*[:|]?\s*(\[?)\s*(.*?)\s*(\]?)")
 TRANSFAC = re.compile(r"(AC|ID|P0|PO|VV|XX)\b")
 
 
@@ -29,11 +29,12 @@ def read_motifs(path):
     first = next((line for _, line in lines if line and not line.startswith("#")), "")
     if first.startswith("<?xml"):
         raise InputError(f"{path}: MEME's XML; expected its text output (meme.txt) or another format of motifs")
-    if first.startswith(">"):
-        return meme.distinct(path, list(_headed(path, lines)))
-    if TRANSFAC.match(first):
-        return meme.distinct(path, list(_transfac(path, lines)))
-    return meme.read_meme(path)
+    if not first.startswith(">") and not TRANSFAC.match(first):
+        return meme.read_meme(path)
+    motifs = list(_headed(path, lines) if first.startswith(">") else _transfac(path, lines))
+    if not motifs:
+        raise InputError(f"{path}: holds no motif, expected at least one matrix")
+    return meme.distinct(path, motifs)
 
 
 def _headed(path, lines):
@@ -72,8 +73,10 @@ def _under(path, number, header, rows):
     if len(rows) == 4 and (widths != {4} or not _sum_to_one(words)):
         return Motif(fields[0], fields[-1], _by_base(path, rows, fields[0], words))
     matrix = _by_position(path, rows, fields[0], words)
+    if len(fields) < 3:
+        return Motif(fields[0], fields[-1], matrix)
     # HOMER has the consensus first, then the name: BCL6(Zf)/Liver-Bcl6-ChIP-Seq(GSE31578)/Homer.
-    name = fields[1].strip() if len(fields) > 2 else fields[0]
+    name = fields[1].strip() or fields[0]
     return Motif(name.replace(" ", "_"), re.split(r"[(/]", name)[0] or name, matrix)
 
 
@@ -120,7 +123,7 @@ def _whole(path, rows, name, words, what):
 
 def _transfac(path, lines):
     """Motifs of entries that end in `//`."""
-    entry, order, rows = {}, None, []
+    entry, order, rows, last = {}, None, [], 0
     for number, line in [*lines, (None, "//")]:
         key, _, value = line.partition(" ") if " " in line else line.partition("\t")
         key, value = key.strip(), value.strip()
@@ -129,12 +132,17 @@ def _transfac(path, lines):
                 yield _entry(path, entry, order, rows)
             entry, order, rows = {}, None, []
         elif key in ("P0", "PO"):
+            if order:
+                raise InputError(f"{path}: line {number}: a second matrix, expected '//' behind the first")
             order = "".join(value.upper().replace("U", "T").split())
             if sorted(order) != sorted(dna.BASES):
                 raise InputError(f"{path}: line {number}: columns are '{value}', expected A, C, G and T")
-        elif key.isdecimal():
+        elif re.fullmatch(r"[0-9]{1,4}", key):
             if order is None:
                 raise InputError(f"{path}: line {number}: a position before the line 'P0 A C G T'")
+            if int(key) != (last + 1 if rows else min(int(key), 1)):
+                raise InputError(f"{path}: line {number}: position {key}, expected {last + 1 if rows else '0 or 1'}")
+            last = int(key)
             rows.append((number, value))
         elif key in ("AC", "ID", "NA"):
             entry.setdefault(key, value)

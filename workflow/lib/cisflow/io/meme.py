@@ -13,7 +13,7 @@ from cisflow.sequence import dna
 
 TOLERANCE = 0.01
 # What ends a matrix, as an empty line does.
-BEHIND = ("URL", "-", "*", "MOTIF", "MEME")
+BEHIND = ("URL", "---", "*", "MOTIF", "MEME")
 
 
 class Motif(NamedTuple):
@@ -54,6 +54,9 @@ def read_meme(path):
     starts = [number for number, line in enumerate(lines) if re.match(r"MOTIF\b(?! DIAGRAM)", line)]
     if not starts:
         raise InputError(f"{path}: holds no motif; expected lines that start with 'MOTIF'")
+    for number, line in enumerate(lines[: starts[0]], 1):
+        if line.startswith("letter-probability matrix"):
+            raise InputError(f"{path}: line {number}: a matrix before the first line 'MOTIF id name'")
     ends = [*starts[1:], len(lines)]
     return distinct(path, [_read_motif(path, lines[a:b], a + 1) for a, b in zip(starts, ends, strict=True)])
 
@@ -121,9 +124,11 @@ def _read_motif(path, lines, first):
     if len(words) < 2:
         raise InputError(f"{path}: line {first}: found '{lines[0]}', expected 'MOTIF id name'")
     name = words[1]
-    header = next((i for i, line in enumerate(lines) if line.startswith("letter-probability matrix")), None)
-    if header is None:
-        raise InputError(f"{path}: line {first}: motif '{name}' has no 'letter-probability matrix'")
+    headers = [i for i, line in enumerate(lines) if line.startswith("letter-probability matrix")]
+    if len(headers) != 1:
+        found = "more than one" if headers else "no"
+        raise InputError(f"{path}: line {first}: motif '{name}' has {found} 'letter-probability matrix', expected one")
+    header = headers[0]
     below = lines[header + 1 :]
     end = next((i for i, line in enumerate(below) if not line or line.startswith(BEHIND)), len(below))
     rows = [line.split() for line in below[:end]]

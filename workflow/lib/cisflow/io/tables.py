@@ -104,6 +104,10 @@ def read_rows(path, required):
     missing = [name for name in required if name not in header]
     if missing:
         raise InputError(f"{path}: row {first}: no column {listing(missing)}; found columns {listing(header, 12)}")
+    if "" in header:
+        raise InputError(
+            f"{path}: row {first}: column {header.index('') + 1} has no name, expected one for each column"
+        )
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
         raise InputError(f"{path}: row {first}: column {listing(repeated)} occurs more than once, expected once")
@@ -151,6 +155,11 @@ def _checked(path, handle):
 
 def _without_index(path, header, lines):
     """Header and rows without a column that pandas or R wrote for its index, or that is empty behind the last."""
+    while (
+        len(header) > 1 and not header[-1] and not any(fields[len(header) - 1 :] != [""] for fields in lines.values())
+    ):
+        # A sheet that was wider once.
+        header, lines = header[:-1], {row: fields[:-1] for row, fields in lines.items()}
     index = None
     if len(header) > 1 and header[0].strip() in INDEX:
         # The index of pandas, and of R's write.csv, has a column without a name.

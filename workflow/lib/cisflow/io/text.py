@@ -39,7 +39,8 @@ def _latin1(error):
     return error.object[error.start : error.end].decode("latin-1"), error.end
 
 
-codecs.register_error("cisflow-latin1", _latin1)
+FALLBACK = "cisflow-latin1"
+codecs.register_error(FALLBACK, _latin1)
 
 
 @contextlib.contextmanager
@@ -87,7 +88,7 @@ def open_text(path, newline=None):
         mark = handle.read(2)
         handle.seek(0)
         encoding = "utf-16" if mark in UTF16 else "utf-8-sig"
-        with io.TextIOWrapper(handle, encoding=encoding, errors="cisflow-latin1", newline=newline) as text:
+        with io.TextIOWrapper(handle, encoding=encoding, errors=FALLBACK, newline=newline) as text:
             yield text
 
 

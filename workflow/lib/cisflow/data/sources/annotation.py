@@ -1,5 +1,7 @@
 """Windows on the introns of a gene annotation, labelled by whether another transcript of the gene retains them."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pybedtools
@@ -49,6 +51,12 @@ def collect(source, length, seed, task):
     exons = read_exons(path)
     names = contigs.Names(genome.chromosomes, genome.path)
     exons["chrom"] = names.of(path, exons["chrom"])
+    if (exons["gene"] == exons["transcript"]).all():
+        print(
+            f"WARNING: {path}: every gene_id is the transcript_id, as UCSC's table browser writes them, so that no "
+            f"gene has another transcript that could retain an intron",
+            file=sys.stderr,
+        )
     introns = label_retained(introns_of(exons), exons)
     if introns.empty:
         raise InputError(f"{path}: no intron among {len(exons)} exons, expected transcripts of two or more exons")

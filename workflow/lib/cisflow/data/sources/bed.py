@@ -49,7 +49,10 @@ def collect(source, length, seed, task):
     rows, records = zip(*bed.read_bed(path), strict=True)
     missing = [target for target in targets if target not in records[0]]
     if missing:
-        raise InputError(f"{path}: no column {listing(missing)}; found columns {listing(records[0], 12)}")
+        raise InputError(
+            f"{path}: no column {listing(missing)}; found columns {listing(records[0], 12)}, expected a header line "
+            f"that names the labels"
+        )
     genome = Genome(source.genome)
     names = contigs.Names(genome.chromosomes, genome.path)
     chroms = names.of(path, pd.Series([record["chrom"] for record in records]))

@@ -17,7 +17,7 @@ from cisflow.io.gtf import genes_of, read_exons
 from cisflow.io.tables import read_rows
 from cisflow.sequence import intervals
 
-SPAN = re.compile(r"\(?\s*(\d+)\s*,\s*(\d+)\s*\)?")
+SPAN = re.compile(r"\(?\s*(\d{1,12})\s*,\s*(\d{1,12})\s*\)?")
 COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
 # Why sites are left out.
 NO_GENE, BOTH_STRANDS = "not inside a gene", "inside genes of both strands"
