@@ -7,7 +7,7 @@ from cisflow.motifs import naming
 def arguments(parser):
     parser.add_argument("--modisco", required=True, help="patterns that `cisflow discover` found, .h5")
     parser.add_argument("--control", required=True, help="those of its control run, .h5")
-    parser.add_argument("--database", required=True, help="motifs, MEME format")
+    parser.add_argument("--database", required=True, help="motifs: MEME, JASPAR, TRANSFAC or HOMER")
     options.cpu_threads(parser)
     parser.add_argument("--output", required=True, help="table of patterns")
 

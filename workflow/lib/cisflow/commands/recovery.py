@@ -6,7 +6,7 @@ from cisflow.motifs import recovery
 def arguments(parser):
     parser.add_argument("--patterns", required=True, help="table that `cisflow name-motifs` wrote")
     parser.add_argument("--truth", required=True, help="truth.tsv of a planted data set")
-    parser.add_argument("--database", required=True, help="motifs, MEME format")
+    parser.add_argument("--database", required=True, help="motifs: MEME, JASPAR, TRANSFAC or HOMER")
     parser.add_argument("--output", required=True, help="table of planted motifs")
 
 

@@ -163,7 +163,7 @@ def name_patterns(modisco, control, database, threads=None):
     Parameters
     ----------
     modisco, control : paths of `.h5` files.
-    database : path of a MEME file.
+    database : path of a file of motifs.
 
     Returns
     -------
