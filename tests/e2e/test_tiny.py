@@ -182,7 +182,7 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
         assert sorted(placed.loc[placed["outcome"] == "kept", "id"]) == sorted(ids)
         of_files = placed[(placed["step"] == "window") & (placed["row"] != "")]
         assert of_files.groupby("input").size().to_dict() == rows[folder.name]
-        assert of_files["row"].is_unique and set(placed["n"][placed["step"] == "window"]) == {"1"}
+        assert of_files["row"].is_unique and set(placed["n"][placed["step"] == "window"]) <= {"1"}
         for path in (folder / "splits").glob("*[!e].tsv"):
             assert path.stem.endswith(".leakage") or text(path)["id"].tolist() == ids
         for path in folder.glob("attributions/*/*/*/ledger.tsv"):
@@ -336,8 +336,8 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    # Of eight datasets, three feature arrays, seven networks, six classifiers and two jobs of variants.
-    assert len(paths) == 8 + 3 + 7 + 6 + 2
+    # Of eight datasets, four feature arrays, seven networks, six classifiers and two jobs of variants.
+    assert len(paths) == 8 + 4 + 7 + 6 + 2
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}

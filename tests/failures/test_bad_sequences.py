@@ -131,18 +131,22 @@ CASES = {
     "past the end": (
         BED,
         {"b": bed("chr1 18 20 x 1"), "g": GENOME},
-        "b.txt: row 2: chr1:17-21 reaches past .*chr1 .0-20.; expected room for a window of 4 bp",
+        "b.txt: 100% of 1 windows .* row 2: window chr1:17-21: past the end of a chromosome; contigs are chr1 here",
     ),
-    "before the start": (BED, {"b": bed("chr1 0 1 x 1"), "g": GENOME}, "b.txt: row 2: chr1:-2-2 reaches past"),
+    "before the start": (
+        BED,
+        {"b": bed("chr1 0 1 x 1"), "g": GENOME},
+        "b.txt: .* row 2: window chr1:-2-2: past the end",
+    ),
     "outside a fragment": (
         BED,
         {"b": bed("chr2 4 8 x 1"), "g": GENOME},
-        "b.txt: row 2: chr2:4-8 reaches past .*100-112",
+        "b.txt: 100% of 1 windows .* row 2: window chr2:4-8: past the end of a chromosome",
     ),
     "another chromosome": (
         BED,
         {"b": bed("7 4 8 x 1"), "g": GENOME},
-        "b.txt: row 2: chromosome '7' is not in .* .it has chr1, chr2.",
+        "b.txt: .* row 2: window 7:4-8: chromosome not in the genome; contigs are 7 here and chr1, chr2",
     ),
     "another label": (
         BED,
@@ -152,7 +156,7 @@ CASES = {
     "an interval twice": (
         BED,
         {"b": bed("chr1 4 8 . 1", "chr1 4 8 . 0"), "g": GENOME},
-        "b.txt: rows 2 and 3 have the same id 'chr1:4-8'",
+        "b.txt: rows 2 and 3 are the same window, chr1:4-8, with other labels; expected one row a window",
     ),
     "another strand": (
         BED,
@@ -262,7 +266,7 @@ CASES = {
     "introns at the edge": (
         {**GTF, "anchor": "donor"},
         {"a": exon(1, 1) + exon(9, 12), "g": GENOME},
-        "windows.tsv: no window is left, .* past the end of a chromosome: 1",
+        "a.txt: 100% of 1 windows .* past the end of a chromosome",
     ),
     "another anchor": (
         {**GTF, "anchor": "middle"},

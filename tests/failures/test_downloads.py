@@ -390,7 +390,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_goes_on_with(server, out
         "--output",
         str(output),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[2])}
     process = subprocess.Popen([*command, "--sha256", SHA256], env=environment, stderr=subprocess.DEVNULL)
     part = output.with_name("thing.bin.part")
     try:

@@ -24,6 +24,8 @@ ASSEMBLIES = {
 SAMPLE, LEAST, AGREEMENT = 500, 100, 0.5
 # Reference alleles below which a share of them tells nothing.
 FEWEST = 20
+# Places that all lie before this base fit any assembly.
+TELLING = 1_000_000
 
 
 def bare(contig):
@@ -70,6 +72,8 @@ def guess(frame, genome):
 
 
 def _tightest(ends):
+    if max(ends.values(), default=0) < TELLING:
+        return None
     found = fitting(ends)
     bare_ends = {bare(name): end for name, end in ends.items()}
     room = {

@@ -74,19 +74,21 @@ def problems(path, frame, genome, placing, rows=None, once=True):
     if once:
         reasons[(reasons == "") & frame.duplicated().to_numpy()] = TWICE
     bad = np.flatnonzero(reasons != "")
-    if len(bad) and placing.edge == "error":
-        place = f"row {rows[bad[0]]}: " if rows is not None else ""
-        first = bad[0]
+    if not len(bad):
+        return reasons
+    place = f"row {rows[bad[0]]}: " if rows is not None else ""
+    first = f"{place}window {chrom[bad[0]]}:{start[bad[0]]}-{end[bad[0]]}: {reasons[bad[0]]}"
+    if placing.edge == "error":
         raise InputError(
-            f"{path}: {place}window {chrom[first]}:{start[first]}-{end[first]}: {reasons[first]}; expected a place of "
-            f"its own on {genome.path} ({listing(genome.chromosomes)}), or edge: drop"
+            f"{path}: {first}; expected a place of its own on {genome.path} ({listing(genome.chromosomes)}), or edge: "
+            "drop"
         )
     share = np.isin(reasons, [NO_CONTIG, PAST_END]).sum() / max(len(frame), 1)
     if share > placing.max_dropped:
         guess = fingerprint.guess(frame, genome)
         raise InputError(
             f"{path}: {100 * share:.0f}% of {len(frame)} windows have no place on {genome.path}, expected "
-            f"{100 * placing.max_dropped:g}% at most (max_dropped); contigs are {listing(pd.unique(chrom))} here and "
-            f"{listing(genome.chromosomes)} there{guess}"
+            f"{100 * placing.max_dropped:g}% at most (max_dropped); {first}; contigs are {listing(pd.unique(chrom))} "
+            f"here and {listing(genome.chromosomes)} there{guess}"
         )
     return reasons

@@ -79,7 +79,7 @@ def _record(where, number, fields):
     return Record(number, chrom, int(position) - 1, "" if name in NO_NAME else name, ref.upper(), upper)
 
 
-CONTIG = re.compile(r"##contig=<.*\bID=([^,>]+).*\blength=(\d+)")
+CONTIG = re.compile(r"##contig=<.*\bID=([^,>]+).*\blength=(\d{1,12})")
 
 
 def contigs(path):
