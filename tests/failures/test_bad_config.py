@@ -46,6 +46,7 @@ NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in 
 OWN = DEMO["datasets"]["ctcf"]
 KINDS = "['annotation', 'bed', 'events', 'fasta', 'peaks', 'planted', 'table']"
 
+NUMBERS = {"task": "regression", "source": {"kind": "table", "table": "hg19_fragments.fa"}}
 PUBLISHED = {"architecture": "Sei", "weights": "hg19_fragments.fa"}
 STUDY = {"splits": {"published": "random", "held_out": "chromosome"}}
 ROW = {"model": "LR", "features": "TF"}
@@ -334,6 +335,32 @@ MISTAKES = {
     "context without a genome": (
         change("features", "factors", "context", to="genome"),
         "features.factors: context: genome needs the key genome, a resource",
+    ),
+    "metric of another task": (
+        change(*CTCF, "metrics", to=["auroc", "pearson"]),
+        "datasets.ctcf.metrics: 'pearson' is of task regression; expected one of auroc, average_precision, accuracy, "
+        "brier, auprc_trapezoid, calibration_error, calibration_slope, calibration_intercept, of task binary",
+    ),
+    "metric of classes on numbers": (
+        lambda config: config["datasets"]["ctcf"].update(NUMBERS, metrics=["auroc"]),
+        "datasets.ctcf.metrics: 'auroc' is of task binary; expected one of pearson, spearman, rmse, of task regression",
+    ),
+    "metric that is none": (
+        change(*CTCF, "metrics", to=["auc"]),
+        "datasets.ctcf.metrics: 'auc' is not defined; expected one of auroc, average_precision, accuracy, brier, "
+        "auprc_trapezoid, calibration_error, calibration_slope, calibration_intercept, of task binary",
+    ),
+    "numbers from a source of classes": (
+        change(*CTCF, "task", to="regression"),
+        "datasets.ctcf.task: found regression; a source of kind fasta labels its windows 0 and 1; expected task binary",
+    ),
+    "classifier on numbers": (
+        lambda config: config["datasets"]["ctcf"].update(NUMBERS),
+        "datasets.ctcf.models: 'logistic_regression' is a classifier, which expects task binary; found regression",
+    ),
+    "unknown task": (
+        change(*CTCF, "task", to="ranking"),
+        "datasets.ctcf.task: 'ranking' is not one of ['binary', 'regression']",
     ),
     "device": (change("device", to="gpu"), "device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
     "window of nothing": (change(*CTCF, "window", to=0), "datasets.ctcf.window: 0 is less than the minimum of 1"),
