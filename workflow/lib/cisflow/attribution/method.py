@@ -69,8 +69,9 @@ class Compared(Common):
     n_baselines: int = setting(
         20,
         minimum=1,
-        meaning="Shuffles of each sequence, for `dinucleotide_shuffled`. A sequence that no other has the dinucleotides "
-        "of is shuffled base by base, which the log says; if it is of one letter, nothing of it contributes.",
+        meaning="Shuffles of each sequence, for `dinucleotide_shuffled`. A sequence that no other has the "
+        "dinucleotides of is shuffled base by base, which the log says; if it is of one letter, nothing of it "
+        "contributes.",
     )
 
     @property
