@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ def test_slots_are_held_by_one_job_each(tmp_path):
     held, most, lock = set(), [], threading.Lock()
 
     def job():
-        with device.slot(2, folder=tmp_path, wait_s=0.005) as number:
+        with device.slot(["a", "b"], folder=tmp_path, wait_s=0.005) as number:
             with lock:
                 assert number not in held
                 held.add(number)
@@ -47,8 +48,38 @@ def test_cuda_that_the_workflow_did_not_grant_is_an_error(monkeypatch):
         pass
 
 
-def test_a_scheduler_s_choice_stands(monkeypatch):
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Says which cards, by what the driver calls them, a job sees."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(device.tempfile, "gettempdir", lambda: str(tmp_path))
+
+    def sees(visible, uuids):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda n: SimpleNamespace(uuid=uuids[n]))
+
+    return sees
+
+
+@pytest.mark.parametrize("uuids", [["GPU-x", "GPU-y"], [None, None]])
+def test_two_jobs_that_see_the_same_cards_take_one_each(machine, uuids):
+    machine("0,1", uuids)
+    with device.acquire("auto") as first, device.acquire("auto") as second:
+        assert {first.index, second.index} == {0, 1}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_card_is_held_under_whatever_number_a_job_sees_it(machine, named):
+    machine("2,3", ["GPU-x", "GPU-y"] if named else [None, None])
+    with device.acquire("auto") as first:
+        assert first.index == 0
+        machine("2,5" if not named else "7,2", ["GPU-x", "GPU-z"] if named else [None, None])
+        with device.acquire("auto") as second:
+            assert second.index == 1
+
+
+def test_a_scheduler_s_choice_stands(machine):
+    machine("3", ["GPU-x"])
     with device.acquire("auto", gpus=1) as where:
         assert where == torch.device("cuda", 0)

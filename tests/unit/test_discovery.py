@@ -206,7 +206,7 @@ def one_sign():
 
 
 def nearly_one_sign():
-    """The library divides by a count of zero."""
+    """The library divides by the number of values of the other sign in its null distribution, which is zero."""
     codes, multipliers = one_sign()
     multipliers[0] *= -1
     multipliers += np.random.default_rng(0).normal(0, 0.05, multipliers.shape).astype(np.float32)
@@ -218,10 +218,12 @@ def nearly_one_sign():
     [
         (few(0), "There is nothing to search"),
         (few(5), "No more than 100 seqlets of either sign stand out in 5 rows"),
+        (few(50, 1), "windows of 1 bp are shorter than a seqlet of 30 bp"),
         (few(50, 29), "windows of 29 bp are shorter than a seqlet of 30 bp"),
         (one_sign(), "needs both signs"),
-        (nearly_one_sign(), "could not fit its null distribution to 200 rows (division by zero)"),
+        (nearly_one_sign(), "Nearly all contributions of 200 rows are of one sign"),
         ((few(50)[0], np.zeros((50, 4, 100), np.float32)), "lie between 0 and 0"),
+        ((few(50)[0], np.ones((50, 4, 100), np.float32)), "lie between 0 and 0"),
         ((np.full((50, 100), 4, np.uint8), few(50)[1]), "lie between 0 and 0"),
     ],
 )
@@ -231,6 +233,47 @@ def test_too_little_is_explained(tmp_path, arrays, words):
     assert summary["n_patterns"] == summary["n_seqlets"] == summary["control_n_patterns"] == 0
     assert groups(modisco) == groups(control) == []
     assert naming.read_patterns(modisco) == []
+
+
+# Short windows ---------------------------------------------------------------------------------------------------
+
+
+def short(length, n=600):
+    """AP-1's site somewhere in each window of `length` bp."""
+    rng = np.random.default_rng(0)
+    matrix = np.full((4, 7), 0.03)
+    matrix[dna.encode("TGACTCA"), np.arange(7)] = 0.91
+    effect = np.log2((matrix + 0.01) / 0.26) * (matrix * np.log2(matrix / 0.25)).sum(axis=0) / 10
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    multipliers = rng.normal(0, 0.02, (n, 4, length)).astype(np.float32)
+    for row, start in enumerate(rng.integers(0, length - 6, n)):
+        codes[row, start : start + 7] = [rng.choice(4, p=column) for column in matrix.T]
+        multipliers[row, :, start : start + 7] += effect
+    return codes, multipliers
+
+
+@pytest.mark.parametrize("length", [30, 33, 36, 41])
+def test_short_windows_are_searched_for_narrower_seqlets(tmp_path, length):
+    codes, multipliers = short(length)
+    summary, modisco, _ = discover(tmp_path, write(tmp_path / "short.npz", codes, multipliers))
+    assert summary["n_patterns"] > 0 and summary["explanation"] == ""
+    strands = [p.sequence[::s, ::s] for p in naming.read_patterns(modisco) for s in (1, -1)]
+    found = [naming.consensus(matrix) for matrix in strands]
+    assert any("GACTCA" in sequence for sequence in found), found
+    with h5py.File(modisco) as store:
+        for sign in store.values():
+            for pattern in sign.values():
+                seqlets = pattern["seqlets"]
+                assert (seqlets["start"][:] >= 0).all() and (seqlets["end"][:] <= length).all()
+
+
+def test_windows_of_100_bp_and_more_are_searched_with_the_widths_of_the_settings():
+    for length in (100, 101, 4096):
+        assert discovery.widths(length, discovery.Settings())[:2] == (20, 5)
+    narrow = [discovery.widths(length, discovery.Settings()) for length in range(30, 101)]
+    assert narrow == sorted(narrow)
+    for length, found in zip(range(30, 101), narrow, strict=True):
+        assert found.trim_to_window_size + 2 * found.initial_flank_to_add <= length / 2 + 1.5
 
 
 # Bad input -------------------------------------------------------------------------------------------------------

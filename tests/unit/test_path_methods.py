@@ -1,5 +1,7 @@
 """Integrated gradients and DeepLIFT/SHAP: completeness, their own rules, and tangermeme's and captum's numbers."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -132,6 +134,40 @@ def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
     alone = baselines.make("dinucleotide_shuffled", x[3:4], codes[3:4], 3, seed=1)
     assert torch.equal(alone[0], made[3])
     assert not torch.equal(baselines.make("dinucleotide_shuffled", x, codes, 3, seed=2), made)
+
+
+@pytest.mark.parametrize("n_baselines", [1, 3])
+@pytest.mark.parametrize("method", PATH_METHODS)
+def test_sequences_without_another_shuffle_are_explained(linear, method, n_baselines, capsys):
+    rng = np.random.default_rng(2)
+    one_letter = ["A" * LENGTH, "N" * LENGTH]
+    codes = dna.encode(
+        "".join([*one_letter, "A" * 20 + "C" * (LENGTH - 20), "".join(rng.choice(list("ACGT"), LENGTH))])
+    )
+    codes = codes.reshape(4, LENGTH)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = attribution(
+            linear, codes, method, baseline="dinucleotide_shuffled", n_baselines=n_baselines, strands="forward"
+        )
+    assert "3 of 4 sequences have no other order" in (told := capsys.readouterr().err)
+    assert "2 of them hold a single letter" in told
+    contributions = scores.transform(found.multipliers, codes, "global", baselines.stored("dinucleotide_shuffled"))
+    assert np.isfinite(found.multipliers).all() and np.isfinite(found.error).all()
+    # Of an unknown base the four letters cancel.
+    np.testing.assert_allclose(contributions[:2].sum(axis=2), 0, atol=1e-6)
+    np.testing.assert_array_equal(found.difference[:2], 0)
+    # Of a linear output, the weight of the base that is there minus that of the bases that shuffles have there.
+    x = models.one_hot(codes, "cpu")
+    shuffled = baselines.make("dinucleotide_shuffled", x, codes, n_baselines, seed=0).numpy()
+    assert not (shuffled[2] == x[2].numpy()).all(axis=(1, 2)).any()
+    np.testing.assert_array_equal(shuffled[2].sum(axis=2), np.tile([20, LENGTH - 20, 0, 0], (n_baselines, 1)))
+    weights = linear.layer.weight.detach().numpy().reshape(2, 4, LENGTH)
+    expected = (weights * (x.numpy() - shuffled.mean(axis=1))[:, None]).sum(axis=2)
+    np.testing.assert_allclose(contributions.sum(axis=2), expected, atol=1e-5)
+    # The others have the shuffles that they have alone.
+    alone = baselines.make("dinucleotide_shuffled", x[3:], codes[3:], n_baselines, seed=0).numpy()
+    np.testing.assert_array_equal(shuffled[3], alone[0])
 
 
 @pytest.mark.parametrize("architecture", SMALL)

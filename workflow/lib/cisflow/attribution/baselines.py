@@ -1,10 +1,12 @@
 """What a sequence is compared with by the methods that need something to compare it with."""
 
+import sys
 import zlib
 
 import numpy as np
 import torch
 from tangermeme import ersatz
+from tqdm import tqdm
 
 from cisflow.errors import InputError, listing
 from cisflow.sequence import dna
@@ -21,6 +23,8 @@ def make(baseline, x, codes, count, seed):
     ----------
     baseline : "uniform" (0.25 in each channel), "zeros", or "dinucleotide_shuffled": `count` shuffles of the sequence
         itself that keep its dinucleotides (Altschul & Erickson 1985). Unknown bases are shuffled as a fifth letter.
+        Where only the sequence itself has its dinucleotides, its bases are shuffled one by one, which the log says; of
+        a single letter there is no other order, so that nothing of such a sequence contributes.
     x : (n, 4, length) float tensor. codes : (n, length) uint8, the same sequences.
     seed : of the shuffles, which depend on it and on the sequence, whatever else is in the batch.
 
@@ -36,13 +40,41 @@ def make(baseline, x, codes, count, seed):
         raise InputError(f"unknown baseline '{baseline}'; expected one of {listing(BASELINES, 9)}")
     if baseline in CONSTANT:
         return torch.full_like(x, CONSTANT[baseline])[:, None]
-    known = dna.one_hot(codes) * (codes != dna.UNKNOWN)[:, None]
     seeds = [zlib.crc32(sequence.tobytes(), seed) for sequence in codes]
-    shuffled = ersatz.dinucleotide_shuffle(
-        torch.from_numpy(known.astype(np.float32)), n=count, random_state=seeds, allow_N=True
-    )
-    shuffled = shuffled.to(x)
+    shuffled = torch.from_numpy(_shuffles(codes, count, seeds)).to(x)
     return torch.where(shuffled.sum(dim=2, keepdim=True) == 0, 0.25, shuffled)
+
+
+def _shuffles(codes, count, seeds):
+    """Shuffles (n, count, 4, length) float32 of codes (n, length), one-hot; unknown bases are 0 in each channel."""
+    known = (dna.one_hot(codes) * (codes != dna.UNKNOWN)[:, None]).astype(np.float32)
+    shuffled = _dinucleotide_shuffles(torch.from_numpy(known), count, seeds).numpy()
+    rigid = np.flatnonzero((shuffled == known[:, None]).all(axis=(1, 2, 3)))
+    for row in rigid:
+        rng = np.random.default_rng(seeds[row])
+        for number in range(count):
+            shuffled[row, number] = rng.permutation(known[row], axis=1)
+    if len(rigid):
+        single = int((codes[rigid] == codes[rigid, :1]).all(axis=1).sum())
+        tqdm.write(
+            f"dinucleotide_shuffled: {len(rigid)} of {len(codes)} sequences have no other order with the same "
+            f"dinucleotides, so their bases are shuffled one by one; {single} of them hold a single letter, and their "
+            "contributions are 0",
+            file=sys.stderr,
+        )
+    return shuffled
+
+
+def _dinucleotide_shuffles(known, count, seeds):
+    """tangermeme's shuffles, also where all of a sequence are the same, which it takes for an error."""
+    try:
+        return ersatz.dinucleotide_shuffle(known, n=count, random_state=seeds, allow_N=True)
+    except ValueError:
+        if len(known) > 1:
+            rows = zip(known.split(1), seeds, strict=True)
+            return torch.cat([_dinucleotide_shuffles(row, count, [seed]) for row, seed in rows])
+        # A single shuffle is not compared with others, and is the first of those that the seed gives.
+        return ersatz.dinucleotide_shuffle(known, n=1, random_state=seeds, allow_N=True).repeat(1, count, 1, 1)
 
 
 def stored(baseline):

@@ -66,7 +66,13 @@ class InMemory(Common):
 class Compared(Common):
     """Settings of methods that compare a sequence with a baseline; each declares its own default of `baseline`."""
 
-    n_baselines: int = setting(20, minimum=1, meaning="Shuffles of each sequence, for `dinucleotide_shuffled`.")
+    n_baselines: int = setting(
+        20,
+        minimum=1,
+        meaning="Shuffles of each sequence, for `dinucleotide_shuffled`. A sequence that no other has the "
+        "dinucleotides of is shuffled base by base, which the log says; if it is of one letter, nothing of it "
+        "contributes.",
+    )
 
     @property
     def compared_with(self):

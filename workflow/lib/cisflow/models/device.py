@@ -18,7 +18,7 @@ def acquire(requested, gpus=1, threads=1):
     """Yield the torch device for a job, and hold a GPU of this machine for it while the block runs.
 
     Snakemake counts GPUs but does not say which one a job may use, so jobs take a slot by file lock: the kernel
-    frees it even when a job is killed. Where a scheduler has set CUDA_VISIBLE_DEVICES, that choice stands.
+    frees it even when a job is killed. Of the GPUs that CUDA_VISIBLE_DEVICES leaves, each job takes one of its own.
 
     Parameters
     ----------
@@ -40,21 +40,29 @@ def acquire(requested, gpus=1, threads=1):
             print("device: cpu (auto: no GPU available)", file=sys.stderr)
         yield torch.device("cpu")
         return
-    if os.environ.get("CUDA_VISIBLE_DEVICES"):
-        yield torch.device("cuda", 0)
-        return
-    with slot(torch.cuda.device_count()) as number:
+    with slot(cards()) as number:
         print(f"device: cuda:{number}", file=sys.stderr)
         yield torch.device("cuda", number)
 
 
+def cards():
+    """What the driver calls the GPUs that torch sees, in torch's order: jobs may see them under different numbers."""
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    names = []
+    for number in range(torch.cuda.device_count()):
+        # Older builds of torch do not tell it.
+        uuid = getattr(torch.cuda.get_device_properties(number), "uuid", None)
+        names.append(str(uuid or (visible[number] if number < len(visible) else number)))
+    return names
+
+
 @contextlib.contextmanager
-def slot(count, folder=None, wait_s=1.0):
-    """Hold one of `count` numbered slots of this machine, waiting until one is free; yields its number."""
+def slot(names, folder=None, wait_s=1.0):
+    """Hold one of the named cards of this machine, waiting until one is free; yields its place among the names."""
     folder = Path(folder or tempfile.gettempdir(), f"cisflow-gpu-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        handles = [stack.enter_context(open(folder / f"slot{number}", "w")) for number in range(count)]
+        handles = [stack.enter_context(open(folder / f"slot-{name.replace('/', '_')}", "w")) for name in names]
         while True:
             for number, handle in enumerate(handles):
                 with contextlib.suppress(BlockingIOError):

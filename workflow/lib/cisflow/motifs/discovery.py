@@ -20,8 +20,12 @@ class Settings(settings.Settings):
 
     max_seqlets: int = setting(20000, minimum=1, meaning="Seqlets of each sign that take part; time grows with them.")
     n_leiden_runs: int = setting(2, minimum=1, meaning="Runs of the clustering, of which the best is kept.")
-    sliding_window_size: int = setting(20, minimum=1, meaning="Width of a seqlet's core, in bp.")
-    flank_size: int = setting(5, minimum=1, meaning="Bases added on either side of the core.")
+    sliding_window_size: int = setting(
+        20, minimum=1, meaning="Width of a seqlet's core, in bp; less in windows of less than 100 bp, in proportion."
+    )
+    flank_size: int = setting(
+        5, minimum=1, meaning="Bases added on either side of the core; less in windows of less than 100 bp, likewise."
+    )
     target_seqlet_fdr: float = setting(
         0.05, above=0, below=1, meaning="Share of false seqlets, by TF-MoDISco's own null."
     )
@@ -31,6 +35,8 @@ class Settings(settings.Settings):
 # Bits that the best six adjacent columns of a pattern must hold. The library's default of 0.6 is what twenty random
 # sequences hold, so that it lets pass what it finds in shuffled attributions; known motifs hold more than 4.
 MIN_INFORMATION = 2.0
+# Of a pattern while it is put together, in bp: the library's own defaults.
+CORE, FLANK = 30, 10
 
 
 class Patterns(NamedTuple):
@@ -47,6 +53,19 @@ class Patterns(NamedTuple):
     @property
     def n_seqlets(self):
         return sum(len(pattern.seqlets) for pattern in self.positive + self.negative)
+
+
+class Widths(NamedTuple):
+    """Widths in bp of a TF-MoDISco run, by its own names.
+
+    sliding_window_size, flank_size : of a seqlet's core and of what is added on either side.
+    trim_to_window_size, initial_flank_to_add : of a pattern's core and of what is added on either side.
+    """
+
+    sliding_window_size: int
+    flank_size: int
+    trim_to_window_size: int
+    initial_flank_to_add: int
 
 
 def discover(attributions, settings, seed, output, control, summary):
@@ -108,17 +127,22 @@ def find_patterns(codes, hypothetical, settings):
         positive, negative = tfmodisco.TFMoDISco(
             one_hot,
             hypothetical,
-            sliding_window_size=settings.sliding_window_size,
-            flank_size=settings.flank_size,
+            **widths(codes.shape[1], settings)._asdict(),
             min_metacluster_size=settings.min_seqlets,
             max_seqlets_per_metacluster=settings.max_seqlets,
             target_seqlet_fdr=settings.target_seqlet_fdr,
             n_leiden_runs=settings.n_leiden_runs,
             min_ic_in_window=MIN_INFORMATION,
         )
-    except (IndexError, ValueError, ZeroDivisionError) as error:
-        # Its fit of a null distribution divides by counts that are zero when the windows are few or nearly all of
-        # one sign; no condition on the input foretells it.
+    except ZeroDivisionError:
+        # Values of a sign are compared with values of that sign drawn from the null, of which there may be none.
+        problem = (
+            f"Nearly all contributions of {len(codes)} rows are of one sign, so that the null distribution of "
+            "TF-MoDISco has nothing to compare the other sign with."
+        )
+        return Patterns([], [], problem)
+    except (IndexError, ValueError) as error:
+        # Its fit of a null distribution fails on few windows; no condition on the input foretells it.
         traceback.print_exc()
         problem = f"TF-MoDISco could not fit its null distribution to {len(codes)} rows ({error})."
         return Patterns([], [], problem)
@@ -130,6 +154,18 @@ def find_patterns(codes, hypothetical, settings):
     elif not positive and not negative:
         problem = f"No group of seqlets of {len(codes)} rows is large and specific enough to be a pattern."
     return Patterns(positive or [], negative or [], problem)
+
+
+def widths(length, settings):
+    """The Widths of a search in windows of `length` bp.
+
+    A seqlet that would reach past its window once it has the width of a pattern is lost, so that windows narrower than
+    a pattern and its flanks hold none, and somewhat wider ones hardly any. Where these take more than half a window,
+    all widths shrink by the same factor.
+    """
+    full = Widths(settings.sliding_window_size, settings.flank_size, CORE, FLANK)
+    factor = min(1, length / (2 * (CORE + 2 * FLANK)))
+    return Widths(*(max(1, round(width * factor)) for width in full))
 
 
 def why_impossible(contributions, settings):
