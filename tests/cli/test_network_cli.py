@@ -1,6 +1,7 @@
 """Networks from files to files: training, predictions, and features by shards."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,31 @@ def test_the_same_seed_trains_the_same_bytes(trained, tmp_path):
     assert train(dataset, tmp_path) == 0
     for name in ("model.safetensors", "history.tsv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_folders_may_have_blanks_accents_and_quotes_in_their_names(trained, tmp_path):
+    dataset, folder = tmp_path / "donn\u00e9es d'ici (2)", tmp_path / "r\u00e9sultats $HOME"
+    shutil.copytree(trained[0], dataset)
+    assert train(dataset, folder) == 0 and predict(dataset, folder) == 0
+    for name in ("model.safetensors", "predictions.tsv"):
+        assert (folder / name).read_bytes() == (trained[1] / name).read_bytes()
+    assert extract(dataset, folder / "model.safetensors", folder / "features", 2) == 0
+    n = len(text(dataset / "windows.tsv"))
+    assert np.load(folder / "features" / "features.npy").shape == (n, 2)
+
+
+def test_one_window_has_the_features_that_it_has_among_others(trained, tmp_path):
+    """Batch normalisation does not take a window's neighbours into account where nothing is trained."""
+    dataset, folder = trained
+    assert extract(dataset, folder / "model.safetensors", tmp_path / "all", 1) == 0
+    alone = tmp_path / "alone"
+    shutil.copytree(dataset, alone)
+    write_table(alone / "windows.tsv", pd.read_csv(dataset / "windows.tsv", sep="\t").iloc[:1])
+    for name in ("sequences", "targets"):
+        np.save(alone / f"{name}.npy", np.load(dataset / f"{name}.npy")[:1])
+    assert extract(alone, folder / "model.safetensors", tmp_path / "one", 1) == 0
+    one, every = (np.load(tmp_path / name / "features.npy") for name in ("one", "all"))
+    np.testing.assert_allclose(one, every[:1], atol=1e-3)
 
 
 def test_predictions_are_those_of_both_strands(trained):
