@@ -310,3 +310,13 @@ def test_mcnemar_approaches_the_chi_squared_form():
 def test_bad_settings_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
         seqlets.Settings.complete(settings, "seqlets")
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 29, 41])
+@pytest.mark.parametrize("values", [0.0, 0.5])
+def test_rows_that_say_the_same_of_every_base_have_no_seqlet(tmp_path, database, length, values):
+    codes = random_codes(np.random.default_rng(3), 6, length)
+    write(tmp_path / "a.npz", codes, np.full((6, 4, length), values, dtype=np.float32))
+    paths = tmp_path / "seqlets.tsv", tmp_path / "motif_scores.tsv"
+    seqlets.scan_seqlets(tmp_path / "a.npz", database, seqlets.Settings(), 1, 1, *paths)
+    assert check_table(paths[0], "seqlets").empty and check_table(paths[1], "motif_scores").empty

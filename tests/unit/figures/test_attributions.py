@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
+from attributed import write
 from cisflow.attribution import files, scores
 from cisflow.errors import InputError
 from cisflow.figures import attribution_logos, method_agreement, style
@@ -106,6 +107,19 @@ def awkward_logos(folder):
     return inputs | windows(folder, [(name, "chr1", 65400, 65460, "-", 1)])
 
 
+def edge(folder, length, values):
+    """[path of two methods] of rows of a few bases whose multipliers are all `values`, or noise where that is None."""
+    rng = np.random.default_rng(6)
+    codes = rng.integers(0, 4, (5, length)).astype(np.uint8)
+    paths = []
+    for method in AWKWARD:
+        found = rng.normal(size=(5, 4, length)) if values is None else np.full((5, 4, length), values)
+        paths.append(str(write(folder / f"{method}.npz", codes, found.astype(np.float32), method=method)))
+    return {"attributions": paths}
+
+
+# Windows of a few bases, and methods that say the same of every base: (bases, multiplier).
+EDGES = [(1, None), (8, None), (29, None), (41, 0.0), (41, 0.5), (1, 0.0)]
 # Name of the case: (figure, function of a folder -> inputs, settings).
 CASES = {
     "logos of one method": ("attribution_logos", lambda f: logo_inputs(f, 1, truth=False), of(METHODS[:1])),
@@ -115,6 +129,17 @@ CASES = {
     "agreement of two": ("method_agreement", lambda f: agreement_inputs(f, 2), of(METHODS[:2])),
     "agreement of five": ("method_agreement", lambda f: agreement_inputs(f, 5), of(METHODS)),
     "no agreement of one method": ("method_agreement", lambda f: agreement_inputs(f, 1), of(METHODS[:1])),
+    **{
+        f"{figure} of {bases} bp, {value}": (
+            figure,
+            lambda f, figure=figure, bases=bases, value=value: (
+                edge(f, bases, value) | (windows(f, []) if figure == "attribution_logos" else {})
+            ),
+            of(AWKWARD),
+        )
+        for bases, value in EDGES
+        for figure in ("attribution_logos", "method_agreement")
+    },
 }
 
 
