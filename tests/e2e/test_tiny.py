@@ -25,6 +25,7 @@ from sklearn.metrics import (
 )
 
 import pipeline
+import reruns
 from planning import expected_figures
 from tables import check_table, text
 from tiny import CONFIG, NARROW, genome, planned, prepare, prepare_module, run
@@ -374,54 +375,14 @@ def edited(path):
         path.write_text(before)
 
 
-def fed_by_bed(rule, output):
-    return ("results/intervals/" in output and rule != "runs") or rule == "stack_metrics"
-
-
-def fed_by_regression(rule, output):
-    """All of the dataset with numbers as labels."""
-    return ("results/strengths/" in output and rule != "runs") or rule == "stack_metrics"
-
-
-def fed_by_top_factors(rule, output):
-    return rule == "figure_top_factors"
-
-
-def fed_by_motif_cnn(rule, output):
-    """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
-    made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
-    made_before |= {"index_genome", "runs", "study_settings", "matched_windows", "figure_negative_matching"}
-    apart = any(f"results/{name}/" in output for name in ("reporters", "accessible", "summits"))
-    # Of the rows of these two, the network explains none.
-    apart |= rule == "figure_funnel" and any(f"results/{name}/" in output for name in ("peaks", "introns"))
-    return rule not in made_before and not apart
-
-
-def fed_by_logistic_regression(rule, output):
-    """Of the datasets with a logistic regression: its fits, and what stands on the evaluation."""
-    figures = (
-        "performance_curves",
-        "model_comparison",
-        "robustness",
-        "calibration",
-        "study_curves",
-        "study_comparison",
-    )
-    evaluated = {"evaluate", "study", *(f"figure_{name}" for name in figures)}
-    named = any(f"results/{name}/" in output for name in ("peaks", "introns", "accessible", "summits"))
-    fitted = rule == "fit" and any(f"/models/{name}/" in output for name in ("regression", "gc_only"))
-    fitted |= rule == "figure_top_targets" and ".regression." in output
-    return fitted or (rule in evaluated and named) or rule == "stack_metrics"
-
-
 @pytest.mark.parametrize(
     ("module", "is_fed"),
     [
-        ("data/sources/bed.py", fed_by_bed),
-        ("figures/top_factors.py", fed_by_top_factors),
-        ("models/motif_cnn.py", fed_by_motif_cnn),
-        ("classifiers/logistic_regression.py", fed_by_logistic_regression),
-        ("tasks/regression.py", fed_by_regression),
+        ("data/sources/bed.py", reruns.fed_by_bed),
+        ("figures/top_factors.py", reruns.fed_by_top_factors),
+        ("models/motif_cnn.py", reruns.fed_by_motif_cnn),
+        ("classifiers/logistic_regression.py", reruns.fed_by_logistic_regression),
+        ("tasks/regression.py", reruns.fed_by_regression),
     ],
 )
 def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everything, module, is_fed):
