@@ -18,6 +18,7 @@ WRITTEN_BY = {
     "matching": {"matched_windows"},
     "split_tables": {"split"},
     "explained_ledgers": {"explained_ledger"},
+    "all_explained_ledgers": {"explained_ledger"},
     "truth": {"planted_windows"},
     "runs": {"runs"},
     "histories": {"train"},
@@ -58,7 +59,7 @@ ORDER = (
 
 def shown(figure):
     """The rules whose files a figure reads."""
-    artifacts = [artifact.rstrip("?") for artifact in figure.inputs.values()] + figure.reads
+    artifacts = [artifact.rstrip("?") for artifact in [*figure.inputs.values(), *figure.reads]]
     return set().union(*(WRITTEN_BY[artifact] for artifact in artifacts))
 
 

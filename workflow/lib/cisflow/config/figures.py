@@ -105,7 +105,8 @@ class Figures(Study):
 
         def inputs(wildcards):
             found = {name: self.artifact(artifact.rstrip("?"), wildcards) for name, artifact in figure.inputs.items()}
-            return found | {name: self.artifact(name, wildcards) for name in figure.reads if name not in found}
+            others = (name.rstrip("?") for name in figure.reads)
+            return found | {name: self.artifact(name, wildcards) for name in others if name not in found}
 
         return inputs
 
@@ -180,7 +181,14 @@ class Figures(Study):
         return [paths.fill(paths.MATCHING, **known)] if matched else []
 
     def _artifact_explained_ledgers(self, known):
-        """What became of the windows of every explanation of a dataset."""
+        """What became of the windows of each entry of a dataset's `explain`, by its first seed."""
+        return [
+            paths.fill(paths.EXPLAINED_LEDGER, **known, model=job.model, split=job.split, seed=job.seeds[0])
+            for job in self.datasets[known["dataset"]].explain
+        ]
+
+    def _artifact_all_explained_ledgers(self, known):
+        """The same by every seed."""
         return [
             paths.fill(paths.EXPLAINED_LEDGER, dataset=dataset, model=model, split=split, seed=seed)
             for dataset, model, split, seed, _ in self.explained
@@ -235,9 +243,9 @@ class Figures(Study):
         return {"splits": list(self.dataset(wildcards).splits)}
 
     def _setting_explanations(self, wildcards):
-        """Names of the explanations of a dataset, in the order of their ledgers."""
-        explained = (entry[1:4] for entry in self.explained if entry[0] == wildcards.dataset)
-        return {"explanations": [f"{model}, {split}, seed {seed}" for model, split, seed in explained]}
+        """Names of what is explained of a dataset, in the order of `explained_ledgers`."""
+        jobs = self.dataset(wildcards).explain
+        return {"explanations": [f"{job.model}, {job.split}, seed {job.seeds[0]}" for job in jobs]}
 
     def _setting_baselines(self, wildcards):
         return {"baselines": self.baselines(wildcards.dataset)}

@@ -10,6 +10,8 @@ FIGURE = {
     "label": "what became of every row",
     "order": 10,
     "inputs": {"ledger": "ledger", "folds": "split_tables", "explained": "explained_ledgers?"},
+    # A ledger of every seed is made, of which the first is drawn.
+    "reads": ["all_explained_ledgers?"],
     "settings": ["splits", "explanations"],
 }
 STEPS = {"read": "read", "window": "to windows", "match": "matched", "draw": "drawn from the genome"}
