@@ -1,7 +1,5 @@
 """Rows in the input are rows kept and rows dropped with a reason: every source, every rule; and explained windows."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,14 +133,13 @@ def test_a_ledger_that_loses_a_window_is_refused():
             ledger.check(lines, ids, "ledger.tsv")
 
 
-def test_the_log_counts_what_was_dropped():
+def test_the_log_counts_what_was_dropped(capsys):
     lines = ledger.join(
         ledger.rows("d/x.bed", range(1, 4), "abc", "abc", ["", "late", "late"]),
         ledger.drawn("g.fa", [], {"left": 1200}),
     )
-    log = io.StringIO()
-    ledger.report(lines, log)
-    assert log.getvalue().splitlines() == [
+    ledger.report(lines)
+    assert capsys.readouterr().err.splitlines() == [
         "ledger: window: x.bed: 1 of 3 kept; dropped: 2 late",
         "ledger: draw: g.fa: 0 of 1,200 kept; dropped: 1,200 left",
     ]

@@ -78,14 +78,14 @@ def check(frame, ids, path):
         raise InputError(f"{path}: tells of {len(told)} windows, expected the {len(ids)} of windows.tsv, each once")
 
 
-def report(frame, where=sys.stderr):
+def report(frame):
     """Say in the log what became of the rows, a line for each file and step."""
     for (step, source), lines in frame.groupby(["step", "input"], sort=False):
         n = lines.groupby(["outcome", "reason"], sort=False)["n"].sum()
         kept = int(n.get((KEPT, ""), 0))
         dropped = [f"{count:,} {reason}" for (outcome, reason), count in n.items() if outcome == DROPPED]
         text = f"; dropped: {', '.join(dropped)}" if dropped else ""
-        print(f"ledger: {step}: {source}: {kept:,} of {int(lines['n'].sum()):,} kept{text}", file=where)
+        print(f"ledger: {step}: {source}: {kept:,} of {int(lines['n'].sum()):,} kept{text}", file=sys.stderr)
 
 
 def _name(source):
