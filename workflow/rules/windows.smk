@@ -18,16 +18,17 @@ rule windows:
         mem_mb=4000,
         runtime="1h",
     params:
-        code=study.code("windows", study.source),
+        code=study.source_code,
         source=lambda wildcards: to_json(study.dataset(wildcards).source),
         window=lambda wildcards: study.dataset(wildcards).window,
         seed=lambda wildcards: study.dataset(wildcards).seed,
         task=lambda wildcards: study.dataset(wildcards).task,
         resources=study.source_arguments,
+        targets=lambda wildcards: study.target_arguments(wildcards),
         folder=subpath(output.windows, parent=True),
     shell:
         "python -m cisflow windows --dataset {wildcards.dataset} --source {params.source:q} --window {params.window}"
-        " --task {params.task} --seed {params.seed} --inputs {params.resources:q} --output {params.folder:q}"
+        " --task {params.task} --seed {params.seed} {params.targets:q} --inputs {params.resources:q} --output {params.folder:q}"
         " > {log:q} 2>&1"
 
 

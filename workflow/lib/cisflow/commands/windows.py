@@ -13,6 +13,7 @@ def arguments(parser):
     options.mapping(parser, "--source", "settings of its source, with its kind", required=True)
     parser.add_argument("--window", required=True, type=int, help="bases of a window")
     parser.add_argument("--task", default=tasks.DEFAULT, choices=tasks.NAMES, help="what a label means")
+    options.array(parser, "--targets", "numbers that files give each window: settings of each modality", default=[])
     options.seed(parser, "of all draws")
     options.named_paths(parser, "--inputs", "the resources that the source names")
     parser.add_argument("--output", required=True, help="directory to write to")
@@ -20,4 +21,4 @@ def arguments(parser):
 
 def run(args):
     task = tasks.get(args.task)
-    build.build(args.output, args.dataset, args.source, args.window, args.inputs, args.seed, task)
+    build.build(args.output, args.dataset, args.source, args.window, args.inputs, args.seed, task, args.targets)

@@ -111,8 +111,9 @@ def check_variants(study, job):
 
 def check_dataset(study, dataset):
     where = f"datasets.{dataset.name}"
-    for resource in dataset.resources:
+    for resource in declared.classes(dataset.source_module)["Settings"].resources(dataset.source):
         expect(resource, study.resources, f"{where}.source")
+    check_targets(study, dataset, where)
     if dataset.genes is not None:
         expect(dataset.genes, study.resources, f"{where}.genes")
     check_task(study, dataset, where)
@@ -123,12 +124,29 @@ def check_dataset(study, dataset):
             if entry.is_published:
                 text = f"'{model}' has published weights and is not trained; use it in features or explain"
                 refuse(f"{where}.models", text)
-        elif dataset.n_targets > 1:
+        elif dataset.task == "binary" and dataset.n_targets is not None and dataset.n_targets > 1:
             text = f"'{model}' is a classifier, which expects one target; the source has several"
             refuse(f"{where}.models", text)
     check_explanations(study, dataset)
     if dataset.study is not None:
         check_study(dataset, f"{where}.study")
+
+
+def check_targets(study, dataset, where):
+    """The numbers of a dataset: their files, the names of modalities, and a source that leaves labels to them."""
+    names = [entry["name"] for entry in dataset.targets]
+    for number, entry in enumerate(dataset.targets):
+        for resource in declared.classes(f"data/targets/{entry['kind']}")["Settings"].resources(entry):
+            expect(resource, study.resources, f"{where}.targets[{number}]")
+        if entry["name"] in names[:number]:
+            refuse(f"{where}.targets[{number}].name", f"'{entry['name']}' is of an entry above; expected another name")
+    keys = declared.literal(dataset.source_module, "LABELS", ())
+    if dataset.targets and dataset.is_labelled:
+        how = f"; expected none of its keys {', '.join(keys)}" if keys else ""
+        refuse(f"{where}.targets", f"a source of kind {dataset.kind} labels its windows itself{how}")
+    if not dataset.targets and not dataset.is_labelled:
+        labels = f"one of the keys {', '.join(keys)}, or " if keys else ""
+        refuse(f"{where}.source", f"found no labels; expected {labels}the key targets beside it")
 
 
 def check_task(study, dataset, where):
@@ -142,7 +160,7 @@ def check_task(study, dataset, where):
             refuse(f"{where}.metrics", f"{found}; {expected}")
     if dataset.task == "binary":
         return
-    if not declared.literal(dataset.source_module, "ANY_TASK", False):
+    if not dataset.targets and not declared.literal(dataset.source_module, "ANY_TASK", False):
         text = f"a source of kind {dataset.kind} labels its windows 0 and 1; expected task binary"
         refuse(f"{where}.task", f"found {dataset.task}; {text}")
     for model in dataset.models:

@@ -232,6 +232,7 @@ class Dataset:
     splits: dict
     models: tuple
     explain: tuple
+    targets: tuple = ()
     genes: str | None = None
     metrics: tuple | None = None
     study: PublishedStudy | None = None
@@ -247,9 +248,26 @@ class Dataset:
         return f"data/sources/{self.kind}"
 
     @property
+    def target_modules(self):
+        """Modules of the kinds of its `targets`, each once."""
+        return sorted({f"data/targets/{entry['kind']}" for entry in self.targets})
+
+    @property
     def resources(self):
-        """Names of the resources that its source reads."""
-        return declared.classes(self.source_module)["Settings"].resources(self.source)
+        """Names of the resources that its source and its targets read."""
+        found = declared.classes(self.source_module)["Settings"].resources(self.source)
+        for entry in self.targets:
+            found += declared.classes(f"data/targets/{entry['kind']}")["Settings"].resources(entry)
+        return found
+
+    @property
+    def is_labelled(self):
+        """Whether its source labels its windows itself, see `data.build`."""
+        keys = declared.literal(self.source_module, "LABELS", ())
+        without = declared.literal(self.source_module, "UNLABELLED", {})
+        if any(self.source.get(key) in values for key, values in without.items()):
+            return False
+        return not keys or any(self.source.get(key) is not None for key in keys)
 
     @property
     def is_planted(self):
@@ -263,7 +281,9 @@ class Dataset:
 
     @property
     def n_targets(self):
-        """Number of label columns that its source gives."""
+        """Number of label columns that its source gives; None where files of `targets` tell."""
+        if self.targets:
+            return None
         return len(self.source.get("matrices") or self.source.get("targets") or ["label"])
 
 
@@ -333,6 +353,7 @@ def dataset(name, entry):
         "name": name,
         "models": tuple(entry["models"]),
         "explain": tuple(explanation(name, job) for job in entry["explain"]),
+        "targets": tuple(entry["targets"]),
         "metrics": tuple(entry["metrics"]) if "metrics" in entry else None,
         "study": PublishedStudy(**study) if study else None,
         "study_entry": study or {},

@@ -57,9 +57,15 @@ class Jobs(Figures):
         """Module of the classifier of the wildcard `model`."""
         return f"classifiers/{self.model(wildcards).classifier}"
 
-    def source(self, wildcards):
-        """Module of the source of the wildcard `dataset`."""
-        return self.dataset(wildcards).source_module
+    def source_code(self, wildcards):
+        """Digest of the code that gathers the wildcard `dataset`."""
+        dataset = self.dataset(wildcards)
+        return self.code("windows", dataset.source_module, *dataset.target_modules)(wildcards)
+
+    def target_arguments(self, wildcards):
+        """The entries of a dataset's `targets`, as an option."""
+        targets = self.dataset(wildcards).targets
+        return ["--targets", to_json(list(targets))] if targets else []
 
     def method(self, wildcards):
         """Module of the attribution method of the wildcard `method`."""

@@ -3,7 +3,13 @@
     windows.tsv           id, chrom, start, end, strand and a column a target; coordinates are empty where unknown
     sequences.npy         uint8 base codes (n, length)
     targets.npy           float32 labels (n, t), NaN = missing
-    targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks
+    targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks;
+                          of numbers from `targets`, modality, class, group and replicate of each too
+    weights.npy           float32 (n, t), how much each label counts, where they do not count alike
+    profiles.npy          float32 (n, t, bins), where numbers are counted in bins; labels are their totals
+    transforms.json       what was done to the numbers of each modality, enough to undo it
+    inputs.tsv            of several sequences a sample: name, start and end of each in a row of sequences.npy
+    genomes.tsv           the genome of each window, where there are several
     truth.tsv             of planted windows: where the instances of each motif lie
     ledger.tsv            what became of every row that the source read, see `data.ledger`
     matching.tsv          of drawn negatives and their positives: what they were matched on
@@ -14,6 +20,7 @@
 Rows are joined by id, and every reader checks their number.
 """
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +30,16 @@ import pandas as pd
 from cisflow import tasks
 from cisflow.data import ledger
 from cisflow.errors import InputError, listing
+from cisflow.io import files
 from cisflow.io.arrays import read_array, write_array
 from cisflow.io.tables import read_table, refuse_duplicates, write_table
 from cisflow.tasks.task import Task
 
 COLUMNS = ("id", "chrom", "start", "end", "strand")
+TRACKS = ("target", "modality", "class", "group", "replicate")
+# The modality of targets that name none.
+ONLY = "signal"
+OPTIONAL = ("weights.npy", "profiles.npy", "transforms.json", "inputs.tsv", "genomes.tsv")
 FOLDS = ("train", "valid", "test")
 
 
@@ -39,6 +51,11 @@ class Dataset(NamedTuple):
     ids : (n,) str. codes : (n, length) uint8. labels : (n, t) float32, NaN = missing. targets : t names.
     task : what a label means.
     frame : windows with id, chrom, start, end, strand; None where `read` was not asked for coordinates.
+    tracks : (t rows) text columns target, modality, class, group, replicate; "" where unknown, None of one modality
+        without any.
+    weights : (n, t) float32, or None where all labels count alike.
+    profiles : (n, t, bins) float32, mapped, or None. transforms : {modality: list of dicts}, see `data.transforms`.
+    inputs : (name, start, end) of each of several sequences a sample. genomes : (n,) str, or None.
     """
 
     ids: np.ndarray
@@ -47,6 +64,19 @@ class Dataset(NamedTuple):
     targets: list
     task: Task = tasks.get(tasks.DEFAULT)
     frame: pd.DataFrame | None = None
+    tracks: pd.DataFrame | None = None
+    weights: np.ndarray | None = None
+    profiles: np.ndarray | None = None
+    transforms: dict | None = None
+    inputs: tuple = ()
+    genomes: np.ndarray | None = None
+
+    @property
+    def modalities(self):
+        """{modality: its number of targets}, in the order of the targets; those of one modality stand together."""
+        if self.tracks is None:
+            return {ONLY: len(self.targets)}
+        return self.tracks.groupby("modality", sort=False).size().to_dict()
 
 
 def read(folder, mmap=False, coordinates=False):
@@ -54,7 +84,7 @@ def read(folder, mmap=False, coordinates=False):
 
     Parameters
     ----------
-    mmap : map the sequences instead of reading them.
+    mmap : map sequences, labels and weights instead of reading them; profiles are mapped in any case.
     coordinates : read the frame of coordinates too.
 
     Raises
@@ -67,8 +97,34 @@ def read(folder, mmap=False, coordinates=False):
     ids = read_ids(folder / "windows.tsv") if frame is None else frame["id"].to_numpy(dtype=str)
     targets, task = read_targets(folder / "targets.tsv")
     codes = read_sequences(folder / "sequences.npy", len(ids), mmap)
-    labels = read_array(folder / "targets.npy", np.float32, (len(ids), len(targets)))
-    return Dataset(ids, codes, labels, targets, task, frame)
+    labels = read_array(folder / "targets.npy", np.float32, (len(ids), len(targets)), mmap=mmap)
+    found = {"tracks": read_tracks(folder / "targets.tsv")}
+    for name, shape, mapped in (("weights", (), mmap), ("profiles", (None,), True)):
+        if (path := folder / f"{name}.npy").exists():
+            found[name] = read_array(path, np.float32, (len(ids), len(targets), *shape), mmap=mapped)
+    if (path := folder / "transforms.json").exists():
+        found["transforms"] = json.loads(files.read_text(path))
+    if (path := folder / "inputs.tsv").exists():
+        table = read_table(path, ["name", "start", "end"], text=("name",))
+        found["inputs"] = tuple(zip(table["name"], table["start"].astype(int), table["end"].astype(int), strict=True))
+    if (path := folder / "genomes.tsv").exists():
+        found["genomes"] = _read_genomes(path, ids)
+    return Dataset(ids, codes, labels, targets, task, frame, **found)
+
+
+def read_tracks(path):
+    """Frame of TRACKS from a targets.tsv; None where it says nothing of its targets but their names."""
+    frame = read_table(path, ["target"], text=TRACKS)
+    if "modality" not in frame.columns:
+        return None
+    return frame.reindex(columns=list(TRACKS)).fillna("")
+
+
+def _read_genomes(path, ids):
+    table = read_table(path, ["id", "genome"], text=("id", "genome"))
+    if table["id"].tolist() != list(ids):
+        raise InputError(f"{path}: found {len(table)} windows, expected the {len(ids)} of windows.tsv in their order")
+    return table["genome"].to_numpy(dtype=str)
 
 
 def read_ids(path):
@@ -127,7 +183,11 @@ def write(folder, windows):
     write_table(folder / "windows.tsv", pd.concat([frame, labels], axis=1))
     write_array(folder / "sequences.npy", windows.codes)
     write_array(folder / "targets.npy", windows.labels)
-    write_table(folder / "targets.tsv", windows.task.summary(windows.labels, windows.targets))
+    summary = windows.task.summary(windows.labels, windows.targets)
+    if windows.tracks is not None:
+        summary = summary.merge(windows.tracks[list(TRACKS)], on="target", how="left", sort=False)
+    write_table(folder / "targets.tsv", summary)
+    _write_optional(folder, windows)
     if windows.ledger is not None:
         ledger.check(windows.ledger, windows.frame["id"], folder / "ledger.tsv")
     for name in ("truth", "ledger", "matching"):
@@ -135,6 +195,21 @@ def write(folder, windows):
             write_table(folder / f"{name}.tsv", getattr(windows, name))
     if windows.contigs is not None and len(windows.contigs):
         write_table(folder / "contigs.tsv", windows.contigs)
+
+
+def _write_optional(folder, windows):
+    """Write what only some datasets have, and remove what is left of another one."""
+    for name in OPTIONAL:
+        (folder / name).unlink(missing_ok=True)
+    for name in ("weights", "profiles"):
+        if getattr(windows, name) is not None:
+            write_array(folder / f"{name}.npy", getattr(windows, name).astype(np.float32, copy=False))
+    if windows.transforms:
+        files.write_text(folder / "transforms.json", json.dumps(windows.transforms, indent=1) + "\n")
+    if windows.inputs:
+        write_table(folder / "inputs.tsv", pd.DataFrame(windows.inputs, columns=["name", "start", "end"]))
+    if windows.genomes is not None:
+        write_table(folder / "genomes.tsv", pd.DataFrame({"id": windows.frame["id"], "genome": windows.genomes}))
 
 
 def check(path, windows):

@@ -38,6 +38,14 @@ class Windows(NamedTuple):
     ledger : what became of every row that was read, see `data.ledger`.
     matching : of drawn negatives, one row a window: id, label and what they were matched on.
     contigs : names of chromosomes that were mapped to those of the genome: file, name, known.
+    names : (n rows) what else each window is called, by which numbers may be joined to it: columns of text, such as
+        gene_id and gene_name, "" where there is none; ids join without it.
+    tracks : (t rows) of numbers: text columns target, modality, class, group, replicate.
+    weights : float32 (n, t), how much each label counts, or None where all count alike.
+    profiles : float32 (n, t, bins), of which the labels are the totals.
+    transforms : {modality: list of what was done to its numbers, in order, enough to undo it}.
+    inputs : of several sequences a sample, side by side in a row of codes: (name, start, end) of each.
+    genomes : (n,) name of the genome of each window, where there are several.
     """
 
     frame: pd.DataFrame
@@ -50,6 +58,25 @@ class Windows(NamedTuple):
     ledger: pd.DataFrame | None = None
     matching: pd.DataFrame | None = None
     contigs: pd.DataFrame | None = None
+    names: pd.DataFrame | None = None
+    tracks: pd.DataFrame | None = None
+    weights: np.ndarray | None = None
+    profiles: np.ndarray | None = None
+    transforms: dict | None = None
+    inputs: tuple = ()
+    genomes: np.ndarray | None = None
+
+    def rows(self, keep):
+        """The Windows of some rows, (k,) int or (n,) bool; ledger, truth, matching and contigs stay as they are."""
+        taken = {
+            "frame": self.frame[keep].reset_index(drop=True),
+            "codes": self.codes[keep],
+            "labels": self.labels[keep],
+        }
+        for name in ("weights", "profiles", "genomes"):
+            taken[name] = None if getattr(self, name) is None else getattr(self, name)[keep]
+        taken["names"] = None if self.names is None else self.names[keep].reset_index(drop=True)
+        return self._replace(**taken)
 
 
 def require_bedtools():

@@ -13,15 +13,18 @@ from cisflow.io.genome import Genome, Locus
 from cisflow.io.tables import refuse_duplicates
 
 ANY_TASK = True
+LABELS = ("target", "targets")
 
 
 class Settings(Placing):
     """Intervals of a BED file with a header line; windows are centred on them."""
 
-    ONE_OF = ("target", "targets")
     bed: str = setting(resource=True, meaning="Resource with the intervals.")
     genome: str = setting(resource=True, meaning="Resource with the genome.")
-    target: str = setting(None, meaning="Name of the label column; this or `targets`.")
+    target: str = setting(
+        None,
+        meaning="Name of the label column; this, `targets`, or neither where the dataset has `targets` of its own.",
+    )
     targets: list[str] = setting(None, unique=True, meaning="Names of several label columns.")
 
 
@@ -45,7 +48,9 @@ def collect(source, length, seed, task):
         windows that `placing.problems` refuses, or no row.
     """
     path = source.bed
-    targets = source.targets or [source.target]
+    if source.target is not None and source.targets is not None:
+        raise InputError(f"{path}: found the settings target and targets; expected one of them")
+    targets = source.targets or ([] if source.target is None else [source.target])
     rows, records = zip(*bed.read_bed(path), strict=True)
     missing = [target for target in targets if target not in records[0]]
     if missing:
@@ -59,7 +64,7 @@ def collect(source, length, seed, task):
     records = [record | {"chrom": chrom} for record, chrom in zip(records, chroms, strict=True)]
     loci = [window(path, row, record, length) for row, record in zip(rows, records, strict=True)]
     labels = [read_labels(path, target, [record[target] for record in records], rows, task) for target in targets]
-    labels = np.stack(labels, axis=1)
+    labels = np.stack(labels, axis=1) if labels else np.empty((len(rows), 0), dtype=np.float32)
     reasons = problems(path, pd.DataFrame(loci), genome, source, rows)
     refuse_contradictions(path, rows, loci, labels, reasons)
     kept = np.flatnonzero(reasons == "")

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import numpy as np
+
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data import ledger
@@ -11,13 +13,17 @@ from cisflow.io.tables import read_rows, refuse_duplicates
 from cisflow.sequence import dna
 
 ANY_TASK = True
+LABELS = ("target", "targets")
 
 
 class Settings(settings.Settings):
     """CSV or TSV with the columns header, sequence and label."""
 
     table: str = setting(resource=True, meaning="Resource with the table.")
-    target: str = setting("label", meaning="Name of the label.")
+    target: str | None = setting(
+        "label", meaning="Name of the label, which the column `label` holds; null where there is none."
+    )
+    targets: list[str] = setting(None, unique=True, meaning="Names of several label columns, in place of `label`.")
     repeated: str = setting(
         "refuse",
         choices=("refuse", "number"),
@@ -44,15 +50,18 @@ def collect(source, length, seed, task):
         that is no label of the task, a header that is empty or occurs twice (unless numbered), or no row.
     """
     path = source.table
-    rows, columns = read_rows(path, ["header", "sequence", "label"])
+    targets = {name: name for name in source.targets} if source.targets else {source.target: "label"}
+    targets.pop(None, None)
+    rows, columns = read_rows(path, ["header", "sequence", *targets.values()])
     headers = columns["header"]
     ids = numbered(headers) if source.repeated == "number" else headers
     refuse_duplicates(path, ids, rows)
     codes = encode_rows(path, columns["sequence"], rows, length)
-    labels = read_labels(path, "label", columns["label"], rows, task)
+    labels = [read_labels(path, column, columns[column], rows, task) for column in targets.values()]
+    labels = np.stack(labels, axis=1) if labels else np.empty((len(rows), 0), dtype=np.float32)
     frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
     lines = ledger.rows(path, rows, headers, ids, [""] * len(rows))
-    return Windows(frame, codes, labels[:, None], [source.target], {}, task=task, ledger=lines)
+    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines)
 
 
 def numbered(names):
