@@ -28,7 +28,10 @@ def test_resources_of_settings_within_settings_are_given_their_files(tmp_path):
     ("settings", "words"),
     [
         ({}, "source: no key 'table'; found keys: "),
-        ({"table": "t", "tabel": "t"}, "source: unknown key 'tabel'; expected keys: table, target, targets, repeated"),
+        (
+            {"table": "t", "tabel": "t"},
+            "source: unknown key 'tabel'; expected keys: table, header, sequence, fold, target, targets, repeated",
+        ),
         ({"table": 3}, "source.table: 3 is not of type 'string'"),
     ],
 )

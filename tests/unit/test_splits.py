@@ -79,7 +79,7 @@ def test_a_random_split_does_not_lean_on_the_order_of_rows():
         ({"valid": ["chr5", "chr5"]}, "valid: .* has non-unique elements"),
         ({"valid": []}, r"valid: \[\] is too short"),
         ({"test": ["chr1", "chr3", "chr4", "chr22"]}, "fold 'train' is empty"),
-        ({"kind": "gene"}, "kind is 'gene', expected one of chromosome, random, cluster, published"),
+        ({"kind": "gene"}, "kind is 'gene', expected one of chromosome, random, cluster, block, given, published"),
         ({"kind": "random", "valid": 0.5, "test": 0.5}, "valid is 0.5 and test is 0.5, expected fractions above 0"),
         ({"kind": "random", "valid": 0, "test": 0.5}, "valid: 0 is less than or equal to the minimum of 0"),
         ({"kind": "random", "valid": 0.001, "test": 0.5}, "fold 'valid' is empty"),
@@ -205,3 +205,26 @@ def test_folds_of_real_numbers_need_two_distinct_values(frame):
     words = f"split 's': fold 'valid' has 1 distinct values of target 'liver' in {len(rows)} windows, expected at least"
     with pytest.raises(InputError, match=words):
         assign(frame, ["liver"], CHROMOSOME, "s", task="regression")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_block_split_keeps_blocks_whole_and_has_about_the_sizes_asked_for(seed):
+    rng = np.random.default_rng(seed)
+    middles = rng.integers(100, 12_000_000, 5000)
+    frame = pd.DataFrame({"id": [str(i) for i in range(5000)], "chrom": rng.choice(["1", "2"], 5000)})
+    frame = frame.assign(start=middles - 100, end=middles + 100).astype({"start": "Int64", "end": "Int64"})
+    settings = {"kind": "block", "size": 1_000_000, "valid": 0.15, "test": 0.25, "seed": seed}
+    folds = assign(frame, [], settings)
+    blocks = frame["chrom"] + "/" + (middles // 1_000_000).astype(str)
+    assert pd.Series(folds).groupby(blocks).nunique().max() == 1
+    # No fold is further from its share than a block of 1/24 of the windows.
+    for fold, share in (("valid", 0.15), ("test", 0.25), ("train", 0.6)):
+        assert abs((folds == fold).mean() - share) < 1.3 / 24
+    other = assign(frame, [], settings | {"seed": seed + 10})
+    assert not np.array_equal(folds, other)
+
+
+def test_a_block_split_asks_for_coordinates(frame):
+    nowhere = frame.assign(chrom="", start=pd.NA, end=pd.NA)
+    with pytest.raises(InputError, match="400 of 400 windows have no chromosome"):
+        assign(nowhere, ["lung"], {"kind": "block"})

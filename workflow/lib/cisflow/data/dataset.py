@@ -10,6 +10,7 @@
     transforms.json       what was done to the numbers of each modality, enough to undo it
     inputs.tsv            of several sequences a sample: name, start and end of each in a row of sequences.npy
     genomes.tsv           the genome of each window, where there are several
+    folds.tsv             the fold that the source's file gives each window, where it does
     truth.tsv             of planted windows: where the instances of each motif lie
     ledger.tsv            what became of every row that the source read, see `data.ledger`
     matching.tsv          of drawn negatives and their positives: what they were matched on
@@ -39,7 +40,7 @@ COLUMNS = ("id", "chrom", "start", "end", "strand")
 TRACKS = ("target", "modality", "class", "group", "replicate")
 # The modality of targets that name none.
 ONLY = "signal"
-OPTIONAL = ("weights.npy", "profiles.npy", "transforms.json", "inputs.tsv", "genomes.tsv")
+OPTIONAL = ("weights.npy", "profiles.npy", "transforms.json", "inputs.tsv", "genomes.tsv", "folds.tsv")
 FOLDS = ("train", "valid", "test")
 
 
@@ -55,7 +56,7 @@ class Dataset(NamedTuple):
         without any.
     weights : (n, t) float32, or None where all labels count alike.
     profiles : (n, t, bins) float32, mapped, or None. transforms : {modality: list of dicts}, see `data.transforms`.
-    inputs : (name, start, end) of each of several sequences a sample. genomes : (n,) str, or None.
+    inputs : (name, start, end) of each of several sequences a sample. genomes, folds : (n,) str, or None.
     """
 
     ids: np.ndarray
@@ -70,6 +71,7 @@ class Dataset(NamedTuple):
     transforms: dict | None = None
     inputs: tuple = ()
     genomes: np.ndarray | None = None
+    folds: np.ndarray | None = None
 
     @property
     def modalities(self):
@@ -109,6 +111,8 @@ def read(folder, mmap=False, coordinates=False):
         found["inputs"] = tuple(zip(table["name"], table["start"].astype(int), table["end"].astype(int), strict=True))
     if (path := folder / "genomes.tsv").exists():
         found["genomes"] = _read_genomes(path, ids)
+    if (path := folder / "folds.tsv").exists():
+        found["folds"] = read_folds(path, ids)
     return Dataset(ids, codes, labels, targets, task, frame, **found)
 
 
@@ -208,6 +212,8 @@ def _write_optional(folder, windows):
         files.write_text(folder / "transforms.json", json.dumps(windows.transforms, indent=1) + "\n")
     if windows.inputs:
         write_table(folder / "inputs.tsv", pd.DataFrame(windows.inputs, columns=["name", "start", "end"]))
+    if windows.folds is not None:
+        write_folds(folder / "folds.tsv", windows.frame["id"], windows.folds)
     if windows.genomes is not None:
         write_table(folder / "genomes.tsv", pd.DataFrame({"id": windows.frame["id"], "genome": windows.genomes}))
 

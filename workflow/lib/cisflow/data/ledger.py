@@ -58,6 +58,15 @@ def drawn(source, ids, dropped):
     return pd.concat([taken, counts(source, "draw", 0, dropped)], ignore_index=True)
 
 
+def filtered(ids, reasons):
+    """Lines of windows that a filter leaves out, by their ids, and how many it keeps; reasons as of `rows`."""
+    reasons = np.asarray(reasons, dtype=object)
+    left_out = reasons != ""
+    names = np.asarray(ids, dtype=object)[left_out]
+    kept = counts("windows", "filter", int((~left_out).sum()), {})
+    return join(kept, rows("windows", None, names, names, reasons[left_out], "filter"))
+
+
 def counts(source, step, kept, dropped):
     """Lines that only count: so many kept, and so many dropped for each reason; those of none are left out."""
     lines = [("", KEPT, kept), *((reason, DROPPED, n) for reason, n in dropped.items())]
@@ -74,9 +83,10 @@ def join(*parts):
 
 def check(frame, ids, path):
     """Refuse a ledger that does not tell where each window came from, once (InputError: a mistake of a source)."""
-    told = frame.loc[(frame["outcome"] == KEPT) & frame["step"].isin(PLACED), "id"]
-    if Counter(told) != Counter(ids):
-        raise InputError(f"{path}: tells of {len(told)} windows, expected the {len(ids)} of windows.tsv, each once")
+    told = Counter(frame.loc[(frame["outcome"] == KEPT) & frame["step"].isin(PLACED), "id"])
+    told -= Counter(frame.loc[(frame["outcome"] == DROPPED) & (frame["step"] == "filter"), "name"])
+    if told != Counter(ids):
+        raise InputError(f"{path}: tells of {told.total()} windows, expected the {len(ids)} of windows.tsv, each once")
 
 
 def report(frame):

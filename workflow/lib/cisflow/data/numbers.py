@@ -45,9 +45,7 @@ def attach(dataset, windows, modalities, task):
     values, profiles = _side_by_side(dataset, names, parts)
     keep = np.isfinite(values).any(axis=1)
     lines = [part.ledger for part in parts]
-    lines.append(
-        ledger.rows("windows", None, windows.frame["id"], windows.frame["id"], np.where(keep, "", UNMEASURED), "filter")
-    )
+    lines.append(ledger.filtered(windows.frame["id"], np.where(keep, "", UNMEASURED)))
     weights = _weights(parts)
     filled = windows._replace(
         labels=values,

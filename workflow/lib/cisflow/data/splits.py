@@ -93,6 +93,52 @@ class Cluster(settings.Settings):
         return np.array(FOLDS, dtype=object)[fold][rows]
 
 
+class Block(settings.Settings):
+    """Whole blocks of the genome, for data of few chromosomes."""
+
+    size: int = setting(
+        1_000_000, minimum=1, meaning="Bases of a block; blocks are counted from the chromosome's start."
+    )
+    valid: float = setting(0.1, above=0, below=1, meaning="Fraction of the windows to validate on.")
+    test: float = setting(0.2, above=0, below=1, meaning="Fraction of the windows to test on.")
+    seed: int = setting(1, minimum=0, meaning="Seed of the draw of blocks.")
+
+    def folds(self, dataset, name, near):
+        """Folds (n,): blocks in random order fill the test fold, then the validation fold, until each has its share.
+
+        A window belongs to the block of its middle, so that windows at the border of two folds may overlap by half.
+        """
+        frame = dataset.frame
+        nowhere = frame["id"].to_numpy()[(frame["chrom"] == "").to_numpy()]
+        if len(nowhere):
+            raise InputError(
+                f"split '{name}': {len(nowhere)} of {len(frame)} windows have no chromosome ({listing(nowhere, 3)}); "
+                f"expected coordinates for all, or a split of kind 'random'"
+            )
+        n_valid, n_test = held_out_sizes(len(frame), self.valid, self.test, name)
+        middle = (frame["start"].to_numpy(dtype=np.int64) + frame["end"].to_numpy(dtype=np.int64)) // 2
+        places = zip(frame["chrom"], middle // self.size, strict=True)
+        blocks, codes = np.unique([f"{chrom}:{block:09d}" for chrom, block in places], return_inverse=True)
+        counts = np.bincount(codes)
+        order = np.random.default_rng(self.seed).permutation(len(blocks))
+        before = np.r_[0, np.cumsum(counts[order])[:-1]]
+        # A block goes to the fold that most of it fills, had the windows been dealt out one by one.
+        middle_of = before + counts[order] / 2
+        fold = np.select([middle_of < n_test, middle_of < n_test + n_valid], ["test", "valid"], "train")
+        found = np.empty(len(blocks), dtype=object)
+        found[order] = fold
+        return found[codes]
+
+
+class Given(settings.Settings):
+    """The folds that the file of the source gives, as its setting `fold` says."""
+
+    def folds(self, dataset, name, near):
+        if dataset.folds is None:
+            raise InputError(f"split '{name}': the source gives no folds; expected its setting fold, or another kind")
+        return np.asarray(dataset.folds, dtype=object)
+
+
 class Published(settings.Settings):
     """The permutation of Daoud and Ben-Hur: a tenth to validate on, a tenth to test on."""
 
@@ -100,7 +146,7 @@ class Published(settings.Settings):
         return published.folds(len(dataset.ids))
 
 
-KINDS = {kind.__name__.lower(): kind for kind in (Chromosome, Random, Cluster, Published)}
+KINDS = {kind.__name__.lower(): kind for kind in (Chromosome, Random, Cluster, Block, Given, Published)}
 
 
 def complete(given, name):
@@ -115,7 +161,7 @@ def complete(given, name):
     InputError : an unknown kind, or settings that are unknown, missing or out of range.
     """
     if given.get("kind") not in KINDS:
-        raise InputError(f"split '{name}': kind is '{given.get('kind')}', expected one of {listing(KINDS)}")
+        raise InputError(f"split '{name}': kind is '{given.get('kind')}', expected one of {listing(KINDS, 20)}")
     values = {key: value for key, value in given.items() if key != "kind"}
     return KINDS[given["kind"]].complete(values, f"split '{name}'")
 

@@ -46,6 +46,7 @@ class Windows(NamedTuple):
     transforms : {modality: list of what was done to its numbers, in order, enough to undo it}.
     inputs : of several sequences a sample, side by side in a row of codes: (name, start, end) of each.
     genomes : (n,) name of the genome of each window, where there are several.
+    folds : (n,) fold that the file gives each window, or None.
     """
 
     frame: pd.DataFrame
@@ -65,6 +66,7 @@ class Windows(NamedTuple):
     transforms: dict | None = None
     inputs: tuple = ()
     genomes: np.ndarray | None = None
+    folds: np.ndarray | None = None
 
     def rows(self, keep):
         """The Windows of some rows, (k,) int or (n,) bool; ledger, truth, matching and contigs stay as they are."""
@@ -73,7 +75,7 @@ class Windows(NamedTuple):
             "codes": self.codes[keep],
             "labels": self.labels[keep],
         }
-        for name in ("weights", "profiles", "genomes"):
+        for name in ("weights", "profiles", "genomes", "folds"):
             taken[name] = None if getattr(self, name) is None else getattr(self, name)[keep]
         taken["names"] = None if self.names is None else self.names[keep].reset_index(drop=True)
         return self._replace(**taken)

@@ -14,12 +14,26 @@ from cisflow.sequence import dna
 
 ANY_TASK = True
 LABELS = ("target", "targets")
+FOLDS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "val": "valid",
+    "test": "test",
+    "testing": "test",
+}
 
 
 class Settings(settings.Settings):
-    """CSV or TSV with the columns header, sequence and label."""
+    """CSV or TSV with the columns header, sequence and label, or columns that the settings name in their place."""
 
     table: str = setting(resource=True, meaning="Resource with the table.")
+    header: str = setting(
+        "header", meaning="Column with the name of each row; `sequence` where sequences are their own names."
+    )
+    sequence: str = setting("sequence", meaning="Column with the sequences.")
+    fold: str = setting(None, meaning="Column with the fold of each row, for splits of kind `given`.")
     target: str | None = setting(
         "label", meaning="Name of the label, which the column `label` holds; null where there is none."
     )
@@ -52,16 +66,26 @@ def collect(source, length, seed, task):
     path = source.table
     targets = {name: name for name in source.targets} if source.targets else {source.target: "label"}
     targets.pop(None, None)
-    rows, columns = read_rows(path, ["header", "sequence", *targets.values()])
-    headers = columns["header"]
+    named = list(dict.fromkeys([source.header, source.sequence, *([source.fold] if source.fold else [])]))
+    rows, columns = read_rows(path, [*named, *targets.values()])
+    headers = columns[source.header]
     ids = numbered(headers) if source.repeated == "number" else headers
     refuse_duplicates(path, ids, rows)
-    codes = encode_rows(path, columns["sequence"], rows, length)
+    codes = encode_rows(path, columns[source.sequence], rows, length)
+    folds = None if source.fold is None else read_folds(path, source.fold, columns[source.fold], rows)
     labels = [read_labels(path, column, columns[column], rows, task) for column in targets.values()]
     labels = np.stack(labels, axis=1) if labels else np.empty((len(rows), 0), dtype=np.float32)
     frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
     lines = ledger.rows(path, rows, headers, ids, [""] * len(rows))
-    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines)
+    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines, folds=folds)
+
+
+def read_folds(path, column, texts, rows):
+    """Folds (n,) from the words that people use for them; InputError for any other."""
+    for row, text in zip(rows, texts, strict=True):
+        if text.strip().lower() not in FOLDS:
+            raise InputError(f"{path}: row {row}: column '{column}' is '{text}', expected train, valid or test")
+    return np.array([FOLDS[text.strip().lower()] for text in texts], dtype=object)
 
 
 def numbered(names):
