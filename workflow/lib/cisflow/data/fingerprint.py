@@ -109,6 +109,33 @@ def refuse_lengths(path, contigs, genome):
         )
 
 
+def refuse_contigs(path, contigs, frame, genome=None):
+    """Refuse a file whose contigs are not as long as those of the windows' genome (InputError).
+
+    Parameters
+    ----------
+    contigs : {name, as the windows have it: bases in the file}, of contigs that have windows.
+    frame : windows, columns id, chrom, start and end, all of them on a contig.
+    genome : Genome of the windows, whose whole contigs must be exactly as long; None where it is not at hand, so that
+        a file is refused where a window begins past the end of its contig.
+    """
+    whole = genome.lengths if genome else {}
+    there = of_genome(genome) if genome else _tightest(frame.groupby("chrom")["end"].max().to_dict())
+    guessed = said(assembly(contigs), there)
+    for name, bases in contigs.items():
+        known = whole.get(genome.chromosome(name)) if genome else None
+        if known is not None and known != bases:
+            raise InputError(f"{path}: {name} has {bases} bases, in {genome.path} {known}{guessed}")
+    # Windows may reach over an end, where a source pads them.
+    beyond = frame[frame["start"] >= frame["chrom"].map(contigs)]
+    if len(beyond):
+        name, chrom = beyond[["id", "chrom"]].iloc[0]
+        raise InputError(
+            f"{path}: {chrom} has {contigs[chrom]} bases, and window '{name}' lies beyond; expected a file of the "
+            f"windows' genome{guessed}"
+        )
+
+
 def refuse_bases(path, agree, n, genome, ends):
     """Refuse a VCF most of whose reference alleles are not those of the genome (InputError).
 

@@ -14,7 +14,13 @@ FIGURE = {
     "reads": ["all_explained_ledgers?"],
     "settings": ["splits", "explanations"],
 }
-STEPS = {"read": "read", "window": "to windows", "match": "matched", "draw": "drawn from the genome"}
+STEPS = {
+    "read": "read",
+    "window": "to windows",
+    "match": "matched",
+    "draw": "drawn from the genome",
+    "target": "to numbers",
+}
 # Widths in mm of the names on the left, the bars, and the words on the right.
 NAMES, BARS = 48, 42
 NAME_WIDTH, WORDS_WIDTH = 30, 58

@@ -110,6 +110,11 @@ class Genome:
     def chromosomes(self):
         return list(self._pieces)
 
+    @property
+    def lengths(self):
+        """{chromosome: bases} of those that the file holds whole."""
+        return {chrom: pieces[0][1] for chrom, pieces in self._pieces.items() if pieces[0][2] == chrom}
+
     def chromosome(self, name):
         """What the file calls a chromosome, in whatever style `name` writes it; None where it has none."""
         if name in self._pieces:

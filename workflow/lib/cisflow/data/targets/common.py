@@ -7,6 +7,10 @@ import pandas as pd
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.data.dataset import TRACKS
+
+# What is told of a track beside its name; "" where it is not known.
+DESCRIBED = TRACKS[1:]
 
 
 class Common(settings.Settings):

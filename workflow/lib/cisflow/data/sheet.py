@@ -1,0 +1,71 @@
+"""The sheet of samples: a table (TSV or CSV) with a row a track, which names its file and says what it is of.
+
+Columns are `track` and `file`, and where they are known `modality`, `class`, `group` and `replicate`; others are not
+read. Paths are absolute, or relative to the folder of the sheet or to that of the run.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cisflow.data.targets.common import DESCRIBED
+from cisflow.errors import InputError, listing
+from cisflow.io.tables import read_rows
+
+
+def read(path, modality, files=()):
+    """Tracks of a modality: frame of target, modality, class, group, replicate (str) and file (Path).
+
+    Rows whose column `modality` is another are left out; where it is empty or absent, a row is of any modality.
+
+    Parameters
+    ----------
+    files : names of more columns that hold paths, and may be absent or empty, which is None.
+
+    Raises
+    ------
+    InputError : the table cannot be read, lacks a column, names a track twice or not at all, has no row of the
+        modality, or names a file that is not there.
+    """
+    rows, columns = read_rows(path, ("track", "file"))
+    table = pd.DataFrame(columns, dtype=object).map(str.strip)
+    for name in DESCRIBED:
+        if name not in table:
+            table[name] = ""
+    ours = table["modality"].isin(["", modality])
+    if not ours.any():
+        raise InputError(
+            f"{path}: no row of modality '{modality}', the name of these targets; found "
+            f"{listing(table['modality'].unique())}"
+        )
+    table["row"] = rows
+    table = table[ours].assign(modality=modality).reset_index(drop=True)
+    first = {}
+    for row, track in zip(table["row"], table["track"], strict=True):
+        if not track:
+            raise InputError(f"{path}: row {row}: track is empty, expected a name")
+        if track in first:
+            raise InputError(
+                f"{path}: rows {first[track]} and {row} name the same track '{track}', expected one row each"
+            )
+        first[track] = row
+    found = table.rename(columns={"track": "target"})[["target", *DESCRIBED]]
+    for column in ("file", *files):
+        texts = table[column] if column in table else [""] * len(table)
+        found[column] = [
+            located(path, row, column, text) if text or column == "file" else None
+            for row, text in zip(table["row"], texts, strict=True)
+        ]
+    return found
+
+
+def located(sheet, row, column, text):
+    """The file that a row of a sheet names (InputError where there is none)."""
+    # A resource may be a link to the sheet, whose files lie beside the sheet itself.
+    folders = dict.fromkeys((Path(sheet).resolve().parent, Path(sheet).absolute().parent, Path.cwd()))
+    for folder in folders:
+        if text and (folder / text).is_file():
+            return folder / text
+    raise InputError(
+        f"{sheet}: row {row}: {column} is '{text}', expected a file; there is none of that name in {listing(folders)}"
+    )
