@@ -3,7 +3,7 @@
 import torch
 from torch import fx, nn
 
-from cisflow.models.layers import LogitDifference
+from cisflow.models.layers import Operation
 
 
 class Untraceable(Exception):
@@ -14,7 +14,7 @@ class _Tracer(fx.Tracer):
     """Keeps whole what has an exact rule elsewhere, or cannot be traced as its forward looks at its input's shape."""
 
     def is_leaf_module(self, module, name):
-        known = super().is_leaf_module(module, name) or isinstance(module, LogitDifference)
+        known = super().is_leaf_module(module, name) or isinstance(module, Operation)
         # The layers of a chain answer for themselves.
         return known or type(module) is not nn.Sequential and not _is_traceable(module)
 

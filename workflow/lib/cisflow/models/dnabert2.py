@@ -3,8 +3,6 @@
 The layout is MosaicBERT's, with the tensor names of the published checkpoint. One file, read from top to bottom.
 """
 
-import math
-
 import numpy as np
 import tokenizers
 import torch
@@ -13,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from cisflow.errors import InputError
+from cisflow.models.layers import alibi_slopes as slopes
 from cisflow.models.layers import logits
 from cisflow.models.network import Architecture
 from cisflow.sequence import dna
@@ -20,18 +19,6 @@ from cisflow.sequence import dna
 SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
 EPSILON = 1e-12
 INITIAL_DEVIATION = 0.02
-
-
-def slopes(heads):
-    """Slope of the attention bias of each head (Press et al. 2022).
-
-    A geometric series from 2^(-8/h) to 2^-8 for h heads, h a power of two; otherwise that of the next lower power of
-    two, and then every other one of twice as many heads.
-    """
-    whole = 2 ** int(math.log2(heads))
-    series = [2 ** (-8 * (head + 1) / whole) for head in range(whole)]
-    between = [2 ** (-4 * (head + 1) / whole) for head in range(0, 2 * whole, 2)]
-    return series + between[: heads - whole]
 
 
 class Embeddings(nn.Module):

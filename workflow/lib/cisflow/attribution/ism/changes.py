@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cisflow.attribution.ism.steps import is_relu, is_sigmoid
+from cisflow.attribution.ism.steps import is_exponential, is_relu, is_sigmoid
 
 # Rows of the small products of a window: enough to keep a core busy, few enough for its cache.
 _MUTANTS_AT_ONCE = 384
@@ -83,11 +83,19 @@ class Front:
     def channels(self, name):
         if name in self.weights:
             return self.weights[name].shape[1]
-        return self.channels(self.steps[name].inputs[0]) if name in self.steps else 4
+        if name not in self.steps:
+            return 4
+        step = self.steps[name]
+        return self.channels(step.inputs[0]) // (2 if step.kind == "strands" else 1)
 
     def width(self):
         """Most values that one mutant needs of any layer, or of the whole frontier where the neck reads that."""
-        changed = max(count * self.channels(name) for name, count in self.plan.extents().items())
+        extents = self.plan.extents()
+        changed = max(count * self.channels(name) for name, count in extents.items())
+        for step in self.plan.steps:
+            if step.kind == "softmax_pool":
+                # Of every window that changes all positions are needed.
+                changed = max(changed, extents[step.name] * step.kernel * self.channels(step.name))
         if self.plan.neck is None:
             return changed
         return max(changed, sum(self.lengths[name] * self.channels(name) for name in self.plan.frontier))
@@ -177,10 +185,12 @@ class _Walk:
             return window, delta.mul_(factor) if owned[0] else delta * factor
         if step.kind == "pointwise":
             return window, self._pointwise(step, window, delta, owned[0])
+        if step.kind == "strands":
+            return window, self._strands(step, window, delta)
         out = self._trim(step, *step.reach(*window))
         if out[0] > out[1]:
             return out, None
-        method = {"conv": self._conv, "max_pool": self._max_pool, "mean_pool": self._mean_pool}[step.kind]
+        method = getattr(self, f"_{step.kind}")
         result = method(step, window, out, delta, owned[0])
         # Padding is no position: nothing changes there.
         missing, where = np.nonzero(~self.window(step.name, *out).exists)
@@ -224,6 +234,31 @@ class _Walk:
         name = step.inputs[0]
         reference = self._reference(self.front.tables[name], name, *window)
         return change_of(step.operation, delta, reference, owned)
+
+    def _strands(self, step, window, delta):
+        reference = self._reference(self.front.tables[step.inputs[0]], step.inputs[0], *window)
+        return _of_channels(step.operation, delta + reference) - _of_channels(step.operation, reference)
+
+    def _slice(self, step, window, out, delta, _):
+        begin = out[0] - window[0] - step.padding
+        return delta[:, :, begin : begin + out[1] - out[0] + 1].clone()
+
+    def _softmax_pool(self, step, window, out, delta, _):
+        """Whole windows of the reference, with the change where it is."""
+        front, name = self.front, step.inputs[0]
+        low, high = out[0] * step.stride - step.padding, (out[1] + 1) * step.stride - step.padding - 1
+        values = self._reference(front.tables[name], name, low, high).repeat(1, delta.shape[1], 1, 1)
+        first, last = max(low, window[0]), min(high, window[1])
+        values[:, :, first - low : last - low + 1] += delta[:, :, first - window[0] : last - window[0] + 1]
+        logits = values
+        missing, where = np.nonzero(~self.window(name, low, high).exists)
+        if len(missing):
+            logits = values.clone()
+            logits[torch.as_tensor(missing), :, torch.as_tensor(where)] = -torch.inf
+        values, logits = (each.unflatten(2, (-1, step.kernel)) for each in (values, logits))
+        # A window without positions has no softmax; `take` sets what it gives to 0.
+        pooled = (values * logits.softmax(dim=3).nan_to_num()).sum(dim=3)
+        return pooled - self._reference(front.tables[step.name], step.name, *out)
 
     def _conv(self, step, window, out, delta, _):
         p, a, n, channels = delta.shape
@@ -329,12 +364,20 @@ def change_of(operation, delta, reference, owned):
         below, above = reference.clamp(max=0), reference.clamp(min=0).neg_()
         delta = delta.add_(below) if owned else delta + below
         return torch.maximum(delta, above, out=delta)
+    if is_exponential(operation):
+        # Likewise: e^(z + d) - e^z = e^z (e^d - 1).
+        return operation(reference) * torch.expm1(delta)
     plain = operation(delta + reference).sub_(operation(reference))
     if is_sigmoid(operation):
         # Likewise, where the change is small: s(z + d) - s(z) = (e^d - 1) s(z) s(-z - d).
         small = torch.expm1(delta) * torch.sigmoid(reference) * torch.sigmoid(-reference - delta)
         return torch.where(delta.abs() < 1, small, plain)
     return plain
+
+
+def _of_channels(operation, x):
+    """An operation on (n, channels, positions), of (p, a, positions, channels)."""
+    return operation(x.flatten(0, 1).transpose(1, 2)).transpose(1, 2).unflatten(0, x.shape[:2])
 
 
 def _scale(normalisation):

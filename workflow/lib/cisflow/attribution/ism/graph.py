@@ -18,7 +18,7 @@ from cisflow.attribution.ism.steps import (
 )
 from cisflow.attribution.tracing import extract, flattens, is_module, output
 from cisflow.errors import InputError, listing
-from cisflow.models.layers import LogitDifference
+from cisflow.models.layers import LogitDifference, StrandConvolution
 from cisflow.models.sei import SplineProjection
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -66,6 +66,7 @@ class Plan:
         except tracing.Untraceable as error:
             raise Unplannable(str(error)) from error
         _drop_identities(self.graph)
+        _plain_convolutions(self.graph)
         entry = tracing.entry(self.graph)
         self.entry = entry.name
         steps, self.planar, refused = local_front(self.graph, entry, length)
@@ -119,13 +120,13 @@ class Plan:
     def recorder(self):
         """fx.GraphModule from the sequence to {node: value}: the frontier, and what steps that are not linear need.
 
-        A non-linearity needs its input; pooling by maximum, its input and its output.
+        A non-linearity needs its input; pooling by maximum or softmax, its input and its output.
         """
         wanted = set(self.frontier)
         for step in self.steps:
-            if step.kind in ("pointwise", "max_pool"):
+            if step.kind in ("pointwise", "strands", "max_pool", "softmax_pool"):
                 wanted.update(step.inputs)
-            if step.kind == "max_pool":
+            if step.kind in ("max_pool", "softmax_pool"):
                 wanted.add(step.name)
         nodes = [node for node in self.graph.graph.nodes if node.name in wanted]
         return extract(self.graph, [tracing.entry(self.graph)], {node.name: node for node in nodes})
@@ -144,6 +145,19 @@ def _drop_identities(graph):
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
     graph.recompile()
+
+
+@torch.no_grad()
+def _plain_convolutions(graph):
+    """Puts the plain convolution that it is in the place of each that reads both strands."""
+    for node in graph.graph.nodes:
+        if is_module(graph, node, StrandConvolution):
+            weight, bias = graph.get_submodule(node.target).both()
+            # Drawing first weights would move the random numbers of all that follows.
+            plain = nn.utils.skip_init(nn.Conv1d, *weight.shape[1::-1], weight.shape[2], padding="same", bias=False)
+            plain.weight = nn.Parameter(weight, requires_grad=False)
+            plain.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+            graph.add_submodule(node.target, plain)
 
 
 def _first_dense(graph, front):
@@ -223,12 +237,14 @@ def _name_layers(graph, steps, entry):
     kinds = {step.name: step.kind for step in steps}
     result, numbers = {"input": entry}, {}
     for step in steps:
-        kind = {"conv": "conv", "max_pool": "pool", "mean_pool": "pool", "add": "add"}.get(step.kind)
+        kind = {"conv": "conv", "max_pool": "pool", "mean_pool": "pool", "softmax_pool": "pool", "add": "add"}.get(
+            step.kind
+        )
         if kind is None:
             continue
         numbers[kind] = numbers.get(kind, 0) + 1
         end = step.name
-        while len(readers[end]) == 1 and kinds.get(readers[end][0]) in ("scale", "pointwise"):
+        while len(readers[end]) == 1 and kinds.get(readers[end][0]) in ("scale", "pointwise", "strands"):
             end = readers[end][0]
         place = order[end]
         if not any(first < place < last for first, last in edges):

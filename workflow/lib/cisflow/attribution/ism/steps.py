@@ -7,7 +7,10 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from cisflow.models.layers import Exponential, SoftmaxPool, StrandPool
+
 POINTWISE = (
+    Exponential,
     nn.CELU,
     nn.ELU,
     nn.GELU,
@@ -37,11 +40,13 @@ class Step:
     Attributes
     ----------
     name : node of the traced graph whose values it computes.
-    kind : `conv`, `scale` (batch normalisation), `pointwise`, `max_pool`, `mean_pool`, `add` or `reshape`.
+    kind : `conv`, `scale` (batch normalisation), `pointwise`, `strands` (the channels of two strands as one, at each
+        position), `max_pool`, `mean_pool`, `softmax_pool`, `add`, `slice` (a run of positions) or `reshape`.
     inputs : nodes that it reads.
     operation : module or function of the node.
     length, jump : positions of its output, and bases from one to the next.
-    kernel, stride, dilation, padding : of its sliding window; padding is that on the left.
+    kernel, stride, dilation, padding : of its sliding window; padding is that on the left, of a slice what it leaves
+        out there, as a negative number.
     normalisation : batch normalisation that follows a convolution and is one step with it, or None.
     """
 
@@ -106,6 +111,11 @@ def _step(graph, node, known, planar):
         return None
     if _raises_axis(node, planar):
         return Step(node.name, "reshape", inputs, None, length, jump)
+    if (node.op, node.target) == ("call_method", "narrow"):
+        # x.narrow(2, start, length) of (n, channels, positions).
+        plain = len(node.args) == 4 and node.args[1] == 2 and not node.kwargs and inputs[0] not in planar
+        start, count = node.args[2:] if plain else (None, None)
+        return Step(node.name, "slice", inputs, None, count, jump, padding=-start) if plain else None
     if node.op == "call_function" and node.target in _ADDITIONS:
         both = len(node.args) == 2 and len(inputs) == 2 and not node.kwargs
         alike = both and known[inputs[1]] == (length, jump) and len({name in planar for name in inputs}) == 1
@@ -120,6 +130,8 @@ def _step(graph, node, known, planar):
     module = graph.get_submodule(node.target)
     if isinstance(module, POINTWISE):
         return Step(node.name, "pointwise", inputs, module, length, jump)
+    if isinstance(module, StrandPool):
+        return Step(node.name, "strands", inputs, module, length, jump)
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.track_running_stats:
         return Step(node.name, "scale", inputs, module, length, jump)
     shape = sliding_window(module, inputs[0] in planar)
@@ -147,6 +159,10 @@ def is_relu(operation):
     return isinstance(operation, nn.ReLU) or _function(operation) in _RELU_FUNCTIONS
 
 
+def is_exponential(operation):
+    return isinstance(operation, Exponential)
+
+
 def is_sigmoid(operation):
     return isinstance(operation, nn.Sigmoid) or _function(operation) is torch.sigmoid
 
@@ -169,6 +185,8 @@ def sliding_window(module, planar):
             return "conv", kernel, stride, dilation, total // 2, total - total // 2
         padding = 0 if module.padding == "valid" else _along(module.padding, planar, flat=0)
         return None if padding is None else ("conv", kernel, stride, dilation, padding, padding)
+    if isinstance(module, SoftmaxPool):
+        return "softmax_pool", module.size, module.size, 1, module.padding, module.padding
     kind = "max_pool" if isinstance(module, _MAX_POOLS) else "mean_pool" if isinstance(module, _MEAN_POOLS) else None
     if kind is None or isinstance(module, nn.MaxPool2d | nn.AvgPool2d) != planar or module.ceil_mode:
         return None

@@ -1,10 +1,10 @@
-"""DeepLIFT/SHAP: tangermeme's rules, and one for a maximum over all positions."""
+"""DeepLIFT/SHAP: tangermeme's rules, and those for what its table lacks: maxima over all positions or two strands, …"""
 
 import contextlib
 import warnings
 
 import torch
-from tangermeme.deep_lift_shap import BilinearOp, deep_lift_shap
+from tangermeme.deep_lift_shap import BilinearOp, _nonlinear, deep_lift_shap
 from torch import nn
 
 from cisflow.attribution import baselines
@@ -18,7 +18,7 @@ from cisflow.attribution.method import (
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.models.device import deterministic
-from cisflow.models.layers import Product
+from cisflow.models.layers import Exponential, Logarithm, Product, StrandMaximum
 
 
 class Settings(InMemory, Compared):
@@ -107,7 +107,7 @@ def deep_lift(network, x, references, weights, batch_size):
             batch_size=batch_size,
             references=lambda _, n: next(batches)[:, None],
             n_shuffles=k,
-            additional_nonlinear_ops={nn.AdaptiveMaxPool1d: _global_maximum},
+            additional_nonlinear_ops=_RULES,
             raw_outputs=True,
             only_warn=True,
             device=x.device,
@@ -143,7 +143,19 @@ def _global_maximum(module, grad_input, grad_output):
     """
     if module.output_size not in (1, (1,)):
         raise InputError(f"deep_lift_shap: no rule for {module}; expected AdaptiveMaxPool1d(1)")
-    x, reference = module.input.chunk(2)
+    return _of_maximum(grad_output, *module.input.chunk(2))
+
+
+def _strand_maximum(module, _, grad_output):
+    """The same rule for the larger of two strands."""
+    # (n, channels, positions, 2)
+    x, reference = (half.unflatten(1, (2, -1)).movedim(1, -1) for half in module.input.chunk(2))
+    (found,) = _of_maximum([grad_output[0][..., None]], x, reference)
+    return (found.movedim(-1, 1).flatten(1, 2),)
+
+
+def _of_maximum(grad_output, x, reference):
+    """Multipliers of the maximum over the last axis, for the sequences' half and the references'."""
     value, where = x.max(dim=-1, keepdim=True)
     reference_value, reference_where = reference.max(dim=-1, keepdim=True)
     where = torch.where(value >= reference_value, where, reference_where)
@@ -151,3 +163,11 @@ def _global_maximum(module, grad_input, grad_output):
     share = torch.where(change == 0, 0.0, (value - reference_value) / torch.where(change == 0, 1.0, change))
     halves = [torch.zeros_like(x).scatter(-1, where, share * half) for half in grad_output[0].chunk(2)]
     return (torch.cat(halves),)
+
+
+_RULES = {
+    nn.AdaptiveMaxPool1d: _global_maximum,
+    StrandMaximum: _strand_maximum,
+    Exponential: _nonlinear,
+    Logarithm: _nonlinear,
+}
