@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import functools
+import re
 from pathlib import Path
 
 from cisflow.config import settings
@@ -65,18 +66,20 @@ class Declaration:
     Attributes
     ----------
     meaning : first line of its docstring. fields : {name: (annotation, default, what `setting` was given)}, those of
-    the bases first. nested : {name: Declaration} of the fields that are settings themselves. one_of : see Settings.
+    the bases first. nested : {name: Declaration} of the fields that are settings themselves, and named : of those that
+    are settings by name. one_of : see Settings.
     """
 
     def __init__(self, node, module):
         self.name = node.name
         self.meaning = (ast.get_docstring(node) or "").split("\n")[0]
-        self.fields, self.nested, self.one_of = {}, {}, ()
+        self.fields, self.nested, self.named, self.one_of = {}, {}, {}, ()
         # As dataclasses do: fields of the last base come first.
         for base in reversed(node.bases):
             if (inherited := _class(base, module)) is not None:
                 self.fields |= inherited.fields
                 self.nested |= inherited.nested
+                self.named |= inherited.named
                 self.one_of = inherited.one_of
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign):
@@ -94,15 +97,22 @@ class Declaration:
         self.fields[name] = (ast.unparse(statement.annotation), default, details)
         if (inner := _class(statement.annotation, module)) is not None:
             self.nested[name] = inner
+        elif (entry := re.fullmatch(r"dict\[str, (\w+)\]", ast.unparse(statement.annotation))) and (
+            inner := _class(ast.Name(entry[1]), module)
+        ) is not None:
+            self.named[name] = inner
 
     def schema(self):
         """{name: JSON Schema} of every setting, as `Settings.schema`."""
-        return {
-            name: self.nested[name].block() | {"description": given["meaning"]}
-            if name in self.nested
-            else settings.schema_of(annotation, default, given)
-            for name, (annotation, default, given) in self.fields.items()
-        }
+        found = {}
+        for name, (annotation, default, given) in self.fields.items():
+            if name in self.nested:
+                found[name] = self.nested[name].block() | {"description": given["meaning"]}
+            elif name in self.named:
+                found[name] = settings.by_name(self.named[name].block()) | {"description": given["meaning"]}
+            else:
+                found[name] = settings.schema_of(annotation, default, given)
+        return found
 
     def block(self):
         """JSON Schema of an object of these settings, as `Settings.block`."""

@@ -115,4 +115,6 @@ def _complaint(error):
         keys = [key for choice in error.validator_value for key in choice["required"]]
         present = [key for key in keys if key in found]
         return f"found {' and '.join(present) or 'neither'}; expected exactly one of the keys {', '.join(keys)}"
+    if error.validator == "anyOf" and (wrong := settings.complaint(found, error.schema)):
+        return ": ".join(filter(None, [wrong[0].removeprefix("."), wrong[1]]))
     return error.message

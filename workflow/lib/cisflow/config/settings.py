@@ -51,6 +51,9 @@ def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False,
     word : a text that may stand in place of a value, such as "auto".
     resource : whether it names an entry of the config's `resources`.
     ranges : minimum, above (exclusive), maximum, below (exclusive), choices, min_items, max_items, unique.
+
+    An annotation `str | dict[str, float]` is of one of the choices, or of numbers by them; `dict[str, Entry]` of
+    settings by name, where `Entry` is a class of Settings.
     """
     if unknown := set(ranges) - set(_RANGES):
         raise TypeError(f"setting() takes no {sorted(unknown)[0]}")
@@ -70,16 +73,19 @@ def schema_of(annotation, default, given):
     """
     name, _, rest = annotation.partition(" | ")
     schema = dict(_typed(name, given["items"] or {}))
-    if rest:
+    if rest == "None":
         schema["type"] = [schema["type"], "null"]
     schema |= _keywords(given["ranges"])
     if "enum" in schema:
         # Choices say all that the type does, and jsonschema's complaint of them says what is expected.
         del schema["type"]
-        schema["enum"] = [*schema["enum"], *([None] if rest else [])]
+        schema["enum"] = [*schema["enum"], *([None] if rest == "None" else [])]
+    if rest.startswith("dict"):
+        names = {"propertyNames": {"enum": schema["enum"]}} if "enum" in schema else {}
+        schema = {"anyOf": [schema, _typed(rest, given["items"] or {}) | names]}
     if given["word"] is not None:
         schema = {"anyOf": [{"const": given["word"]}, schema]}
-    if default is not REQUIRED and (default is not None or rest):
+    if default is not REQUIRED and (default is not None or rest == "None"):
         schema["default"] = default
     return schema | {"description": given["meaning"]}
 
@@ -119,6 +125,8 @@ class Settings:
             default = field.default if field.default_factory is REQUIRED else field.default_factory()
             if isinstance(field.type, type) and issubclass(field.type, Settings):
                 found[field.name] = field.type.block() | {"description": field.metadata["meaning"]}
+            elif (entry := _entry(field.type)) is not None:
+                found[field.name] = by_name(entry.block()) | {"description": field.metadata["meaning"]}
             else:
                 found[field.name] = schema_of(_written(field.type), default, field.metadata)
         return found
@@ -147,11 +155,28 @@ class Settings:
             for field in dataclasses.fields(cls)
             if isinstance(field.type, type) and issubclass(field.type, Settings) and field.name in given
         }
+        for field in dataclasses.fields(cls):
+            if field.name in given and (entry := _entry(field.type)) is not None:
+                nested[field.name] = {
+                    name: entry.complete(value, f"{where}.{field.name}.{name}")
+                    for name, value in given[field.name].items()
+                }
         return cls(**(given | nested))
 
     def as_dict(self):
         """{name: value}, for JSON."""
         return dataclasses.asdict(self)
+
+
+def _entry(annotation):
+    """The class of Settings that an annotation `dict[str, Entry]` names; None of any other."""
+    inner = typing.get_args(annotation)[1:]
+    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Settings) else None
+
+
+def by_name(entry):
+    """JSON Schema of an object whose values have the schema `entry`."""
+    return _TYPES["dict"] | {"minProperties": 1, "additionalProperties": entry}
 
 
 def block(properties, required, one_of=()):
@@ -173,7 +198,9 @@ def complaint(value, schema):
     """The first thing wrong of a value as (place below it, what is wrong); None where nothing is."""
     if "anyOf" in schema:
         word, other = schema["anyOf"]
-        return None if _same(value, word["const"]) else complaint(value, other)
+        if "const" in word:
+            return None if _same(value, word["const"]) else complaint(value, other)
+        return complaint(value, other if isinstance(value, dict) else word)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if kinds and not any(_is(value, kind) for kind in kinds):
@@ -186,6 +213,9 @@ def complaint(value, schema):
     if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
         if len(value) < schema["minProperties"]:
             return "", "found no key; expected at least one"
+        known = schema.get("propertyNames", {}).get("enum", value)
+        if unknown := [key for key in value if key not in known]:
+            return "", f"unknown key '{unknown[0]}'; expected keys: {', '.join(known)}"
         for key, item in value.items():
             if found := complaint(item, schema["additionalProperties"]):
                 return f".{key}{found[0]}", found[1]

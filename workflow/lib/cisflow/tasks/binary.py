@@ -14,6 +14,7 @@ class Binary(Task):
     classes = (0, 1)
     truth, predicted = "label", "probability"
     range = (0, 1)
+    loss = "binary_cross_entropy"
     score = "auroc"
     metrics = (
         "auroc",
@@ -56,17 +57,6 @@ class Binary(Task):
             f"has {positives} positives and {negatives} negatives of target '{target}' in {len(labels)} windows, "
             "expected at least one of each"
         )
-
-    def loss(self, outputs, labels):
-        import torch
-        from torch.nn import functional
-
-        known = ~torch.isnan(labels)
-        losses = functional.binary_cross_entropy_with_logits(
-            outputs.float(), torch.where(known, labels, 0.0), reduction="none"
-        )
-        count = known.sum()
-        return torch.where(known, losses, 0.0).sum() / count.clamp(min=1), count
 
     def link(self, outputs, kind):
         return outputs.sigmoid() if kind == "logit" else outputs

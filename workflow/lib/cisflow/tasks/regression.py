@@ -14,6 +14,7 @@ class Regression(Task):
     classes = ()
     truth, predicted = "value", "prediction"
     range = None
+    loss = "mse"
     score = "pearson"
     metrics = ("pearson", "spearman", "rmse")
     headline = "pearson"
@@ -50,14 +51,6 @@ class Regression(Task):
         if distinct > 1:
             return None
         return f"has {distinct} distinct values of target '{target}' in {len(labels)} windows, expected at least two"
-
-    def loss(self, outputs, labels):
-        import torch
-
-        known = ~torch.isnan(labels)
-        residuals = outputs.float() - torch.where(known, labels, 0.0)
-        count = known.sum()
-        return torch.where(known, residuals**2, 0.0).sum() / count.clamp(min=1), count
 
     def link(self, outputs, kind):
         return outputs

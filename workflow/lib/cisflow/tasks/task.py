@@ -15,6 +15,7 @@ class Task(abc.ABC):
     classes : the labels of which there are no others, or nothing where a label is any number.
     truth, predicted : columns of predictions.tsv.
     range : lowest and highest prediction, or None where any number may be predicted.
+    loss : name of the loss that a network is trained under where no other is asked for, of `tasks.losses`.
     score : name of the metric that training reports of its validation fold.
     metrics : names of the metrics of an evaluation, in order. headline : the one that stands for all.
     compared : those that models are compared by.
@@ -30,6 +31,7 @@ class Task(abc.ABC):
     truth: str
     predicted: str
     range: tuple | None
+    loss: str
     score: str
     metrics: tuple
     headline: str
@@ -67,13 +69,6 @@ class Task(abc.ABC):
     def complaint(self, labels, target):
         """Why a fold with these labels (n,) of a target cannot train or test a model, as the end of a sentence that
         begins with the fold; None where it can."""
-
-    @abc.abstractmethod
-    def loss(self, outputs, labels):
-        """(mean loss of raw outputs (n, t) over the labels (n, t) that are known, their number), torch scalars.
-
-        Raw outputs are any numbers (kind "logit" of `link`). Without a known label the mean is 0.
-        """
 
     @abc.abstractmethod
     def link(self, outputs, kind):

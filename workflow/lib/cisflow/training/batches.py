@@ -1,5 +1,7 @@
 """Batches of windows and labels, and what training does to a sequence before the network reads it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -9,18 +11,44 @@ from cisflow.models.network import reverse_complement
 from cisflow.sequence import dna
 
 
-class Windows(torch.utils.data.Dataset):
-    """Codes and labels as tensors, fetched a whole batch at a time."""
+class Batch(NamedTuple):
+    """Windows side by side, arrays or tensors.
 
-    def __init__(self, codes, labels):
-        self.codes = torch.from_numpy(np.ascontiguousarray(codes))
-        self.labels = torch.from_numpy(np.ascontiguousarray(labels))
+    Attributes
+    ----------
+    codes : (n, length) uint8. labels : (n, t) float32, NaN = missing. weights : (n, t) float32 of the labels, or None.
+    profiles : (n, t, bins) float32, or None.
+    """
+
+    codes: object
+    labels: object
+    weights: object = None
+    profiles: object = None
+
+
+class Windows(torch.utils.data.Dataset):
+    """Rows of arrays, fetched a whole batch at a time; the arrays may be mapped files, of which no more is held.
+
+    Parameters
+    ----------
+    arrays : Batch of numpy arrays. rows : (m,) the rows that are there, in their order.
+    turned : (k,) rows that are there once more behind them, as their reverse complement.
+    """
+
+    def __init__(self, arrays, rows, turned=()):
+        self.arrays = Batch(*(None if array is None else np.asarray(array) for array in arrays))
+        self.n_forward = len(rows)
+        self.rows = np.concatenate([rows, turned]).astype(np.int64)
 
     def __len__(self):
-        return len(self.codes)
+        return len(self.rows)
 
-    def __getitems__(self, rows):
-        return self.codes[rows], self.labels[rows]
+    def __getitems__(self, places):
+        rows = self.rows[places]
+        batch = Batch(*(None if array is None else torch.from_numpy(array[rows]) for array in self.arrays))
+        if self.n_forward == len(self.rows):
+            return batch
+        return on_other_strand(batch, torch.as_tensor(places) >= self.n_forward)
 
 
 class Shuffle(torch.utils.data.Sampler):
@@ -41,14 +69,13 @@ class Shuffle(torch.utils.data.Sampler):
         return iter(np.random.default_rng([self.seed, self.epoch]).permutation(self.n).tolist())
 
 
-def loader(codes, labels, batch_size, seed=None):
-    """Batches (codes, labels) of windows: in an order that `seed` shuffles, or as they come without it.
+def loader(windows, batch_size, seed=None):
+    """Batches of Windows: in an order that `seed` shuffles, or as they come without it.
 
     Raises
     ------
     InputError : there is no window.
     """
-    windows = Windows(codes, labels)
     if len(windows) == 0:
         raise InputError("a fold to train or validate on holds no windows")
     # Batch normalisation cannot work on a last batch of one.
@@ -57,11 +84,15 @@ def loader(codes, labels, batch_size, seed=None):
         windows,
         batch_size=batch_size,
         sampler=Shuffle(len(windows), seed) if seed is not None else None,
-        collate_fn=lambda batch: batch,
+        collate_fn=_as_it_is,
         drop_last=alone,
         # A loader draws a seed for its workers; drawn from torch's own generator it would shift dropout.
         generator=torch.Generator(),
     )
+
+
+def _as_it_is(batch):
+    return batch
 
 
 def labelled(labels, wanted):
@@ -74,23 +105,37 @@ def labelled(labels, wanted):
     return torch.stack([labels == value for value in wanted]).any(0).any(1)
 
 
-def with_other_strand(codes, labels, wanted):
-    """Codes (n, length) and labels (n, t), and behind them the reverse complement of rows of the `wanted` labels."""
-    twice = labelled(torch.from_numpy(labels), wanted).numpy()
-    return np.concatenate([codes, dna.reverse_complement(codes[twice])]), np.concatenate([labels, labels[twice]])
+def turned(labels, rows, wanted):
+    """Those of `rows` (m,) of labels (n, t), numpy, that have one of the `wanted` labels; all where that is None."""
+    return rows if wanted is None else rows[labelled(torch.from_numpy(labels[rows]), wanted).numpy()]
 
 
-def on_random_strand(codes, labels, wanted):
-    """Codes (n, length), tensors, each row of the `wanted` labels as it is or as its reverse complement."""
-    flipped = torch.rand(len(codes), device=codes.device) < 0.5
-    flipped &= labelled(labels, wanted)
-    return torch.where(flipped[:, None], reverse_complement(codes), codes)
+def on_other_strand(batch, rows):
+    """A Batch of tensors with the `rows` (n,) bool as their reverse complement, and their bins in its order."""
+    codes = torch.where(rows[:, None], reverse_complement(batch.codes), batch.codes)
+    if batch.profiles is None:
+        return batch._replace(codes=codes)
+    profiles = torch.where(rows[:, None, None], batch.profiles.flip(2), batch.profiles)
+    return batch._replace(codes=codes, profiles=profiles)
 
 
-def shifted(codes, most):
-    """Each row of codes (n, length) moved by its own random -most … most positions; unknown bases fill the gap."""
+def on_random_strand(batch, wanted):
+    """A Batch of tensors, each row of the `wanted` labels as it is or as its reverse complement."""
+    flipped = torch.rand(len(batch.codes), device=batch.codes.device) < 0.5
+    return on_other_strand(batch, flipped & labelled(batch.labels, wanted))
+
+
+def shifted(codes, most, segments=None):
+    """Each row of codes (n, length) moved by its own random -most … most positions; unknown bases fill the gap.
+
+    Parameters
+    ----------
+    segments : lengths of the inputs that lie side by side in a row; each is moved by itself. None for one.
+    """
     if most == 0:
         return codes
+    if segments is not None and len(segments) > 1:
+        return torch.cat([shifted(segment, most) for segment in codes.split(segments, dim=1)], dim=1)
     n, length = codes.shape
     padded = functional.pad(codes, (most, most), value=dna.UNKNOWN)
     start = torch.randint(0, 2 * most + 1, (n, 1), device=codes.device)
