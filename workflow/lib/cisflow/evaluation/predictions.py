@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cisflow.data import transforms
 from cisflow.data.dataset import FOLDS
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import read_table
@@ -15,6 +16,8 @@ MEAN = "mean"
 ENSEMBLE = "ensemble"
 # One row a sequence, or its forward and its reverse strand as rows of their own, as was published.
 AVERAGED, SEPARATE = "averaged", "separate"
+# Column of predictions in the unit of their file.
+ORIGINAL = "original"
 
 
 class Predictions(NamedTuple):
@@ -39,11 +42,12 @@ def table(dataset, folds, forward, reverse, predicted):
     ----------
     dataset : dataset.Dataset of n windows and t targets. folds : (n,) fold of each window.
     forward, reverse : predictions (n, t) of each strand, or None.
-    predicted : predictions (n, t) that count.
+    predicted : predictions (n, t) that count. Where the numbers of the dataset were transformed, `original` is the
+        prediction in the unit of its file.
     """
     n, t = dataset.labels.shape
     empty = np.full((n, t), np.nan)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "id": np.repeat(dataset.ids, t),
             "fold": np.repeat(folds, t),
@@ -54,6 +58,9 @@ def table(dataset, folds, forward, reverse, predicted):
             dataset.task.predicted: predicted.ravel(),
         }
     )
+    if dataset.transforms:
+        frame[ORIGINAL] = transforms.undo(dataset.transforms, dataset.modalities, predicted).ravel()
+    return frame
 
 
 def read(path, task):

@@ -121,22 +121,60 @@ def read_rows(path, required):
 
 def _read_lines(path):
     """{row number: fields} of the lines of a table that are not blank."""
-    lines = {}
+    return dict(stream(path))
+
+
+def stream(path, preamble=False):
+    """Yield (row number, fields) of each line of a user's table that is not blank, the header too.
+
+    Parameters
+    ----------
+    preamble : whether comments may stand above the header: lines that begin with `#`, as featureCounts writes them, and
+        the two lines of a GCT. The last line with `#` is the header where it has as many columns as the next, or one
+        less.
+
+    Raises
+    ------
+    InputError : not a text file, or quotes that are not closed.
+    """
     csv.field_size_limit(1 << 30)
     try:
         with text_files.open_text(path, newline="") as handle:
-            head = next((line for line in handle if line.strip()), "")
-            delimiter = _delimiter(head)
+            skipped, head = _head(handle, preamble)
+        delimiter = _delimiter(head)
         with text_files.open_text(path, newline="") as handle:
+            for _ in range(skipped):
+                next(handle)
             reader = csv.reader(
-                _checked(path, handle), delimiter=delimiter, strict=True, skipinitialspace=delimiter == " "
+                _checked(path, handle, skipped), delimiter=delimiter, strict=True, skipinitialspace=delimiter == " "
             )
             for fields in reader:
                 if any(fields):
-                    lines[reader.line_num] = fields
+                    yield reader.line_num + skipped, fields
     except csv.Error as error:
         raise InputError(f"{path}: not a table of text, expected CSV or TSV: {error}") from error
-    return lines
+
+
+def _head(handle, preamble):
+    """(lines to skip, a line that shows what separates columns) of a table."""
+    numbered = ((number, line) for number, line in enumerate(handle) if line.strip())
+    comments = []
+    for number, line in numbered:
+        if not preamble or not line.startswith("#"):
+            break
+        comments.append((number, line))
+    else:
+        return 0, comments[0][1] if comments else ""
+    if comments and comments[0][1].strip() == "#1.2":
+        # A GCT: its second line says how many rows and columns there are.
+        following = next(numbered, None)
+        return following or (number, line)
+    if comments:
+        delimiter = _delimiter(line)
+        width, above = (len(next(csv.reader([text], delimiter=delimiter))) for text in (line, comments[-1][1]))
+        if above > 1 and width - above in (0, 1):
+            number, line = comments[-1]
+    return (number if preamble else 0), line
 
 
 def _delimiter(head):
@@ -147,8 +185,8 @@ def _delimiter(head):
     return max(",;", key=columns.get) if max(columns[","], columns[";"]) > 1 or columns[" "] == 1 else " "
 
 
-def _checked(path, handle):
-    for number, line in enumerate(handle, 1):
+def _checked(path, handle, skipped=0):
+    for number, line in enumerate(handle, 1 + skipped):
         text_files.check(path, number, line)
         yield line
 

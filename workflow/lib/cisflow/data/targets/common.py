@@ -29,10 +29,17 @@ class Common(settings.Settings):
         None, minimum=0, meaning="Windows whose standard deviation over tracks is lower are left out, after transforms."
     )
     most_variable: float = setting(
-        None, above=0, maximum=1, meaning="Share of windows that are kept, those of the highest variance over tracks."
+        None,
+        above=0,
+        maximum=1,
+        meaning="Share of windows that are kept, those of the highest variance over tracks, after transforms.",
     )
     gini: float = setting(
-        None, minimum=0, maximum=1, meaning="Windows whose Gini coefficient over tracks is lower are left out."
+        None,
+        minimum=0,
+        maximum=1,
+        meaning="Windows whose Gini coefficient over tracks is lower are left out; it is of the numbers before "
+        "transforms, but after a `constitutive` that stands first.",
     )
 
 
@@ -45,9 +52,11 @@ class Numbers(NamedTuple):
     tracks : t rows of text columns target, modality, class, group, replicate; "" = unknown.
     ledger : lines of step "target": rows of the files that found no window, reads that did not count, …
     weights : float32 (n, t), how much each number counts, or None where all count alike.
+    found : bool (n,), which windows the files speak of at all; None where they speak of all.
     """
 
     values: np.ndarray
     tracks: pd.DataFrame
     ledger: pd.DataFrame
     weights: np.ndarray | None = None
+    found: np.ndarray | None = None
