@@ -45,6 +45,35 @@ rule evaluate:
         " > {log:q} 2>&1"
 
 
+rule evaluate_tracks:
+    input:
+        study.predictions,
+        runs=paths.RUNS,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+    output:
+        **{name: paths.fill(paths.EVALUATION_TABLE, dataset="{dataset}", table=name) for name in TRACK_TABLES},
+    log:
+        "logs/{dataset}/evaluate_tracks.log",
+    benchmark:
+        "benchmarks/{dataset}/evaluate_tracks.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="2h",
+    params:
+        code=study.code("evaluate_tracks"),
+        settings=study.track_settings,
+        dataset=subpath(input.windows, parent=True),
+        folder=subpath(output.tracks, parent=True),
+    shell:
+        "python -m cisflow evaluate-tracks --dataset {wildcards.dataset} --folder {params.dataset:q}"
+        " --runs {input.runs:q} --settings {params.settings:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
 rule stack_metrics:
     input:
         study.metric_tables(),

@@ -25,6 +25,8 @@ def check(study):
         check_variants(study, job)
     for dataset in study.datasets.values():
         check_dataset(study, dataset)
+    if "cut" in study.evaluation and "cut_quantile" in study.evaluation:
+        refuse("evaluation", "found cut and cut_quantile; expected one of them at most")
     if study.timing:
         expect(study.timing.model, study.networks, "timing.model")
         if study.networks[study.timing.model].reads_tokens:

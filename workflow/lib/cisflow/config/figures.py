@@ -11,6 +11,8 @@ from cisflow.config.study import Study, to_json
 from cisflow.errors import InputError
 
 EVALUATION_TABLES = ("metrics", "curves", "comparisons", "strata", "calibration")
+# Of numbers as targets alone.
+TRACK_TABLES = ("tracks", "track_comparisons", "similarity")
 COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "summary")
 # What there is one figure of -> (end of its name, what the report calls its place).
 PLACES = {
@@ -42,9 +44,7 @@ FILES = {
     "runs": paths.RUNS,
     "timing": paths.TIMING,
     "class_scores": paths.VARIANT_CLASSES,
-    **{
-        name: f"{paths.EVALUATION}/{name}.tsv" for name in ("metrics", "curves", "comparisons", "strata", "calibration")
-    },
+    **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
         for name in ("agreement", "planted", "perturbation", "seeds", "cost", "summary")

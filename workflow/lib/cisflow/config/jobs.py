@@ -263,6 +263,19 @@ class Jobs(Figures):
         metrics = self.dataset(wildcards).metrics
         return ["--metrics", *metrics] if metrics is not None else []
 
+    def track_settings(self, wildcards):
+        """How tracks and regions are judged, and which splits' test folds may be pooled: those of one kind."""
+        dataset = self.dataset(wildcards)
+        kinds = {}
+        for name, split in dataset.splits.items():
+            kinds.setdefault(split["kind"], []).append(name)
+        several = {kind: names for kind, names in kinds.items() if len(names) > 1}
+        pools = {"pooled" if len(several) == 1 else f"pooled_{kind}": names for kind, names in several.items()}
+        pools = {name: splits for name, splits in pools.items() if name not in dataset.splits}
+        keys = ("seed", "resamples", "permutations", "cut", "cut_quantile")
+        given = {key: self.evaluation[key] for key in keys if key in self.evaluation}
+        return to_json(given | {"pools": pools, "k": dataset.near_duplicates["k"]})
+
     # --- Explanations ------------------------------------------------------------------------------------------------
 
     def explained_reading(self, job):

@@ -1,6 +1,7 @@
 """What a run ends in: the files that the target rules ask for."""
 
 from cisflow.config import paths
+from cisflow.config.figures import TRACK_TABLES
 from cisflow.config.jobs import Jobs
 
 
@@ -12,6 +13,15 @@ class Targets(Jobs):
 
     def metric_tables(self):
         return [paths.fill(paths.EVALUATION_TABLE, dataset=dataset.name, table="metrics") for dataset in self.evaluated]
+
+    def track_tables(self):
+        """Tables on tracks and regions of every dataset of numbers."""
+        return [
+            paths.fill(paths.EVALUATION_TABLE, dataset=dataset.name, table=table)
+            for dataset in self.evaluated
+            if dataset.task == "regression"
+            for table in TRACK_TABLES
+        ]
 
     def all_leakage(self):
         return [
