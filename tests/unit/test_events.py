@@ -104,6 +104,29 @@ def test_the_strand_of_the_gene(tmp_path):
     assert np.array_equal(found.codes[1], dna.reverse_complement(plus.codes[2]))
 
 
+def test_every_event_labels_a_window_or_has_a_reason(tmp_path):
+    rows = [
+        *EVENTS,
+        EVENTS[0],
+        ("K", "(401,500)", "(501,600)", "(601,700)", "+", "d", "False"),
+        ("L", "(41,50)", "(51,60)", "(61,70)", "+", "e", "True"),
+    ]
+    sites = [("c", 540, 560), ("c", 1500, 1520), ("c", 4440, 4460), ("c", 3500, 3520)]
+    for first, reasons in (
+        ("keep", ["", "no window on its intron", "", "listed more than once"]),
+        ("exclude", ["first intron", "no window on its intron", "", "listed more than once"]),
+    ):
+        lines = collect(tmp_path, sites, rows, first_introns=first).ledger
+        told = lines[lines["input"] == "x.tsv"]
+        assert told["row"].tolist() == list(range(2, 8)) and set(told["step"]) == {"read"}
+        assert told["name"].tolist() == ["G", "G", "H", "G", "K", "L"]
+        assert told["reason"].tolist() == [*reasons, "no window on its intron", "chromosome not in the genome"]
+        assert ((told["outcome"] == "kept") == (told["reason"] == "")).all()
+        genes = lines[lines["input"] == "x.gtf"].set_index("reason")["n"].to_dict()
+        assert genes == {"": 6, "chromosome not in the genome": 2}
+        assert (lines.loc[lines["input"] == "x.bed", "step"] == "window").all()
+
+
 @pytest.mark.parametrize(
     "lines",
     [

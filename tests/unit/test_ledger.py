@@ -115,14 +115,100 @@ def test_every_source_tells_of_every_row(demo, kind):
     if kind == "fasta":
         assert lines.loc[lines["step"] == "window", "row"].tolist() == list(range(1, 501))
     if kind == "annotation":
-        # Transcripts of one exon have no intron; the introns themselves are rows.
+        # The only exon of a transcript bounds no intron; the introns themselves are rows.
         gtf = pd.read_csv(demo["gtf"], sep="\t", header=None, comment="#")
-        names = gtf[gtf[2] == "exon"][8].str.extract(r'transcript_id "([^"]+)"')[0].value_counts()
-        read = lines[lines["step"] == "read"].set_index("outcome")["n"].to_dict()
-        assert read == {"kept": (names > 1).sum(), "dropped": (names == 1).sum()}
+        names = gtf[8].str.extract(r'transcript_id "([^"]+)"')[0]
+        single = (names.map(names.value_counts()) == 1).sum()
+        read = lines[lines["step"] == "read"].set_index("reason")["n"].to_dict()
+        assert read == {"": len(gtf) - single, "only exon of its transcript": single}
         assert len(lines[lines["step"] == "window"]) == 1162
     else:
         assert drawn["n"].sum() == tiles + remainders
+
+
+LOCI = [("c", 11, 20), ("c", 31, 40), ("c", 51, 60), ("c", 71, 80)]
+
+
+def annotation_line(feature, locus, strand, names):
+    chrom, start, end = locus
+    return "\t".join([chrom, "x", feature, str(start), str(end), ".", strand, ".", names])
+
+
+def test_every_line_of_a_gtf_is_used_or_has_a_reason(files):
+    """As GENCODE writes it, with what RefSeq and StringTie have besides."""
+    one, two, none = (f'gene_id "G"; transcript_id "{name}";' for name in ("T", "U", ""))
+    lines = ["#!genome-build x", ""]
+    lines += [annotation_line(feature, ("c", 11, 80), "+", one) for feature in ("gene", "transcript", "transcript")]
+    lines += [annotation_line(feature, LOCI[0], "+", one) for feature in ("CDS", "start_codon", "five_prime_utr")]
+    lines += [annotation_line("exon", locus, "+", one) for locus in LOCI[:3]]
+    lines += [annotation_line("exon", LOCI[1], "+", one), annotation_line("exon", LOCI[3], "+", two)]
+    lines += [annotation_line("exon", locus, ".", two) for locus in LOCI[:2]]
+    lines += [annotation_line("exon", LOCI[0], "+", none), "# end"]
+    files["a"] = files["b"].with_name("x.gtf")
+    files["a"].write_text("\n".join(lines) + "\n")
+    found = collect("annotation", {"annotation": "a", "genome": "g"}, 10, files).ledger
+    read = found[found["step"] == "read"].set_index("reason")["n"].to_dict()
+    assert read == {
+        "": 3,
+        "listed more than once": 1,
+        "only exon of its transcript": 1,
+        "exon without a strand": 2,
+        "exon without a transcript": 1,
+        "gene, not an exon": 1,
+        "transcript, not an exon": 2,
+        "CDS, not an exon": 1,
+        "start_codon, not an exon": 1,
+        "five_prime_utr, not an exon": 1,
+    }
+    assert sum(read.values()) == sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def test_a_line_of_a_gff3_counts_once_whatever_its_parents(files):
+    lines = ["##gff-version 3", annotation_line("gene", ("c", 11, 60), "+", "ID=G")]
+    lines += [annotation_line("mRNA", ("c", 11, 60), "+", f"ID={name};Parent=G") for name in "TUV"]
+    for locus, names in zip(LOCI[:3], ("T,U", "T,U", "T,V"), strict=True):
+        lines.append(annotation_line("exon", locus, "+", f"Parent={names}"))
+    lines += [
+        annotation_line("exon", ("c", 91, 95), "+", "Parent=V"),
+        annotation_line("exon", LOCI[3], "+", "gene_id=H"),
+    ]
+    lines += ["##FASTA", ">c", "ACGT"]
+    files["a"] = files["b"].with_name("x.gff3")
+    files["a"].write_text("\n".join(lines) + "\n")
+    found = collect("annotation", {"annotation": "a", "genome": "g"}, 10, files).ledger
+    read = found[found["step"] == "read"].set_index("reason")["n"].to_dict()
+    assert read == {"": 4, "exon without a transcript": 1, "gene, not an exon": 1, "mRNA, not an exon": 3}
+
+
+def test_a_blacklist_and_the_genes_of_peaks_are_told_of(tmp_path, files):
+    rng = np.random.default_rng(0)
+    files["g"].write_text(">c\n" + "".join(rng.choice(list("ACGT"), 4000)) + "\n")
+    files["p"], files["no"], files["a"] = tmp_path / "p.bed", tmp_path / "no.bed", tmp_path / "x.gtf"
+    files["p"].write_text("c\t100\t200\nc\t1000\t1100\n")
+    files["no"].write_text("track name=x\nc\t90\t110\nz\t5\t9\n")
+    names = 'gene_id "G"; transcript_id "T";'
+    lines = [annotation_line("exon", ("c", 500, 600), "+", names), annotation_line("exon", ("z", 5, 9), "+", names)]
+    files["a"].write_text("\n".join([*lines, annotation_line("gene", ("c", 500, 600), "+", names)]) + "\n")
+    source = {"peaks": "p", "genome": "g", "blacklist": "no", "annotation": "a", "match": ["gc", "gene_distance"]}
+    found = collect("peaks", source, 20, files).ledger
+    read = found[found["step"] == "read"]
+    strange = "chromosome not in the genome"
+    assert read[["input", "reason", "n"]].values.tolist() == [
+        ["x.gtf", "", 1],
+        ["x.gtf", strange, 1],
+        ["x.gtf", "gene, not an exon", 1],
+        ["no.bed", "", 1],
+        ["no.bed", strange, 1],
+    ]
+    assert read["row"].dropna().tolist() == [2, 3]
+
+
+def test_motifs_that_are_not_planted_are_counted(demo):
+    settings, length = SOURCES["planted"]
+    lines = collect("planted", settings, length, demo).ledger
+    read = lines[lines["step"] == "read"].set_index("reason")["n"].to_dict()
+    n = sum(line.startswith("MOTIF") for line in demo["jaspar"].read_text().splitlines())
+    assert read == {"": 1, "not among the matrices asked for": n - 1}
 
 
 def test_a_ledger_that_loses_a_window_is_refused():

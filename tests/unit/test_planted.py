@@ -130,7 +130,7 @@ def test_instances_are_drawn_column_by_column():
 
 
 def test_motifs_that_share_a_name_are_told_apart_by_their_id(demo):
-    motifs = planted.choose_motifs(demo["jaspar"], ["MA0139.2", "MA1930.2", "MA0106.3"], 0, 300)
+    motifs = planted.choose_motifs("x", read_meme(demo["jaspar"]), ["MA0139.2", "MA1930.2", "MA0106.3"], 0, 300)
     assert planted.target_names(motifs) == ["CTCF_MA0139.2", "CTCF_MA1930.2", "TP53"]
 
 

@@ -76,6 +76,21 @@ def counts(source, step, kept, dropped):
     ).astype({"row": "Int64", "n": np.int64})
 
 
+def annotated(path, found, reasons):
+    """Lines that count those of a gene annotation: the exons that are used, and for each reason those that are not.
+
+    Parameters
+    ----------
+    found : gtf.Annotation. reasons : (m,) why each of its exons is not used, "" where it is. A line that is an exon of
+        several transcripts is used where one of them is.
+    """
+    told = pd.DataFrame({"line": found.lines, "reason": np.asarray(reasons, dtype=object)})
+    # "" sorts before any reason.
+    exons = told.groupby("line")["reason"].min().value_counts().to_dict()
+    others = {f"{feature or 'without a feature'}, not an exon": n for feature, n in found.others.items()}
+    return counts(path, "read", exons.pop("", 0), exons | others)
+
+
 def join(*parts):
     """One ledger of several."""
     return pd.concat([part for part in parts if len(part)], ignore_index=True)

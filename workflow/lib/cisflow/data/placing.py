@@ -51,6 +51,12 @@ def inside(genome, chrom, start, end, touching=False):
     return found
 
 
+def strangers(frame, genome):
+    """(n,) object: NO_CONTIG where a row's chromosome is none of the genome's, "" elsewhere."""
+    known = {name: genome.chromosome(name) is not None for name in frame["chrom"].unique()}
+    return np.where(frame["chrom"].map(known).to_numpy(dtype=bool), "", NO_CONTIG).astype(object)
+
+
 def problems(path, frame, genome, placing, rows=None, once=True):
     """Why each window cannot be used: (n,) object, "" where it can.
 
@@ -69,8 +75,8 @@ def problems(path, frame, genome, placing, rows=None, once=True):
     start, end = (frame[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
     reasons = np.full(len(frame), "", dtype=object)
     reasons[~inside(genome, chrom, start, end, touching=placing.edge == "pad")] = PAST_END
-    known = {name: genome.chromosome(name) is not None for name in pd.unique(chrom)}
-    reasons[[not known[name] for name in chrom]] = NO_CONTIG
+    elsewhere = strangers(frame, genome)
+    reasons = np.where(elsewhere != "", elsewhere, reasons)
     if once:
         reasons[(reasons == "") & frame.duplicated().to_numpy()] = TWICE
     bad = np.flatnonzero(reasons != "")

@@ -2,6 +2,8 @@
 
 import re
 import urllib.parse
+from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,9 +24,29 @@ TRANSCRIPTS = ("transcript", "mrna", "primary_transcript", "rna")
 PREFIX = re.compile(r"^(?:gene|transcript|rna|mRNA)[:-]")
 
 
+class Annotation(NamedTuple):
+    """What a GTF or GFF3 holds.
+
+    Attributes
+    ----------
+    exons : frame of COLUMNS, m rows. lines : (m,) int64, the line of the file that each stands in, counted from 1; an
+        exon of several parents stands in one line as often as it has parents.
+    others : feature -> number of its lines, of all lines that are no exon.
+    """
+
+    exons: pd.DataFrame
+    lines: np.ndarray
+    others: dict
+
+
 def read_exons(path):
-    """The exons of a GTF or GFF3 (1-based closed): frame of chrom, start, end (0-based half-open), strand, gene,
-    transcript.
+    """The exons of `read` alone."""
+    return read(path).exons
+
+
+def read(path):
+    """The Annotation of a GTF or GFF3 (1-based closed), whose exons have chrom, start, end (0-based half-open), strand,
+    gene, transcript.
 
     The strand is `.` where the annotation has none. The transcript is "" where the annotation names none, as RefSeq
     does for tRNA. A transcript that one id places at two loci, as RefSeq does with copies of a gene, is two: the second
@@ -35,7 +57,7 @@ def read_exons(path):
     InputError : not a text file, a line of fewer than nine columns, coordinates that are no interval, an exon
         of another strand or without gene, a parent that the file lacks, or no exon at all.
     """
-    exons, spans, features, is_gff = [], {}, {}, None
+    exons, spans, features, others, is_gff = [], {}, {}, Counter(), None
     for number, line in text.lines(path):
         if line.startswith("##FASTA"):
             break
@@ -51,8 +73,10 @@ def read_exons(path):
             is_gff = re.match(r"\s*[^\s=;\"]+=", fields[8]) is not None
         kind = fields[2].lower()
         if kind == "exon":
-            exons.append((place, *_span(place, fields), *_names(place, fields[8], is_gff)))
-        elif is_gff and kind != "cds":
+            exons.append((number, *_span(place, fields), *_names(place, fields[8], is_gff)))
+            continue
+        others[fields[2]] += 1
+        if is_gff and kind != "cds":
             names = _gff_attributes(place, fields[8])
             if "ID" in names:
                 features.setdefault(names["ID"], names)
@@ -62,9 +86,10 @@ def read_exons(path):
                 spans.setdefault(found[0], []).append(_span(place, fields))
     if not exons:
         raise InputError(f"{path}: holds no exon, expected a GTF or GFF3 with lines whose third column is 'exon'")
-    rows = _of_gff(exons, features) if is_gff else [(*exon[1:5], exon[5], exon[6], exon[7]) for exon in exons]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "number"])
-    return _apart(frame, spans)[list(COLUMNS)]
+    rows = _of_gff(path, exons, features) if is_gff else exons
+    frame = pd.DataFrame(rows, columns=["line", *COLUMNS, "number"])
+    lines = frame.pop("line").to_numpy(dtype=np.int64)
+    return Annotation(_apart(frame, spans)[list(COLUMNS)], lines, dict(others))
 
 
 def _span(place, fields):
@@ -123,10 +148,11 @@ def _gff_attributes(place, column):
     return names
 
 
-def _of_gff(exons, features):
-    """Rows of COLUMNS and the exon's number, one for each parent of each exon of a GFF3."""
+def _of_gff(path, exons, features):
+    """Rows of the line, COLUMNS and the exon's number, one for each parent of each exon of a GFF3."""
     rows, known = [], {}
-    for place, chrom, start, end, strand, names, _, _ in exons:
+    for number, chrom, start, end, strand, names, _, _ in exons:
+        place = f"{path}: line {number}"
         parents = [parent for parent in names.get("Parent", "").split(",") if parent]
         for parent in parents or [None]:
             if parent not in known:
@@ -137,7 +163,7 @@ def _of_gff(exons, features):
                 raise InputError(f"{place}: an exon without Parent and gene, expected Parent=...")
             transcript = names.get("transcript_id") if len(parents) < 2 else None
             transcript = transcript or (PREFIX.sub("", parent) if parent else "")
-            rows.append((chrom, start, end, strand, *map(urllib.parse.unquote, (gene, transcript)), ""))
+            rows.append((number, chrom, start, end, strand, *map(urllib.parse.unquote, (gene, transcript)), ""))
     return rows
 
 

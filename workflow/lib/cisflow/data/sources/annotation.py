@@ -8,14 +8,17 @@ import pybedtools
 
 from cisflow.config.settings import setting
 from cisflow.data import ledger
-from cisflow.data.placing import NO_CONTIG, PAST_END, Placing, problems
+from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
 from cisflow.errors import InputError
 from cisflow.io import contigs
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.gtf import read_exons
+from cisflow.io.gtf import read
 
 LOCUS = ["chrom", "start", "end", "strand"]
+TRANSCRIPT = ["transcript", "gene", "chrom", "strand"]
+# Why exons bound no intron.
+NO_TRANSCRIPT, NO_STRAND, SINGLE = "exon without a transcript", "exon without a strand", "only exon of its transcript"
 
 
 class Settings(Placing):
@@ -43,12 +46,13 @@ def collect(source, length, seed, task):
 
     Raises
     ------
-    InputError : a GTF that `gtf.read_exons` refuses, or none with an intron inside the genome.
+    InputError : a GTF that `gtf.read` refuses, or none with an intron inside the genome.
     """
     require_bedtools()
     path = source.annotation
     genome = Genome(source.genome)
-    exons = read_exons(path)
+    found = read(path)
+    exons = found.exons
     names = contigs.Names(genome.chromosomes, genome.path)
     exons["chrom"] = names.of(path, exons["chrom"])
     if (exons["gene"] == exons["transcript"]).all():
@@ -71,16 +75,22 @@ def collect(source, length, seed, task):
     frame = table([ids[row] for row in kept], [loci[row] for row in kept])
     labels = introns["retained"].to_numpy(dtype=np.float32)[kept, None]
     codes = fetch(genome, frame, length, pad=source.edge == "pad")
-    return Windows(
-        frame, codes, labels, [source.target], dropped, ledger=told(path, exons, ids, reasons), contigs=names.table()
+    lines = ledger.join(
+        ledger.annotated(path, found, without_intron(exons)), ledger.rows(path, None, ids, ids, reasons)
     )
+    return Windows(frame, codes, labels, [source.target], dropped, ledger=lines, contigs=names.table())
 
 
-def told(path, exons, ids, reasons):
-    """The ledger: transcripts of an annotation, those of one exon without an intron, and every distinct intron."""
-    several = exons.groupby(["transcript", "gene", "chrom", "strand"]).size() > 1
-    transcripts = ledger.counts(path, "read", int(several.sum()), {"transcript of one exon": int((~several).sum())})
-    return ledger.join(transcripts, ledger.rows(path, None, ids, ids, reasons))
+def without_intron(exons):
+    """Why each exon (m,) bounds no intron, "" where its transcript has others. It may retain one of its gene's yet."""
+    reasons = np.full(len(exons), "", dtype=object)
+    again = exons.duplicated([*TRANSCRIPT, "start", "end"]).to_numpy()
+    distinct = exons[~again].groupby(TRANSCRIPT)["start"].transform("size").reindex(exons.index, fill_value=0)
+    reasons[(distinct == 1).to_numpy()] = SINGLE
+    reasons[again] = TWICE
+    reasons[(exons["strand"] == ".").to_numpy()] = NO_STRAND
+    reasons[(exons["transcript"] == "").to_numpy()] = NO_TRANSCRIPT
+    return reasons
 
 
 def introns_of(exons):
@@ -88,11 +98,10 @@ def introns_of(exons):
 
     Exons without a transcript and transcripts without a strand have none: nobody says how they go on.
     """
-    keys = ["transcript", "gene", "chrom", "strand"]
     exons = exons[(exons["transcript"] != "") & (exons["strand"] != ".")]
-    exons = exons.sort_values([*keys, "start", "end"])
-    groups = exons.groupby(keys, sort=False)
-    reached = groups["end"].cummax().groupby([exons[key] for key in keys], sort=False).shift()
+    exons = exons.sort_values([*TRANSCRIPT, "start", "end"])
+    groups = exons.groupby(TRANSCRIPT, sort=False)
+    reached = groups["end"].cummax().groupby([exons[key] for key in TRANSCRIPT], sort=False).shift()
     introns = exons.assign(start=reached, end=exons["start"])[reached.notna() & (exons["start"] > reached)]
     introns = introns.astype({"start": np.int64})[[*LOCUS, "gene"]].drop_duplicates()
     return introns.sort_values([*LOCUS, "gene"], ignore_index=True)

@@ -7,22 +7,25 @@ import pandas as pd
 
 from cisflow.config.settings import setting
 from cisflow.data import ledger
-from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems
+from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems, strangers
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError, listing
 from cisflow.io import contigs
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.gtf import genes_of, read_exons
+from cisflow.io.gtf import genes_of, read
 from cisflow.io.tables import read_rows
 from cisflow.sequence import intervals
 
 SPAN = re.compile(r"\(?\s*(\d{1,12})\s*,\s*(\d{1,12})\s*\)?")
 COLUMNS = ("Gene_ID", "Pre_Exon", "Intron", "Post_Exon", "Strand", "Chromosome")
+PLACE = ["chrom", "start", "end", "zone_start", "zone_end"]
 # Why sites are left out.
 NO_GENE, BOTH_STRANDS = "not inside a gene", "inside genes of both strands"
 NEAR_EVENT, FIRST_INTRON = "on an exon beside a retained intron", "on a retained first intron"
 NOT_DRAWN = "negatives not drawn"
+# Why events label nothing.
+FIRST, NO_WINDOW = "first intron", "no window on its intron"
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -75,13 +78,12 @@ def collect(source, length, seed, task):
     """
     genome = Genome(source.genome)
     exclude_first = source.first_introns == "exclude"
-    genes = genes_of(read_exons(source.annotation))
-    events = read_events(source.events, exclude_first)
+    annotation, events = read(source.annotation), read_events(source.events, exclude_first)
     names = contigs.Names(genome.chromosomes, genome.path)
     rows, sites, frame = place(source.bed, length, names)
     reasons = problems(source.bed, frame, genome, source, rows)
     placed = frame[reasons == ""]
-    for path, other in ((source.annotation, genes), (source.events, events)):
+    for path, other in ((source.annotation, annotation.exons), (source.events, events)):
         other["chrom"] = names.of(path, other["chrom"])
         if not set(other["chrom"]) & set(placed["chrom"]):
             raise InputError(
@@ -90,17 +92,22 @@ def collect(source, length, seed, task):
             )
     # Sorted by locus; the index is still the place in the file, by which reasons are told.
     frame = placed.sort_values(["chrom", "start"], kind="stable")
-    frame = orient(frame, genes, source.strand, reasons)
+    frame = orient(frame, genes_of(annotation.exons), source.strand, reasons)
     labels = label(frame, events, exclude_first, reasons)
     frame, labels = frame[labels >= 0], labels[labels >= 0]
     kept = draw(labels, source.negatives_per_positive, seed, source.events)
     reasons[np.delete(frame.index, kept)] = NOT_DRAWN
     frame = frame.iloc[kept]
+    unused = label_nothing(events, frame[labels[kept] == 1], genome)
     loci = [Locus(*row) for row in frame[["chrom", "start", "end", "strand"]].itertuples(index=False)]
     windows = table([f"{locus.chrom}:{locus.start}-{locus.end}({locus.strand})" for locus in loci], loci)
     ids = np.full(len(reasons), "", dtype=object)
     ids[frame.index] = windows["id"]
-    lines = ledger.rows(source.bed, rows, sites, ids, reasons)
+    lines = ledger.join(
+        ledger.annotated(source.annotation, annotation, strangers(annotation.exons, genome)),
+        ledger.rows(source.events, events["row"], events["gene"], [""] * len(events), unused, step="read"),
+        ledger.rows(source.bed, rows, sites, ids, reasons),
+    )
     values = labels[kept].astype(np.float32)[:, None]
     codes = fetch(genome, windows, length, pad=source.edge == "pad")
     dropped = {reason: int((reasons == reason).sum()) for reason in reasons_of(source)}
@@ -152,7 +159,8 @@ def read_events(path, flagged):
 
     Returns
     -------
-    frame of chrom, start, end (the intron, 0-based half-open), zone_start, zone_end (with both exons), first (bool).
+    frame of row, gene, chrom, start, end (the intron, 0-based half-open), zone_start, zone_end (with both exons), first
+    (bool).
 
     Raises
     ------
@@ -166,7 +174,8 @@ def read_events(path, flagged):
     }
     first = texts["First_Intron"] if flagged else ["false"] * len(rows)
     events = []
-    for row, chrom, flag, before, intron, after in zip(rows, texts["Chromosome"], first, *spans.values(), strict=True):
+    places = (rows, texts["Gene_ID"], texts["Chromosome"], first)
+    for row, gene, chrom, flag, before, intron, after in zip(*places, *spans.values(), strict=True):
         # Exons stand in the order of transcription: on the minus strand the first of them lies behind the intron.
         start, end = min(before[0], after[0]), max(before[1], after[1])
         if not start <= intron[0] <= intron[1] <= end:
@@ -175,8 +184,9 @@ def read_events(path, flagged):
             )
         if flag.strip().lower() not in FLAGS:
             raise InputError(f"{path}: row {row}: First_Intron is '{flag}', expected one of {listing(FLAGS, 6)}")
-        events.append((chrom.strip(), intron[0] - 1, intron[1], start - 1, end, FLAGS[flag.strip().lower()]))
-    return pd.DataFrame(events, columns=["chrom", "start", "end", "zone_start", "zone_end", "first"])
+        locus = (chrom.strip(), intron[0] - 1, intron[1], start - 1, end)
+        events.append((row, gene, *locus, FLAGS[flag.strip().lower()]))
+    return pd.DataFrame(events, columns=["row", "gene", *PLACE, "first"])
 
 
 def parse_span(path, row, name, text):
@@ -219,6 +229,20 @@ def label(frame, events, without_first, reasons):
         reasons[frame.index[on_first]] = FIRST_INTRON
         labels[on_first] = -1
     return labels
+
+
+def label_nothing(events, positives, genome):
+    """Why each event (n,) gives no window its label 1, "" where it does.
+
+    Parameters
+    ----------
+    positives : frame of the windows of label 1.
+    """
+    reasons = np.where(intervals.overlapping(events, positives), "", NO_WINDOW).astype(object)
+    reasons[events["first"].to_numpy(dtype=bool)] = FIRST
+    reasons[events.duplicated([*PLACE, "first"]).to_numpy()] = TWICE
+    elsewhere = strangers(events, genome)
+    return np.where(elsewhere != "", elsewhere, reasons)
 
 
 def draw(labels, per_positive, seed, path):

@@ -5,13 +5,13 @@ import pandas as pd
 
 from cisflow.config.settings import setting
 from cisflow.data import ledger, negatives
-from cisflow.data.placing import Placing, problems
+from cisflow.data.placing import Placing, problems, strangers
 from cisflow.data.windows import Windows, centred, fetch, table
 from cisflow.errors import InputError
 from cisflow.io import contigs
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
-from cisflow.io.gtf import genes_of, read_exons
+from cisflow.io.gtf import genes_of, read
 from cisflow.sequence import dna, intervals
 
 MATCHING = True
@@ -73,15 +73,18 @@ def collect(source, length, seed, task):
     names = contigs.Names(genome.chromosomes, genome.path)
     peaks["chrom"] = names.of(source.peaks, peaks["chrom"])
     names.refuse_strangers(source.peaks, peaks["chrom"])
-    genes = None
+    genes, lines = None, []
     if "gene_distance" in measures:
-        genes = genes_of(read_exons(source.annotation))
-        genes["chrom"] = names.of(source.annotation, genes["chrom"])
-        genes = intervals.merged(genes)
+        annotation = read(source.annotation)
+        exons = annotation.exons.assign(chrom=names.of(source.annotation, annotation.exons["chrom"]))
+        lines.append(ledger.annotated(source.annotation, annotation, strangers(exons, genome)))
+        genes = intervals.merged(genes_of(exons))
     blacklist = peaks.iloc[:0]
     if source.blacklist is not None:
-        blacklist = read_intervals(source.blacklist)
+        barred, blacklist = read_intervals(source.blacklist)
         blacklist["chrom"] = names.of(source.blacklist, blacklist["chrom"])
+        unnamed = [""] * len(barred)
+        lines.append(ledger.rows(source.blacklist, barred, unnamed, unnamed, strangers(blacklist, genome), "read"))
     frame, codes, reasons = positives(source, rows, peaks, blacklist, length, genome)
     kept = np.flatnonzero(reasons == "")
     if not len(kept):
@@ -108,6 +111,7 @@ def collect(source, length, seed, task):
     ids = np.full(len(rows), "", dtype=object)
     ids[kept] = frame["id"]
     lines = ledger.join(
+        *lines,
         ledger.rows(source.peaks, rows, peaks["name"], ids, reasons),
         ledger.drawn(source.genome, others["id"], dropped),
         ledger.counts(source.peaks, "match", len(chosen), {UNMATCHED: wanted - len(chosen)}),
@@ -185,9 +189,10 @@ def read_peaks(path):
 
 
 def read_intervals(path):
-    """Intervals of a BED: frame of chrom, start, end."""
+    """Rows (n,) and intervals of a BED, a frame of chrom, start, end."""
+    rows, records = zip(*read_bed(path), strict=True)
     found = [
         interval(f"{path}: row {row}", {name: record[name] for name in ("chrom", "start", "end")})
-        for row, record in read_bed(path)
+        for row, record in zip(rows, records, strict=True)
     ]
-    return pd.DataFrame(found, columns=Locus._fields)[["chrom", "start", "end"]]
+    return rows, pd.DataFrame(found, columns=Locus._fields)[["chrom", "start", "end"]]

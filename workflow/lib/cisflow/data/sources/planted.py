@@ -46,7 +46,8 @@ def collect(source, length, seed, task):
     InputError : a matrix that is unknown, too wide or below min_information, a genome with fewer than n windows, or
         instances that do not fit into a window.
     """
-    motifs = choose_motifs(source.motifs, source.matrices, source.min_information, length)
+    known = read_motifs(source.motifs)
+    motifs = choose_motifs(source.motifs, known, source.matrices, source.min_information, length)
     genome = Genome(source.genome)
     rng = np.random.default_rng(seed)
     frame, dropped = draw_windows(genome, length, source.n, rng)
@@ -62,13 +63,17 @@ def collect(source, length, seed, task):
             codes[row, start : start + len(instance)] = instance
             truth.append((identifier, names[i], motifs[i].id, start, start + len(instance), strand))
     truth = pd.DataFrame(truth, columns=["id", "target", "matrix_id", "start", "end", "strand"])
-    lines = ledger.drawn(source.genome, frame["id"], dropped)
+    unasked = {"not among the matrices asked for": len(known) - len(motifs)}
+    lines = ledger.join(
+        ledger.counts(source.motifs, "read", len(motifs), unasked),
+        ledger.drawn(source.genome, frame["id"], dropped),
+    )
     return Windows(frame, codes, present.astype(np.float32), names, dropped, truth, ledger=lines)
 
 
-def choose_motifs(path, matrices, min_information, length):
-    """The listed motifs of a file, in the order of the list."""
-    known = {motif.id: motif for motif in read_motifs(path)}
+def choose_motifs(path, motifs, matrices, min_information, length):
+    """The listed of the motifs of a file, in the order of the list `matrices`."""
+    known = {motif.id: motif for motif in motifs}
     for identifier in matrices:
         if identifier not in known:
             raise InputError(f"{path}: no motif '{identifier}'; expected an id such as {listing(sorted(known), 3)}")
