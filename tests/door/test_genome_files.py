@@ -12,6 +12,7 @@ from cisflow.errors import InputError
 from cisflow.io import genome as genomes
 from cisflow.io.genome import Genome
 from cisflow.sequence import dna
+from twobits import two_bit
 
 RNG = np.random.default_rng(3)
 BASES = "".join(RNG.choice(list("ACGTacgtN"), 301))
@@ -26,46 +27,12 @@ def fasta(records, width=50, end="\n", blank=""):
     return (end.join(lines) + end).encode()
 
 
-def runs(sequence, wanted):
-    """(start, bases) of the longest stretches of bases that are wanted."""
-    found = []
-    for place, base in enumerate(sequence):
-        if wanted(base) and found and sum(found[-1]) == place:
-            found[-1][1] += 1
-        elif wanted(base):
-            found.append([place, 1])
-    return found
-
-
-def two_bit(records, order="<", version=0):
-    """A 2bit file by UCSC's description of the format."""
-    offset_size = 8 if version else 4
-    bodies = []
-    for sequence in records.values():
-        upper = sequence.upper()
-        body = struct.pack(order + "I", len(sequence))
-        for blocks in (runs(sequence, lambda base: base in "Nn"), runs(sequence, str.islower)):
-            body += struct.pack(order + "I", len(blocks))
-            body += b"".join(struct.pack(order + "I", start) for start, _ in blocks)
-            body += b"".join(struct.pack(order + "I", size) for _, size in blocks)
-        body += struct.pack(order + "I", 0)
-        bits = ["TCAG".index(base) if base in "TCAG" else 0 for base in upper] + [0] * (-len(upper) % 4)
-        body += bytes(sum(bits[i + k] << (6 - 2 * k) for k in range(4)) for i in range(0, len(bits), 4))
-        bodies.append(body)
-    head = struct.pack(order + "4I", 0x1A412743, version, len(records), 0)
-    place = len(head) + sum(1 + len(name) + offset_size for name in records)
-    index = b""
-    for name, body in zip(records, bodies, strict=True):
-        index += bytes([len(name)]) + name.encode() + struct.pack(order + ("Q" if version else "I"), place)
-        place += len(body)
-    return head + index + b"".join(bodies)
-
-
 def check(genome, records=RECORDS):
     assert genome.regions() == [(name, 0, len(text), ".") for name, text in records.items()]
     for name, text in records.items():
         for start, end in [(0, len(text)), (0, 1), (len(text) - 1, len(text)), (49, 52), (3, 78), (16, 19), (61, 100)]:
             assert dna.decode(genome.fetch(name, start, end)) == text[start:end].upper()
+            assert genome.soft_masked(name, start, end).tolist() == [base.islower() for base in text[start:end]]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pybedtools import genome_registry
 
 from cisflow.data import fingerprint
 from cisflow.data.windows import table
@@ -119,3 +120,60 @@ def test_positives_of_another_assembly_draw_no_background(random_genome, tmp_pat
     source = {"positives": "p", "background": {"genome": "g"}}
     with pytest.raises(InputError, match="p.fa: [0-9]+% of 250 bases are those of .*another assembly"):
         collect("fasta", source, 50, {"p": tmp_path / "p.fa", "g": path})
+
+
+def table_file(path, rows):
+    path.write_text("\n".join(["header,sequence,label", *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_a_table_with_loci_is_compared_with_its_genome(random_genome, tmp_path):
+    """Loci of another assembly, or that count from 1 where they should not, are refused; other headers say nothing."""
+    path, bases = random_genome
+    (tmp_path / "g.fa").write_text(path.read_text().replace(">c", ">chr1").replace(">d", ">chr2"))
+    starts = range(0, 500, 50)
+    own = [(f"1:{at}-{at + 50}", bases["c"][at : at + 50], at % 2) for at in starts]
+    files = {"t": table_file(tmp_path / "t.csv", [*own, ("control", "A" * 50, 1)]), "g": path}
+    source = {"table": "t", "genome": "g"}
+    found = collect("table", source, 50, files)
+    assert found.frame["chrom"].tolist() == ["chr1"] * len(own) + [""]
+    assert found.contigs[["name", "known"]].to_numpy().tolist() == [["1", "chr1"]]
+    plain = collect("table", {"table": "t"}, 50, files)
+    assert plain.frame["chrom"].tolist() == ["1"] * len(own) + [""] and plain.contigs is None
+    assert np.array_equal(found.codes, plain.codes) and np.array_equal(found.labels, plain.labels)
+    others = {
+        "another assembly": [(name, bases["d"][at : at + 50], 0) for (name, *_), at in zip(own, starts, strict=True)],
+        "counted from 0": [(name, bases["c"][at + 1 : at + 51], 0) for (name, *_), at in zip(own, starts, strict=True)],
+    }
+    for rows in others.values():
+        table_file(files["t"], rows)
+        assert len(collect("table", {"table": "t"}, 50, files).frame) == len(own)
+        with pytest.raises(InputError, match="t.csv: [0-9]+% of 500 bases are those of .*g.fa at the places"):
+            collect("table", source, 50, files)
+
+
+@pytest.mark.parametrize("headers", [["a", "b", "e"], ["z:5-55", "z:60-110", "z:700-750"]])
+def test_a_table_that_cannot_be_compared_is_warned_of(random_genome, tmp_path, capsys, headers):
+    path, _ = random_genome
+    files = {"t": table_file(tmp_path / "t.csv", [(name, "ACGTA" * 10, 1) for name in headers]), "g": path}
+    assert len(collect("table", {"table": "t", "genome": "g"}, 50, files).frame) == 3
+    assert "WARNING" in (err := capsys.readouterr().err) and "t.csv: too few of its headers say where" in err
+
+
+# Lengths that pybedtools has from UCSC, and those of assembly reports (GRCm39, R64, TAIR10, WBcel235).
+REPORTS = {
+    "mm39": "1 195154279, 2 181755017, 3 159745316, 19 61420004, X 169476592",
+    "sacCer3": "I 230218, II 813184, III 316620, IV 1531933",
+    "TAIR10": "1 30427671, 2 19698289, 3 23459830, 4 18585056, 5 26975502",
+    "ce11": "I 15072434, II 15279421, III 13783801, IV 17493829, V 20924180, X 17718942",
+}
+
+
+@pytest.mark.parametrize("name", fingerprint.ASSEMBLIES)
+def test_lengths_of_assemblies_are_those_that_others_have(name):
+    if name in REPORTS:
+        known = dict(pair.split() for pair in REPORTS[name].split(", "))
+    else:
+        known = {contig.removeprefix("chr"): end for contig, (_, end) in getattr(genome_registry, name).items()}
+    for contig, bases in fingerprint.ASSEMBLIES[name].items():
+        assert int(known[contig]) == bases

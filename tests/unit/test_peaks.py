@@ -13,6 +13,7 @@ from cisflow.errors import InputError
 from cisflow.io.genome import Genome
 from cisflow.sequence import dna, intervals
 from sources import collect, unpacked
+from twobits import two_bit
 
 PEAKS = {"peaks": "p", "genome": "g"}
 
@@ -207,6 +208,27 @@ def test_distances_against_all_pairs():
 def test_repeats_are_what_is_in_lower_case(tmp_path):
     (tmp_path / "g.fa").write_text(">c\nACGTacgtACNNnnac\n")
     assert Genome(tmp_path / "g.fa").soft_masked("c", 2, 16).tolist() == [c.islower() for c in "GTacgtACNNnnac"]
+
+
+def test_repeats_of_a_2bit_are_matched_on_like_those_of_its_fasta(tmp_path):
+    rng = np.random.default_rng(5)
+    bases = dna.decode(rng.integers(0, 4, 30_000).astype(np.uint8))
+    # Repeats of 30 to 300 bp, over half of the sequence.
+    for start in range(0, 30_000, 500):
+        end = start + int(rng.integers(30, 450))
+        bases = bases[:start] + bases[start:end].lower() + bases[end:]
+    (tmp_path / "g.fa").write_text(f">c1\n{bases}\n")
+    (tmp_path / "g.2bit").write_bytes(two_bit({"c1": bases}))
+    peaks = narrow_peak(tmp_path / "p.narrowPeak", [("c1", 900 + 2000 * i, 1100 + 2000 * i, 100, 1) for i in range(12)])
+    fasta, packed = (
+        collect("peaks", PEAKS | {"match": ["gc", "repeats"]}, 200, {"p": peaks, "g": tmp_path / name})
+        for name in ("g.fa", "g.2bit")
+    )
+    assert fasta.frame.equals(packed.frame) and fasta.matching.equals(packed.matching)
+    shares = packed.matching.set_index("id")["repeats"]
+    for row in packed.frame.itertuples():
+        assert shares[row.id] == pytest.approx(np.mean([base.islower() for base in bases[row.start : row.end]]))
+    assert shares.nunique() > 5
 
 
 def test_every_row_of_the_file_is_in_the_ledger(tmp_path):

@@ -44,6 +44,17 @@ def test_a_chromosome_lies_in_one_fold(frame):
     assert folds.tolist() == [expected[chrom] for chrom in frame["chrom"]]
 
 
+@pytest.mark.parametrize(
+    "style", [{"valid": ["5"], "test": ["3", "Chr4"]}, {"valid": ["NC_000005.9"], "test": ["3", "CM000666.1"]}]
+)
+def test_chromosomes_may_be_named_in_another_style_than_the_windows(frame, style, capsys):
+    expected = assign(frame, ["lung"], CHROMOSOME)
+    assert assign(frame, ["lung"], CHROMOSOME | style, "s").tolist() == expected.tolist()
+    assert f"split 's': chromosome '{style['valid'][0]}' is 'chr5' in the windows" in capsys.readouterr().err
+    bare = frame.assign(chrom=frame["chrom"].str[3:])
+    assert assign(bare, ["lung"], CHROMOSOME).tolist() == expected.tolist()
+
+
 @given(n=st.integers(30, 300), valid=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4), seed=st.integers(0, 99))
 def test_a_random_split_has_the_sizes_asked_for(n, valid, test, seed):
     frame = pd.DataFrame({"id": [str(i) for i in range(n)]})
@@ -74,7 +85,10 @@ def test_a_random_split_does_not_lean_on_the_order_of_rows():
     ("settings", "words"),
     [
         ({"valid": ["chr7"]}, "valid names chromosome 'chr7', which no window has; expected one of chr1, chr22, chr3"),
-        ({"valid": ["5"]}, "valid names chromosome '5', which no window has"),
+        ({"valid": ["5", "chr5"]}, "chromosome 'chr5' is named twice"),
+        ({"valid": ["3"]}, "chromosome 'chr3' is named twice"),
+        ({"valid": ["7"]}, "valid names chromosome '7', which no window has; expected one of chr1, chr22, chr3"),
+        ({"test": ["NC_000005.10"]}, "chromosome 'NC_000005.10' is named twice"),
         ({"valid": ["chr3"]}, "chromosome 'chr3' is named twice"),
         ({"valid": ["chr5", "chr5"]}, "valid: .* has non-unique elements"),
         ({"valid": []}, r"valid: \[\] is too short"),

@@ -3,6 +3,8 @@
 Every kind of split is a class of settings, named after it, with `folds(dataset, name, near) -> (n,) folds`.
 """
 
+import sys
+
 import numpy as np
 
 from cisflow.config import settings
@@ -10,6 +12,7 @@ from cisflow.config.settings import setting
 from cisflow.data import duplicates
 from cisflow.data.dataset import FOLDS
 from cisflow.errors import InputError, listing
+from cisflow.io import contigs
 from cisflow.published import split as published
 from cisflow.sequence import intervals
 
@@ -17,7 +20,9 @@ from cisflow.sequence import intervals
 class Chromosome(settings.Settings):
     """Whole chromosomes; those not named are for training."""
 
-    valid: list[str] = setting(unique=True, meaning="Chromosomes of the validation fold.")
+    valid: list[str] = setting(
+        unique=True, meaning="Chromosomes of the validation fold, as the windows call them or in another style."
+    )
     test: list[str] = setting(unique=True, meaning="Chromosomes of the test fold.")
 
     def folds(self, dataset, name, near):
@@ -33,7 +38,10 @@ class Chromosome(settings.Settings):
         present = sorted(set(chrom))
         for fold in ("valid", "test"):
             for chromosome in getattr(self, fold):
-                rows = chrom == chromosome
+                own = contigs.mapping([chromosome], present).get(chromosome, chromosome)
+                if own != chromosome:
+                    print(f"split '{name}': chromosome '{chromosome}' is '{own}' in the windows", file=sys.stderr)
+                rows = chrom == own
                 if not rows.any():
                     raise InputError(
                         f"split '{name}': {fold} names chromosome '{chromosome}', which no window has; expected one "

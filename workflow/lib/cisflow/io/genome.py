@@ -161,13 +161,17 @@ class Genome:
         return dna.reverse_complement(codes) if strand == "-" else codes
 
     def soft_masked(self, chrom, start, end):
-        """Which bases (end - start,) bool of an interval a FASTA has in lower case: repeats. False outside it, and in a
-        2bit, whose mask is not read.
+        """Which bases (end - start,) bool of an interval are soft-masked, in lower case in a FASTA: repeats. False
+        outside the file's sequence.
         """
         masked = np.zeros(end - start, dtype=bool)
         for first, last, record in self._pieces.get(self.chromosome(chrom), ()):
             left, right = max(start, first), min(end, last)
-            if left < right and not self._twobit:
+            if left >= right:
+                continue
+            if self._twobit:
+                masked[left - start : right - start] = self._twobit.soft_masked(record, left - first, right - first)
+            else:
                 text = np.frombuffer(self._fasta[record][left - first : right - first].encode(), dtype=np.uint8)
                 masked[left - start : right - start] = text >= ord("a")
         return masked

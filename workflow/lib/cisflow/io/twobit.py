@@ -26,7 +26,7 @@ def is_twobit(path):
 
 
 class TwoBit:
-    """Sequences of a 2bit file by name. Soft masks are not read.
+    """Sequences of a 2bit file by name.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class TwoBit:
         version, count, _ = self._read(4, "III")
         if version > 1:
             raise InputError(f"{path}: 2bit of version {version}, expected 0 or 1")
-        self.lengths, self._unknown, self._packed = {}, {}, {}
+        self.lengths, self._unknown, self._masked, self._packed = {}, {}, {}, {}
         place = 16
         for _ in range(count):
             (size,) = self._read(place, "B")
@@ -64,19 +64,20 @@ class TwoBit:
             self._place(name, offset)
 
     def _place(self, name, offset):
-        """Note where the bases of a sequence stand, and which of them are unknown."""
-        (length, blocks) = self._read(offset, "II")
-        offset += 8
-        starts, sizes = (self._array(offset + 4 * blocks * part, blocks) for part in (0, 1))
-        offset += 8 * blocks
-        (masked,) = self._read(offset, "I")
-        # The masks, and a reserved word behind them.
-        offset += 4 + 8 * masked + 4
+        """Note where the bases of a sequence stand, and which of them are unknown or soft-masked."""
+        (length,) = self._read(offset, "I")
+        offset += 4
+        for blocks, what in ((self._unknown, "unknown"), (self._masked, "soft-masked")):
+            (count,) = self._read(offset, "I")
+            starts, sizes = (self._array(offset + 4 + 4 * count * part, count) for part in (0, 1))
+            if (starts + sizes > length).any():
+                raise InputError(f"{self.path}: sequence '{name}' has {what} bases behind its end of {length}")
+            blocks[name] = starts, starts + sizes
+            offset += 4 + 8 * count
+        # Behind a reserved word.
+        offset += 4
         self._slice(offset, (length + 3) // 4)
-        if (starts + sizes > length).any():
-            raise InputError(f"{self.path}: sequence '{name}' has unknown bases behind its end of {length}")
         self.lengths[name] = length
-        self._unknown[name] = starts, starts + sizes
         self._packed[name] = offset
 
     def codes(self, name, start, end):
@@ -84,10 +85,21 @@ class TwoBit:
         first = start // 4
         packed = np.frombuffer(self._slice(self._packed[name] + first, (end + 3) // 4 - first), dtype=np.uint8)
         codes = CODES_OF_BYTE[packed].ravel()[start - 4 * first : end - 4 * first].copy()
-        for left, right in zip(*self._unknown[name], strict=True):
-            if left < end and start < right:
-                codes[max(left - start, 0) : max(right - start, 0)] = dna.UNKNOWN
+        codes[self._inside(self._unknown[name], start, end)] = dna.UNKNOWN
         return codes
+
+    def soft_masked(self, name, start, end):
+        """Which bases (end - start,) bool of part of a sequence are soft-masked."""
+        return self._inside(self._masked[name], start, end)
+
+    @staticmethod
+    def _inside(blocks, start, end):
+        """Which bases (end - start,) bool lie in blocks (starts, ends)."""
+        found = np.zeros(end - start, dtype=bool)
+        starts, ends = blocks
+        for block in np.flatnonzero((starts < end) & (start < ends)):
+            found[max(starts[block] - start, 0) : ends[block] - start] = True
+        return found
 
     def _slice(self, place, size):
         found = self._bytes[place : place + size]

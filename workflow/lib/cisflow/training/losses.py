@@ -203,7 +203,8 @@ class _PoissonMultinomial(nn.Module):
         share, count = _row_share(seen), seen.share.sum()
         over = torch.where(count > 0, count, 1.0)
         return [
-            Part(weight, (values * share).sum() / over, count) for values, weight in ((of_shares, 1.0), (of_total, TOTAL))
+            Part(weight, (values * share).sum() / over, count)
+            for values, weight in ((of_shares, 1.0), (of_total, TOTAL))
         ]
 
 

@@ -1,14 +1,17 @@
 """Labelled sequences from a table (CSV or TSV) with the columns header, sequence and label."""
 
+import sys
 from collections import Counter
 
 import numpy as np
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
-from cisflow.data import ledger
+from cisflow.data import fingerprint, ledger
 from cisflow.data.windows import Windows, locate, read_labels
 from cisflow.errors import InputError
+from cisflow.io import contigs
+from cisflow.io.genome import Genome
 from cisflow.io.tables import read_rows, refuse_duplicates
 from cisflow.sequence import dna
 
@@ -43,6 +46,12 @@ class Settings(settings.Settings):
         choices=("refuse", "number"),
         meaning="A header that occurs again is an error, or gets a number: the second `x` is the window `x#2`.",
     )
+    genome: str = setting(
+        None,
+        resource=True,
+        meaning="Resource with the genome that headers such as chr1:100-300(+) speak of: chromosomes are named as it "
+        "names them, and sequences that are not its own there are an error.",
+    )
 
 
 def collect(source, length, seed, task):
@@ -61,7 +70,8 @@ def collect(source, length, seed, task):
     Raises
     ------
     InputError : a column that is absent, a sequence of another length or with a character that is no base, a text
-        that is no label of the task, a header that is empty or occurs twice (unless numbered), or no row.
+        that is no label of the task, a header that is empty or occurs twice (unless numbered), no row, or sequences
+        that `fingerprint.compare` finds not to be the genome's.
     """
     path = source.table
     targets = {name: name for name in source.targets} if source.targets else {source.target: "label"}
@@ -76,8 +86,9 @@ def collect(source, length, seed, task):
     labels = [read_labels(path, column, columns[column], rows, task) for column in targets.values()]
     labels = np.stack(labels, axis=1) if labels else np.empty((len(rows), 0), dtype=np.float32)
     frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
+    mapped = compared(path, frame, codes, Genome(source.genome)) if source.genome else None
     lines = ledger.rows(path, rows, headers, ids, [""] * len(rows))
-    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines, folds=folds)
+    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines, folds=folds, contigs=mapped)
 
 
 def read_folds(path, column, texts, rows):
@@ -86,6 +97,23 @@ def read_folds(path, column, texts, rows):
         if text.strip().lower() not in FOLDS:
             raise InputError(f"{path}: row {row}: column '{column}' is '{text}', expected train, valid or test")
     return np.array([FOLDS[text.strip().lower()] for text in texts], dtype=object)
+
+
+def compared(path, frame, codes, genome):
+    """Name the chromosomes of a frame as a genome does, in place, and refuse sequences that are not its own.
+
+    Returns the names that were mapped, as of `contigs.Names.table`; a line on stderr says where there was nothing to
+    compare.
+    """
+    names = contigs.Names(genome.chromosomes, genome.path)
+    frame["chrom"] = names.of(path, frame["chrom"])
+    if np.isnan(fingerprint.compare(path, frame, codes, genome)):
+        print(
+            f"WARNING: {path}: too few of its headers say where on {genome.path} their sequences lie, so that they are "
+            f"not compared with it; expected headers such as chr1:100-300(+)",
+            file=sys.stderr,
+        )
+    return names.table()
 
 
 def numbered(names):
