@@ -19,7 +19,7 @@ ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 CONDA_ONLY = {"python", "pip", "bedtools"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
-    "windows": ["data.sources"],
+    "windows": ["data.sources", "data.targets"],
     **dict.fromkeys(("train", "predict", "features", "variants"), ["models"]),
     **dict.fromkeys(("attribute", "compare-attributions", "time-attributions"), ["models", "attribution.methods"]),
     **dict.fromkeys(("fit", "tune"), ["classifiers"]),

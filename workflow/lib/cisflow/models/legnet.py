@@ -1,4 +1,4 @@
-"""LegNet-like network (Penzar et al. 2023), in the sizes that Agarwal et al. (2025) trained on human reporter assays."""
+"""LegNet-like network (Penzar et al. 2023), in the sizes that Agarwal et al. (2025) used for human reporters."""
 
 from cisflow.models.modular import Modular
 

@@ -166,4 +166,5 @@ def _out_of_range(term, kind, names, wrong, values):
 
 
 def _tracks(names):
-    return f"track {listing(f"'{name}'" for name in names)}"
+    quoted = [f"'{name}'" for name in names]
+    return f"track {listing(quoted)}"
