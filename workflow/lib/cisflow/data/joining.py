@@ -64,7 +64,6 @@ def _kinds(windows):
         texts = column.fillna("").astype(str).tolist()
         if name not in REGIONS:
             yield name, str, texts
-        if any(VERSIONED.fullmatch(text) for text in texts) or name not in REGIONS:
             yield name + UNVERSIONED, _unversioned, [_unversioned(text) for text in texts]
         if any(REGION.fullmatch(text) for text in texts):
             yield name if name in REGIONS else f"{name} as a region", _region, [_region(text) for text in texts]

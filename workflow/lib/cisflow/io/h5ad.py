@@ -13,6 +13,8 @@ BLOCK = 1 << 22
 # More observations than this are cells, and no tracks.
 MOST_OBSERVATIONS = 20_000
 INDEX = "names"
+# How a matrix that is an array of HDF5 calls itself, in files of today and of old.
+DENSE = ("array", "dense")
 RAW = "raw"
 
 
@@ -223,24 +225,21 @@ def _blocks(path, handle, layer, shape, places):
     ----------
     places : of observations and of variables; blocks in which none is 0 or more are not read.
     """
-    from anndata.io import sparse_dataset
-
     stored = handle[layer]
     kind = stored.attrs.get("encoding-type", "array")
     if kind in ("csr_matrix", "csc_matrix"):
-        dataset = sparse_dataset(stored)
-        axis = 0 if kind == "csr_matrix" else 1
-        starts, dtype = stored["indptr"][:], stored["data"].dtype
+        axis, dtype, held = int(kind == "csc_matrix"), stored["data"].dtype, tuple(stored.attrs["shape"])
+        starts = stored["indptr"][:]
         bounds = _bounds(starts)
-    elif kind in ("array", "dense") and hasattr(stored, "dtype"):
-        dataset, axis, dtype = stored, 0, stored.dtype
+    elif kind in DENSE and hasattr(stored, "dtype"):
+        axis, dtype, held = 0, stored.dtype, stored.shape
         step = max(1, BLOCK // shape[1])
         bounds = [*range(0, shape[0], step), shape[0]]
     else:
         raise InputError(f"{path}: {layer} is a '{kind}', expected an array or a sparse matrix of numbers")
-    if dtype.kind not in "biuf" or tuple(dataset.shape) != shape:
+    if dtype.kind not in "biuf" or held != shape:
         raise InputError(
-            f"{path}: {layer} is {dtype} of shape {tuple(dataset.shape)}, expected numbers of shape {shape}, as obs "
+            f"{path}: {layer} is {dtype} of shape {held}, expected numbers of shape {shape}, as obs "
             f"and var say"
         )
     with tqdm(total=shape[axis], desc=layer, unit="row" if axis == 0 else "column", unit_scale=True) as bar:
@@ -248,8 +247,19 @@ def _blocks(path, handle, layer, shape, places):
             if (places[axis][first:last] >= 0).any():
                 both = [slice(0, length) for length in shape]
                 both[axis] = slice(first, last)
-                yield *both, dataset[tuple(both)]
+                yield *both, stored[first:last] if kind in DENSE else _compressed(stored, starts, axis, both)
             bar.update(last - first)
+
+
+def _compressed(stored, starts, axis, both):
+    """Rows of a csr_matrix (axis 0), or columns of a csc_matrix, of which only these are read."""
+    from scipy import sparse
+
+    first, last = both[axis].start, both[axis].stop
+    numbers = slice(starts[first], starts[last])
+    shape = tuple(part.stop - part.start for part in both)
+    parts = stored["data"][numbers], stored["indices"][numbers], starts[first : last + 1] - starts[first]
+    return (sparse.csc_matrix if axis else sparse.csr_matrix)(parts, shape=shape)
 
 
 def _bounds(starts):

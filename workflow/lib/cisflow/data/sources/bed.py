@@ -76,8 +76,10 @@ def collect(source, length, seed, task):
     lines = ledger.rows(path, rows, [record.get("name", "") for record in records], ids, reasons)
     codes = fetch(genome, frame, length, pad=source.edge == "pad")
     dropped = pd.Series(reasons[reasons != ""]).value_counts(sort=False).to_dict()
-    mapped = names.table()
-    return Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines, contigs=mapped)
+    found = Windows(frame, codes, labels[kept], targets, dropped, task=task, ledger=lines, contigs=names.table())
+    # A matrix calls peaks by where they lie, which is not where the windows do.
+    intervals = [f"{record['chrom']}:{record['start']}-{record['end']}" for record in records]
+    return found._replace(names=pd.DataFrame({"interval": [intervals[row] for row in kept]}, dtype=object))
 
 
 def window(path, row, record, length):
