@@ -145,7 +145,12 @@ def test_groups_of_cells_are_those_of_pandas(tmp_path, monkeypatch, capsys, kind
 def test_raw_counts_and_columns_of_var_that_name_genes(tmp_path):
     ids = [f"ENSG{i:011d}" for i in range(30)]
     path = write_h5ad(
-        tmp_path / "m.h5ad", VALUES.T * 0, SAMPLES, GENES, var_columns={"gene_ids": ids}, raw=sparse.csr_matrix(VALUES.T)
+        tmp_path / "m.h5ad",
+        VALUES.T * 0,
+        SAMPLES,
+        GENES,
+        var_columns={"gene_ids": ids},
+        raw=sparse.csr_matrix(VALUES.T),
     )
     for settings in ({}, {"names": "gene_ids"}):
         found = collect(path, windows(ids[::-1]), layer="raw", **settings)

@@ -239,8 +239,7 @@ def _blocks(path, handle, layer, shape, places):
         raise InputError(f"{path}: {layer} is a '{kind}', expected an array or a sparse matrix of numbers")
     if dtype.kind not in "biuf" or held != shape:
         raise InputError(
-            f"{path}: {layer} is {dtype} of shape {held}, expected numbers of shape {shape}, as obs "
-            f"and var say"
+            f"{path}: {layer} is {dtype} of shape {held}, expected numbers of shape {shape}, as obs and var say"
         )
     with tqdm(total=shape[axis], desc=layer, unit="row" if axis == 0 else "column", unit_scale=True) as bar:
         for first, last in zip(bounds, bounds[1:], strict=False):
