@@ -19,7 +19,7 @@ BASES = [(chrom, base) for chrom, start, end in BANNED for base in range(start, 
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bam")
     for seed in (1, 2):
-        write_bam(folder / f"{seed}.bam", some_alignments(seed))
+        write_bam(folder / f"{seed}.bam", some_alignments(seed), index=True)
     (folder / "sheet.tsv").write_text("track\tfile\tclass\none\t1.bam\tT\ntwo\t2.bam\tB\n")
     (folder / "black.bed").write_text("".join(f"{chrom}\t{start}\t{end}\n" for chrom, start, end in BANNED))
     return folder
@@ -115,7 +115,7 @@ def test_any_settings_together(folder, seed):
 def test_chunks_order_and_index_change_nothing(folder, tmp_path, monkeypatch):
     alignments = some_alignments(1)
     np.random.default_rng(0).shuffle(alignments)
-    write_bam(tmp_path / "1.bam", alignments, index=False)
+    write_bam(tmp_path / "1.bam", alignments)
     (tmp_path / "sheet.csv").write_text("track,file\none,1.bam\n")
     for given in ({"unit": "fragments", "count": "span"}, {"bins": 6, "strand": "same"}):
         sorted_whole = count(folder / "sheet.tsv", some_windows(3), **given)
@@ -138,7 +138,7 @@ def pair(start, end, name="f", chrom="chr1", first=True, **bits):
 
 def one(tmp_path, alignments, rows, **given):
     """Numbers of one file over (chrom, start, end, strand)."""
-    write_bam(tmp_path / "a.bam", sorted(alignments, key=lambda found: found["start"]))
+    write_bam(tmp_path / "a.bam", alignments)
     (tmp_path / "sheet.tsv").write_text("track\tfile\na\ta.bam\n")
     return count(tmp_path / "sheet.tsv", windows(rows), **given).values[:, 0].tolist()
 
