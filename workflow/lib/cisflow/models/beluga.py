@@ -67,6 +67,8 @@ class Beluga(Architecture):
         return self.model(self.reshape(x))
 
     def adopt(self, state):
+        if FIRST_KERNEL not in state:
+            return state, ""
         order = [PUBLISHED_BASES.index(base) for base in dna.BASES]
         change = f"first kernel permuted from the authors' order of bases, {', '.join(PUBLISHED_BASES)}, to A, C, G, T"
         return state | {FIRST_KERNEL: state[FIRST_KERNEL][:, order]}, change

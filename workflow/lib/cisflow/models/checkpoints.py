@@ -22,6 +22,10 @@ _OURS = "cisflow"
 def save(path, module, header):
     """Write a module's weights as safetensors, with a `header` (see `read_header`)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    if isinstance(modalities := header.get("settings", {}).get("modalities"), dict):
+        # Sorted names would lose the order of the outputs.
+        pairs = [list(pair) for pair in modalities.items()]
+        header = header | {"settings": header["settings"] | {"modalities": pairs}}
     with files.atomic(path) as temporary:
         safetensors.torch.save_file(state, temporary, metadata={_OURS: json.dumps(header, sort_keys=True)})
 
@@ -84,8 +88,7 @@ def load_pretrained(architecture, settings, path):
     own = model.state_dict()
     layouts = [({name: name for name in own}, ()), *((names, ()) for names in model.published())]
     state = _fit(path, own, layouts, architecture)
-    if not (str(path).endswith(".safetensors") and _OURS in _metadata(path)):
-        state = _adopted(path, model, state)
+    state = adopted(path, model, state)
     model.load_state_dict(state, assign=True, strict=True)
     return model.eval()
 
@@ -107,11 +110,14 @@ def take_weights(model, path):
     if not layouts:
         raise InputError(f"{path}: architecture {architecture} takes no pretrained weights")
     state = _fit(path, model.state_dict(), layouts, f"the pretrained part of {architecture}")
-    model.load_state_dict(_adopted(path, model, state), strict=False)
+    model.load_state_dict(adopted(path, model, state), strict=False)
     return list(state)
 
 
-def _adopted(path, model, state):
+def adopted(path, model, state):
+    """Weights of a checkpoint in a network's conventions (`Architecture.adopt`); what `save` wrote is in them."""
+    if str(path).endswith(".safetensors") and _OURS in _metadata(path):
+        return state
     state, change = model.adopt(state)
     if change:
         print(f"{path}: {change}", file=sys.stderr)
@@ -134,7 +140,7 @@ def _fit(path, own, layouts, what):
     wanted = {theirs: own[name] for name, theirs in names.items()}
     found = {name: tensor for name, tensor in state.items() if name in wanted or not name.startswith(besides)}
     _check_layout(wanted, found, what, path)
-    return _as_numbers(path, own, {name: (theirs, state[theirs]) for name, theirs in names.items()})
+    return as_numbers(path, own, {name: (theirs, state[theirs]) for name, theirs in names.items()})
 
 
 def _closest(state, layouts):
@@ -166,7 +172,7 @@ def _check_layout(wanted, state, architecture, path):
         raise InputError(f"{path}: not the layout of {architecture}: " + "; ".join(complaints))
 
 
-def _as_numbers(path, own, state):
+def as_numbers(path, own, state):
     """{own name: tensor} of {own name: (name in the file, tensor)}, floating-point numbers in the network's dtype.
 
     Raises

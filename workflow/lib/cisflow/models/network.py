@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from cisflow import tasks
+from cisflow.errors import InputError
 from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
@@ -72,6 +73,18 @@ class Architecture(nn.Module):
         one that fits is taken; empty for an architecture that starts from no checkpoint.
         """
         return []
+
+    def output_layers(self):
+        """For each output where its weights are: [(name of a layer, row of its weights and constants)].
+
+        Those of the last nn.Linear, from as many rows as there are outputs, or from two for each.
+        """
+        layers = [(name, layer) for name, layer in self.named_modules() if isinstance(layer, nn.Linear)]
+        name, rows = (layers[-1][0], layers[-1][1].out_features) if layers else (None, 0)
+        each = rows // self.n_outputs
+        if each not in (1, 2) or rows % self.n_outputs:
+            raise InputError(f"{type(self).__name__}: the weights of its outputs are in no layer of their own")
+        return [[(name, each * output + row) for row in range(each)] for output in range(self.n_outputs)]
 
     def for_inference(self, dtype=torch.float32):
         """An exact faster form of this network, with convolutions in `dtype`; it may share or use up its modules.
