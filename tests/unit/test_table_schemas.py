@@ -14,7 +14,7 @@ CONTRACT = {
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
 }
 # Tables with a column for each of what a run names.
-OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching")
+OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching", "history.regression")
 VALID = {"id": ["a", "b"], "fold": ["train", "test"]}
 NUMBERS = {
     "epoch": [1, 2],

@@ -29,9 +29,11 @@ def arguments(parser):
 
 
 def run(args):
-    dataset = datasets.read(args.dataset)
+    # Mapped: training holds a batch of it at a time.
+    dataset = datasets.read(args.dataset, mmap=True)
     folds = datasets.read_folds(args.split, dataset.ids)
     inputs = [Path(args.dataset, name) for name in ("windows.tsv", "sequences.npy", "targets.npy")] + [args.split]
+    inputs += [path for name in datasets.OPTIONAL if (path := Path(args.dataset, name)).exists()]
     inputs += [path for path in (args.pretrained, args.tokenizer) if path]
     settings = dict(args.model.get("settings", {}))
     if args.tokenizer:

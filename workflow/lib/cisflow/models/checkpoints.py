@@ -22,19 +22,17 @@ _OURS = "cisflow"
 def save(path, module, header):
     """Write a module's weights as safetensors, with a `header` (see `read_header`)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    if isinstance(modalities := header.get("settings", {}).get("modalities"), dict):
-        # Sorted names would lose the order of the outputs.
-        pairs = [list(pair) for pair in modalities.items()]
-        header = header | {"settings": header["settings"] | {"modalities": pairs}}
+    # Heads stand in the order of their modalities.
+    ordered = "modalities" in header.get("settings", {})
     with files.atomic(path) as temporary:
-        safetensors.torch.save_file(state, temporary, metadata={_OURS: json.dumps(header, sort_keys=True)})
+        safetensors.torch.save_file(state, temporary, metadata={_OURS: json.dumps(header, sort_keys=not ordered)})
 
 
 def read_header(path):
     """The header that `save` wrote.
 
-    Its keys are architecture, settings, targets (names of the outputs), strands ("both" where it is absent) and task
-    ("binary" where it is absent).
+    Its keys are architecture, settings, targets (names of the outputs), strands ("both" where it is absent), task
+    ("binary" where it is absent) and links of the outputs (absent where predictions are those of the task).
 
     Raises
     ------
@@ -65,7 +63,7 @@ def load(path):
     header = read_header(path)
     module = load_pretrained(header["architecture"], header["settings"], path)
     task = tasks.get(header.get("task", tasks.DEFAULT))
-    return Network(module, header.get("targets"), header.get("strands", "both"), task)
+    return Network(module, header.get("targets"), header.get("strands", "both"), task, header.get("links"))
 
 
 def load_pretrained(architecture, settings, path):

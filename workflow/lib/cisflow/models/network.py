@@ -105,12 +105,14 @@ class Network:
     strands : what its prediction is of: "both" for the mean over both strands; "forward" for a network that was trained
         without the reverse one, of which it knows nothing.
     task : what its outputs predict.
+    links : what makes a prediction of each output (t,), of `tasks.losses.LINKS`; None where the task alone does.
     """
 
     module: nn.Module
     outputs: list | None = None
     strands: str = "both"
     task: Task = dataclasses.field(default_factory=lambda: tasks.get(tasks.DEFAULT))
+    links: list | None = None
 
     @classmethod
     def of(cls, model):
@@ -147,8 +149,17 @@ class Network:
         return self.module(*inputs)
 
     def predictions(self, raw):
-        """Predictions of raw outputs, a tensor of any shape: probabilities, or what else the task predicts."""
-        return self.task.link(raw, getattr(self.module, "output", "logit"))
+        """Predictions of raw outputs (…, t), a tensor: probabilities, or what else the task predicts.
+
+        Without `links` the tensor may be of any shape.
+        """
+        predicted = self.task.link(raw, getattr(self.module, "output", "logit"))
+        if self.links is None:
+            return predicted
+        for link, function in (("exp", torch.exp), ("sigmoid", torch.sigmoid)):
+            where = torch.tensor([own == link for own in self.links], device=raw.device)
+            predicted = torch.where(where, function(predicted), predicted)
+        return predicted
 
     def to(self, device):
         """Itself, with its module on `device`."""

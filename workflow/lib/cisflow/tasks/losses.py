@@ -24,6 +24,7 @@ class Kind:
     lowest, highest : of labels, None where there is no bound. counts : whether labels are taken for counts.
     least_tracks : fewer have no loss. varying : whether a track of one value carries none.
     profile : whether it reads bins besides totals.
+    additive : whether the loss of a fold is the mean of those of its batches.
     """
 
     link: str = "any"
@@ -33,6 +34,7 @@ class Kind:
     least_tracks: int = 1
     varying: bool = False
     profile: bool = False
+    additive: bool = True
 
 
 KINDS = {
@@ -47,7 +49,7 @@ KINDS = {
     "profile": Kind("exp", 0, counts=True, profile=True),
     "profile_log_mse": Kind("exp", 0, counts=True, profile=True),
     "correlation_tracks": Kind(least_tracks=2),
-    "correlation_regions": Kind(varying=True),
+    "correlation_regions": Kind(varying=True, additive=False),
 }
 NAMES = tuple(KINDS)
 
@@ -73,6 +75,11 @@ class Loss:
     def profile(self):
         """Whether it reads the bins of profiles besides the labels."""
         return any(KINDS[name].profile for name in self.terms)
+
+    @property
+    def additive(self):
+        """Whether the loss of a fold is the mean of those of its batches."""
+        return all(KINDS[name].additive for name in self.terms)
 
     def complaint(self, labels, names, profiles=None):
         """Why labels have no loss, as the end of a sentence that begins with whose they are; None where they have.

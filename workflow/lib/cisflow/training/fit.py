@@ -1,5 +1,6 @@
 """Train a network on windows and labels: lightning's loop around a plain module, resumable to the bit on CPU."""
 
+import inspect
 import json
 import logging
 import signal
@@ -14,158 +15,135 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from cisflow import tasks
-from cisflow.config import settings
-from cisflow.config.settings import setting
 from cisflow.errors import InputError
 from cisflow.io import files
 from cisflow.models import checkpoints, registry
 from cisflow.models.device import deterministic
 from cisflow.training import batches
+from cisflow.training.objective import Means, Objective
+from cisflow.training.recipe import Training
 from cisflow.training.schedule import learning_rate
 
-
-class Training(settings.Settings):
-    """How a network is trained."""
-
-    max_epochs: int = setting(30, minimum=1, meaning="Epochs at most.")
-    batch_size: int = setting(128, minimum=2, meaning="Windows in a batch.")
-    accumulate: int = setting(1, minimum=1, meaning="Batches whose gradients make one step.")
-    optimizer: str = setting("adamw", choices=["adamw", "sgd"], meaning="How weights follow gradients.")
-    learning_rate: float = setting(0.001, above=0, meaning="The highest of the schedule.")
-    weight_decay: float = setting(0.01, minimum=0, meaning="Of the optimizer.")
-    betas: list[float] = setting(
-        [0.9, 0.999], min_items=2, max_items=2, items={"above": 0, "below": 1}, meaning="Of AdamW."
-    )
-    momentum: float = setting(0.95, minimum=0, below=1, meaning="Of SGD.")
-    schedule: str = setting(
-        "constant",
-        choices=["constant", "published", "warmup_cosine"],
-        meaning="Course of the learning rate: published rises from 1e-4 and falls in a cosine to 1e-5, epoch by epoch; "
-        "warmup_cosine rises from 0 and falls to 0, batch by batch.",
-    )
-    warmup_epochs: int = setting(5, minimum=0, meaning="Epochs of the rise; fewer than `max_epochs`.")
-    patience: int = setting(5, minimum=1, meaning="Epochs without a lower validation loss before training stops.")
-    reverse_complement: str = setting(
-        "random",
-        choices=["random", "append", "none"],
-        meaning="Show each window on a random strand, or append the other strand of windows to the training and "
-        "validation folds as further rows, as published. With `none` it sees the forward strand alone, whose "
-        "probability then counts and is explained.",
-    )
-    reverse_complement_labels: list[int] = setting(
-        [0, 1],
-        unique=True,
-        items={"choices": [0, 1]},
-        meaning="Labels whose windows are shown on the other strand.",
-    )
-    shift: int = setting(0, minimum=0, meaning="Move each window by up to so many bases at random.")
-    precision: str = setting(
-        "32-true", choices=["32-true", "bf16-mixed", "16-mixed"], meaning="Arithmetic of training."
-    )
-
-    @classmethod
-    def complete(cls, given, where="training settings"):
-        """As `Settings.complete`; a warm-up that leaves nothing of the training is refused too."""
-        training = super().complete(given, where)
-        if training.schedule != "constant" and training.warmup_epochs >= training.max_epochs:
-            raise InputError(
-                f"{where}: warmup_epochs: {training.warmup_epochs}; "
-                f"expected less than max_epochs, {training.max_epochs}"
-            )
-        return training
-
-    def other_strand_of(self, task):
-        """The labels whose windows are shown on the other strand; None where a task has no classes to choose from.
-
-        Raises
-        ------
-        InputError : a choice of labels for such a task.
-        """
-        if task.classes:
-            return self.reverse_complement_labels
-        if sorted(self.reverse_complement_labels) != [0, 1]:
-            raise InputError(
-                f"training settings: reverse_complement_labels: {self.reverse_complement_labels}; "
-                f"expected none under task {task.name}, whose labels are no classes"
-            )
-        return None
+# Name of the validation loss of those modalities that training stops by, where that are not all.
+WATCHED = "watched_loss"
 
 
 class Learner(L.LightningModule):
-    """A network under the loss of its task; missing labels carry none.
+    """A network under the loss of its dataset; missing labels carry none.
 
-    `history` gains a row an epoch and travels with the checkpoints.
+    `history` gains a row an epoch; it travels with the checkpoints, as does what is known of the round of annealing:
+    its number, 0 before the first, and the epoch that it started in.
+
+    Parameters
+    ----------
+    network : Architecture. dataset : whose task, modalities and inputs count. best : file of the best checkpoint.
     """
 
-    def __init__(self, network, task, training, seed):
+    def __init__(self, network, dataset, training, seed, best=None):
         super().__init__()
         self.network = network
-        self.task = task
+        self.task = dataset.task
         self.training_settings = training
-        self.other_strand = training.other_strand_of(task)
+        self.objective = Objective(dataset.modalities, training, self.task.loss)
+        self.other_strand = training.other_strand_of(self.task)
+        self.segments = [end - start for _, start, end in dataset.inputs]
         self.seed = seed
+        self.best = best
         self.history = []
+        self.round, self.round_start = 0, 0
 
     def configure_optimizers(self):
         how = self.training_settings
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        groups = [{"params": [parameter for parameter in self.network.parameters() if parameter.requires_grad]}]
+        if of_losses := list(self.objective.parameters()):
+            # Decay would draw a variance towards 1.
+            groups.append({"params": of_losses, "weight_decay": 0.0})
         common = {"lr": how.learning_rate, "weight_decay": how.weight_decay}
         if how.optimizer == "sgd":
-            return torch.optim.SGD(trained, momentum=how.momentum, **common)
-        return torch.optim.AdamW(trained, betas=tuple(how.betas), **common)
+            return torch.optim.SGD(groups, momentum=how.momentum, **common)
+        return torch.optim.AdamW(groups, betas=tuple(how.betas), **common)
 
     def on_save_checkpoint(self, checkpoint):
         checkpoint["history"] = self.history
+        checkpoint["round"] = [self.round, self.round_start]
 
     def on_load_checkpoint(self, checkpoint):
         self.history = checkpoint["history"]
+        self.round, self.round_start = checkpoint["round"]
 
     def on_train_epoch_start(self):
         # Dropout and augmentation depend on the epoch, not on how the run got there.
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
-        self._train = _Mean()
+        if self.round and self.current_epoch == self.round_start:
+            best = torch.load(self.best, map_location=self.device, weights_only=True)
+            self.load_state_dict(best["state_dict"])
+            self.trainer.optimizers[0].load_state_dict(best["optimizer_states"][0])
+        self._train = Means()
 
     def on_train_batch_start(self, _, number):
         # Set from the epoch and the batch alone, so that a resumed run has the rates of one that never stopped.
-        moment = self.current_epoch + (number + 0.5) / self.trainer.num_training_batches
+        how = self.training_settings
+        if self.round:
+            rate = how.learning_rate * how.anneal.factor**self.round
+        else:
+            rate = learning_rate(how, self.current_epoch + (number + 0.5) / self.trainer.num_training_batches)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = learning_rate(self.training_settings, moment)
+            group["lr"] = rate
 
     def forward(self, codes):
-        """Raw outputs (n, t) of base codes (n, length)."""
-        return self.network(*self.network.inputs(codes, self.device))
+        """Raw outputs (n, t) of base codes (n, length), and logits (n, t, bins) where the loss reads profiles."""
+        inputs = self.network.inputs(codes, self.device)
+        return self.network.profile(*inputs) if self.objective.profile else (self.network(*inputs), None)
 
     def training_step(self, batch, _):
-        codes, labels = batch
-        codes = batches.shifted(codes, self.training_settings.shift)
+        batch = batch._replace(codes=batches.shifted(batch.codes, self.training_settings.shift, self.segments))
         if self.training_settings.reverse_complement == "random":
-            codes = batches.on_random_strand(codes, labels, self.other_strand)
-        loss, count = self.task.loss(self(codes), labels)
-        self._train.add(loss, count)
-        return loss
+            batch = batches.on_random_strand(batch, self.other_strand)
+        outputs, shapes = self(batch.codes)
+        parts = self.objective.parts(outputs, batch, shapes)
+        self._train.add(parts)
+        return self.objective.loss(parts)
 
     def on_validation_epoch_start(self):
-        self._valid = _Mean()
-        self._outputs, self._labels = [], []
+        self._valid = Means()
+        self._seen = []
 
     def validation_step(self, batch, _):
-        codes, labels = batch
-        outputs = self(codes).float()
-        self._valid.add(*self.task.loss(outputs, labels))
-        self._outputs.append(outputs.cpu())
-        self._labels.append(labels.cpu())
+        outputs, shapes = self(batch.codes)
+        outputs = outputs.float()
+        self._valid.add(self.objective.parts(outputs, batch, shapes))
+        # Totals alone are kept of a fold: profiles are larger by their bins.
+        kept = batches.Batch(outputs, batch.labels, batch.weights)
+        self._seen.append([None if values is None else values.cpu() for values in kept[:3]])
 
     def on_validation_epoch_end(self):
-        for fold, loss in (("training", self._train.value()), ("validation", self._valid.value())):
+        outputs, labels, weights = (
+            None if part[0] is None else torch.cat(part) for part in zip(*self._seen, strict=True)
+        )
+        self._seen = []
+        valid = self._valid.values() | self.objective.of_whole_fold(outputs, labels, weights)
+        train = self._train.values()
+        for fold, loss in (("training", self.objective.sum(train)), ("validation", self.objective.sum(valid))):
             if not np.isfinite(loss):
                 raise InputError(
                     f"{fold} loss is {loss} in epoch {self.current_epoch + 1}: "
                     f"lower the learning rate ({self.training_settings.learning_rate})"
                 )
         # The validation loss is logged here, in float64, because early stopping and checkpoints watch it.
-        score = self.task.mean_score(torch.cat(self._labels).numpy(), torch.cat(self._outputs).numpy())
-        self.log("valid_loss", self._valid.value(), prog_bar=True)
-        self.log(f"valid_{self.task.score}", score, prog_bar=True)
+        labels, predictions = labels.numpy(), self.objective.predictions(outputs).numpy()
+        self.log("valid_loss", self.objective.sum(valid), prog_bar=True)
+        self.log(f"valid_{self.task.score}", self.task.mean_score(labels, predictions), prog_bar=True)
+        if not self.objective.all_watched:
+            self.log(WATCHED, self.objective.sum(valid, watched=True))
+        self._of_modalities = {}
+        if len(valid) > 1:
+            for modality in self.objective.modalities:
+                score = self.task.mean_score(labels[:, modality.columns], predictions[:, modality.columns])
+                self._of_modalities |= {
+                    f"train_loss_{modality.name}": train[modality.name],
+                    f"valid_loss_{modality.name}": valid[modality.name],
+                    f"valid_{self.task.score}_{modality.name}": score,
+                }
 
     def on_train_epoch_end(self):
         metrics = self.trainer.callback_metrics
@@ -174,25 +152,33 @@ class Learner(L.LightningModule):
             {
                 "epoch": self.current_epoch + 1,
                 "learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"],
-                "train_loss": self._train.value(),
+                "train_loss": self.objective.sum(self._train.values()),
                 "valid_loss": float(metrics["valid_loss"]),
                 score: float(metrics[score]),
+                **self._of_modalities,
             }
         )
 
 
-class _Mean:
-    """Running mean weighted by the number of labels, in float64."""
+class Stopping(EarlyStopping):
+    """Early stopping, and after it the rounds of annealing, which start from the best weights."""
 
-    def __init__(self):
-        self.total, self.count = 0.0, 0.0
+    def __init__(self, monitor, training):
+        super().__init__(monitor, patience=training.patience, check_on_train_epoch_end=True)
+        self.training = training
 
-    def add(self, value, count):
-        self.total = self.total + value.detach().double() * count
-        self.count = self.count + count
-
-    def value(self):
-        return float(self.total / self.count)
+    def on_train_epoch_end(self, trainer, module):
+        done, anneal = trainer.current_epoch + 1, self.training.anneal
+        if module.round:
+            over = done == module.round_start + anneal.patience
+        else:
+            super().on_train_epoch_end(trainer, module)
+            over = trainer.should_stop or done == self.training.max_epochs
+        if over and anneal is not None:
+            # The best weights are read when the next epoch starts, in this process or in one that resumes.
+            trainer.should_stop = module.round == anneal.rounds
+            self.stopped_epoch = trainer.current_epoch if trainer.should_stop else 0
+            module.round, module.round_start = module.round + 1, done
 
 
 class _Bar(TQDMProgressBar):
@@ -237,6 +223,7 @@ def train(
     SystemExit : status 143 after SIGTERM; the last complete epoch is in `work`.
     """
     training = Training.complete(training)
+    _refuse_unfit(dataset, training)
     settings = complete_settings(architecture, settings, dataset)
     L.seed_everything(seed, verbose=False)
     network = registry.build(architecture, **settings)
@@ -249,18 +236,23 @@ def train(
             network.get_parameter(name).requires_grad_(False)
     elif freeze:
         raise InputError("freeze: there are no pretrained weights to keep")
-    module = Learner(network, dataset.task, training, seed)
+    work = Path(work)
+    module = Learner(network, dataset, training, seed, work / "best.ckpt")
+    if module.objective.profile and not hasattr(network, "profile"):
+        raise InputError(f"architecture {architecture} gives no profiles, which the loss expects")
+    module.objective.check(dataset, folds)
     loaders = [
         _loader(dataset, folds == "train", training, training.batch_size, seed),
         _loader(dataset, folds == "valid", training, 4 * training.batch_size, None),
     ]
     job = {"architecture": architecture, "settings": settings, "training": training.as_dict(), "seed": seed}
     work = _resumable(work, job | {"freeze": freeze, "task": dataset.task.name, "inputs": list(inputs)})
-    stopping = EarlyStopping("valid_loss", patience=training.patience, check_on_train_epoch_end=True)
+    monitor = "valid_loss" if module.objective.all_watched else WATCHED
+    stopping = Stopping(monitor, training)
     # The best epoch is saved first, so that the last checkpoint, which a resumed run starts from, knows of it.
     every_epoch = {"save_on_train_epoch_end": True, "enable_version_counter": False}
     keeping = [
-        ModelCheckpoint(work, "best", monitor="valid_loss", **every_epoch),
+        ModelCheckpoint(work, "best", monitor=monitor, **every_epoch),
         ModelCheckpoint(work, "last", **every_epoch),
     ]
     last = work / "last.ckpt"
@@ -287,18 +279,45 @@ def train(
     header["strands"] = "forward" if training.reverse_complement == "none" else "both"
     if dataset.task.name != tasks.DEFAULT:
         header["task"] = dataset.task.name
+        if set(links := module.objective.links()) != {"identity"}:
+            header["links"] = links
     return network.cpu().eval(), header, history
 
 
+def _refuse_unfit(dataset, training):
+    """InputError for what training cannot do to samples of several sequences, or with profiles."""
+    if len(dataset.inputs) > 1 and training.reverse_complement != "none":
+        raise InputError(
+            f"training settings: reverse_complement: '{training.reverse_complement}'; expected 'none' for samples of "
+            f"{len(dataset.inputs)} sequences, whose strands do not turn together"
+        )
+    if dataset.profiles is not None and training.shift:
+        raise InputError(
+            f"training settings: shift: {training.shift}; expected 0 for profiles, whose bins stay where they are"
+        )
+
+
 def complete_settings(architecture, settings, dataset):
-    """The settings of a network with the number of outputs and the length that a dataset asks for.
+    """The settings of a network with what a dataset says of it, where its constructor takes it.
+
+    That are the number of outputs and the length, and as far as they are there modalities {name: number of targets},
+    segments (lengths of the inputs that lie side by side) and bins (of profiles).
 
     Raises
     ------
-    InputError : an architecture or setting that there is not, or a network whose outputs are probabilities, which no
-        loss takes.
+    InputError : an architecture or setting that there is not, one that does not tell several inputs apart, or one
+        whose outputs are probabilities, which no loss takes.
     """
-    completed = {"n_outputs": len(dataset.targets)} | settings
+    offered = {"modalities": dataset.modalities} if dataset.tracks is not None else {}
+    if dataset.inputs:
+        offered["segments"] = [int(end - start) for _, start, end in dataset.inputs]
+    if dataset.profiles is not None:
+        offered["bins"] = dataset.profiles.shape[2]
+    taken = inspect.signature(registry.get(architecture)).parameters
+    if len(dataset.inputs) > 1 and "segments" not in taken:
+        raise InputError(f"architecture {architecture} reads one sequence a sample; found {len(dataset.inputs)}")
+    completed = {"n_outputs": len(dataset.targets)}
+    completed |= {name: value for name, value in offered.items() if name in taken} | settings
     with torch.device("meta"):
         layout = registry.build(architecture, **completed)
     if layout.output != "logit":
@@ -306,16 +325,16 @@ def complete_settings(architecture, settings, dataset):
     return {"length": dataset.codes.shape[1]} | completed if layout.length is not None else completed
 
 
-def _loader(dataset, rows, training, batch_size, seed):
-    codes, labels = dataset.codes[rows], dataset.labels[rows]
+def _loader(dataset, chosen, training, batch_size, seed):
+    rows, turned = np.flatnonzero(chosen), ()
     if training.reverse_complement == "append":
-        codes, labels = batches.with_other_strand(codes, labels, training.other_strand_of(dataset.task))
-    return batches.loader(codes, labels, batch_size, seed)
+        turned = batches.turned(dataset.labels, rows, training.other_strand_of(dataset.task))
+    arrays = batches.Batch(dataset.codes, dataset.labels, dataset.weights, dataset.profiles)
+    return batches.loader(batches.Windows(arrays, rows, turned), batch_size, seed)
 
 
 def _resumable(work, job):
     """The folder of the checkpoints, emptied if they belong to a job with other settings."""
-    work = Path(work)
     note = work / "job.json"
     if work.exists() and (not note.exists() or note.read_text() != json.dumps(job, sort_keys=True)):
         for path in work.iterdir():
@@ -340,7 +359,8 @@ def _trainer(training, device, work, callbacks):
         devices=1 if device.type == "cpu" else [device.index or 0],
         precision=training.precision,
         accumulate_grad_batches=training.accumulate,
-        max_epochs=training.max_epochs,
+        max_epochs=training.most_epochs,
+        gradient_clip_val=training.gradient_clip,
         callbacks=callbacks,
         deterministic=device.type == "cpu",
         num_sanity_val_steps=0,

@@ -27,14 +27,13 @@ class Part(NamedTuple):
     Attributes
     ----------
     weight : of the mean in the sum. mean : scalar tensor; 0 over nothing.
-    count : what it is over, a scalar tensor: known labels or rows, or the sum of their weights.
-    additive : whether the mean over a fold is that of the means over its batches, weighted by their counts.
+    count : what it is over, a scalar tensor: known labels or rows, or the sum of their weights. The mean over a fold
+        is that of the means over its batches, weighted by their counts, where the loss is additive (tasks.losses).
     """
 
     weight: float
     mean: torch.Tensor
     count: torch.Tensor
-    additive: bool = True
 
 
 class Seen(NamedTuple):
@@ -111,10 +110,10 @@ def linked(raw, link):
     return {"identity": lambda: raw, "exp": raw.exp, "sigmoid": raw.sigmoid}[link]()
 
 
-def _mean(values, share, weight=1.0, additive=True):
+def _mean(values, share, weight=1.0):
     """The Part of values, weighted by their share."""
     count = share.sum()
-    return Part(weight, (values * share).sum() / torch.where(count > 0, count, 1.0), count, additive)
+    return Part(weight, (values * share).sum() / torch.where(count > 0, count, 1.0), count)
 
 
 class _Each(nn.Module):
@@ -265,8 +264,7 @@ class _Correlation(nn.Module):
         infinite = torch.where(seen.known, 0.0, torch.inf)
         spread = (seen.labels - infinite).amax(axis) > (seen.labels + infinite).amin(axis)
         whole = _row_share(seen) if axis else torch.ones_like(correlation)
-        # Only the correlations of rows are of rows alone.
-        return [_mean(1 - correlation, whole * (defined & spread), additive=axis == 1)]
+        return [_mean(1 - correlation, whole * (defined & spread))]
 
 
 def _row_share(seen):

@@ -14,7 +14,7 @@ def learning_rate(training, moment):
 
     Parameters
     ----------
-    training : fit.Training.
+    training : recipe.Training.
     """
     highest, warmup, epochs = training.learning_rate, training.warmup_epochs, training.max_epochs
     if training.schedule == "constant":
