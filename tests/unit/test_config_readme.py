@@ -11,7 +11,7 @@ import pytest
 from cisflow import classifiers, tasks
 from cisflow.attribution import methods as attribution_methods
 from cisflow.commands import document_config
-from cisflow.config import schema
+from cisflow.config import declared, schema
 from cisflow.data import sources
 from cisflow.models import inference, registry
 
@@ -42,9 +42,18 @@ def variants(schema, path):
         yield f"`{path}` with `{key}`", key, resolved(schema["then"])
 
 
+SOURCES = declared.names("data/sources")
+
+
 def documented(schema, path, heading, tables):
-    """Collect (key, default, meaning) of every key below a schema: `tables` maps a heading to its rows."""
+    """Collect (key, default, meaning) of every key below a schema: `tables` maps a heading to its rows.
+
+    The kinds of a source within a source are those of a source.
+    """
     schema = resolved(schema)
+    if "$comment" in schema:
+        assert {entry["if"]["properties"]["kind"]["const"] for entry in schema["allOf"]} < set(SOURCES)
+        return
     for key, entry in schema.get("properties", {}).items():
         entry, name = resolved(entry), f"{path}.{key}".lstrip(".")
         tables.setdefault(heading, []).append((name, default(schema, key, entry), meaning(entry)))

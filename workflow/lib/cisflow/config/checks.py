@@ -115,6 +115,7 @@ def check_dataset(study, dataset):
     where = f"datasets.{dataset.name}"
     for resource in declared.classes(dataset.source_module)["Settings"].resources(dataset.source):
         expect(resource, study.resources, f"{where}.source")
+    check_inputs(dataset.source, dataset.window, f"{where}.source")
     check_targets(study, dataset, where)
     if dataset.genes is not None:
         expect(dataset.genes, study.resources, f"{where}.genes")
@@ -134,6 +135,18 @@ def check_dataset(study, dataset):
         check_study(dataset, f"{where}.study")
 
 
+def check_inputs(source, window, where):
+    """The windows of several inputs add up to that of the dataset."""
+    if source["kind"] == "inputs":
+        sizes = [part["window"] for part in source["inputs"]]
+        if sum(sizes) != window:
+            sizes = " + ".join(map(str, sizes))
+            refuse(f"{where}.inputs", f"windows are {sizes} bases, that of the dataset {window}; expected their sum")
+    elif source["kind"] == "genomes":
+        for number, part in enumerate(source["genomes"]):
+            check_inputs(part["source"], window, f"{where}.genomes[{number}].source")
+
+
 def check_targets(study, dataset, where):
     """The numbers of a dataset: their files, the names of modalities, and a source that leaves labels to them."""
     names = [entry["name"] for entry in dataset.targets]
@@ -142,11 +155,15 @@ def check_targets(study, dataset, where):
             expect(resource, study.resources, f"{where}.targets[{number}]")
         if entry["name"] in names[:number]:
             refuse(f"{where}.targets[{number}].name", f"'{entry['name']}' is of an entry above; expected another name")
-    keys = declared.literal(dataset.source_module, "LABELS", ())
     if dataset.targets and dataset.is_labelled:
+        kind = next(filter(entries.is_labelled, dataset.sources))["kind"]
+        keys = declared.literal(f"data/sources/{kind}", "LABELS", ())
         how = f"; expected none of its keys {', '.join(keys)}" if keys else ""
-        refuse(f"{where}.targets", f"a source of kind {dataset.kind} labels its windows itself{how}")
+        for key, values in declared.literal(f"data/sources/{kind}", "UNLABELLED", {}).items():
+            how = f"; expected {key} {', '.join(values)}"
+        refuse(f"{where}.targets", f"a source of kind {kind} labels its windows itself{how}")
     if not dataset.targets and not dataset.is_labelled:
+        keys = declared.literal(dataset.source_module, "LABELS", ())
         labels = f"one of the keys {', '.join(keys)}, or " if keys else ""
         refuse(f"{where}.source", f"found no labels; expected {labels}the key targets beside it")
 
@@ -162,8 +179,10 @@ def check_task(study, dataset, where):
             refuse(f"{where}.metrics", f"{found}; {expected}")
     if dataset.task == "binary":
         return
-    if not dataset.targets and not declared.literal(dataset.source_module, "ANY_TASK", False):
-        text = f"a source of kind {dataset.kind} labels its windows 0 and 1; expected task binary"
+    labelled = [source["kind"] for source in dataset.sources if entries.is_labelled(source)]
+    classes = [kind for kind in labelled if not declared.literal(f"data/sources/{kind}", "ANY_TASK", False)]
+    if not dataset.targets and classes:
+        text = f"a source of kind {classes[0]} labels its windows 0 and 1; expected task binary"
         refuse(f"{where}.task", f"found {dataset.task}; {text}")
     for model in dataset.models:
         if isinstance(study.models.get(model), entries.Classifier):

@@ -66,20 +66,20 @@ class Declaration:
     Attributes
     ----------
     meaning : first line of its docstring. fields : {name: (annotation, default, what `setting` was given)}, those of
-    the bases first. nested : {name: Declaration} of the fields that are settings themselves, and named : of those that
-    are settings by name. one_of : see Settings.
+    the bases first. nested : {name: Declaration} of the fields that are settings themselves, and forms : "list" or
+    "dict" of those that are several of them, "" of the others. one_of : see Settings.
     """
 
     def __init__(self, node, module):
         self.name = node.name
         self.meaning = (ast.get_docstring(node) or "").split("\n")[0]
-        self.fields, self.nested, self.named, self.one_of = {}, {}, {}, ()
+        self.fields, self.nested, self.forms, self.one_of = {}, {}, {}, ()
         # As dataclasses do: fields of the last base come first.
         for base in reversed(node.bases):
             if (inherited := _class(base, module)) is not None:
                 self.fields |= inherited.fields
                 self.nested |= inherited.nested
-                self.named |= inherited.named
+                self.forms |= inherited.forms
                 self.one_of = inherited.one_of
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign):
@@ -92,27 +92,21 @@ class Declaration:
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         default = ast.literal_eval(call.args[0]) if call.args else settings.REQUIRED
         details = {"meaning": given.pop("meaning"), "items": given.pop("items", None), "word": given.pop("word", None)}
-        details |= {"resource": given.pop("resource", False), "ranges": given}
+        details |= {"resource": given.pop("resource", False), "chosen": given.pop("chosen", None), "ranges": given}
         name = statement.target.id
         self.fields[name] = (ast.unparse(statement.annotation), default, details)
-        if (inner := _class(statement.annotation, module)) is not None:
-            self.nested[name] = inner
-        elif (entry := re.fullmatch(r"dict\[str, (\w+)\]", ast.unparse(statement.annotation))) and (
-            inner := _class(ast.Name(entry[1]), module)
-        ) is not None:
-            self.named[name] = inner
+        found = re.fullmatch(r"(?:(list|dict)\[(?:str, )?)?([\w.]+)\]?", self.fields[name][0])
+        if found and (inner := _class(ast.Name(found[2]), module)) is not None:
+            self.nested[name], self.forms[name] = inner, found[1] or ""
 
     def schema(self):
         """{name: JSON Schema} of every setting, as `Settings.schema`."""
-        found = {}
-        for name, (annotation, default, given) in self.fields.items():
-            if name in self.nested:
-                found[name] = self.nested[name].block() | {"description": given["meaning"]}
-            elif name in self.named:
-                found[name] = settings.by_name(self.named[name].block()) | {"description": given["meaning"]}
-            else:
-                found[name] = settings.schema_of(annotation, default, given)
-        return found
+        return {
+            name: settings.nested_schema(self.nested[name].block(), self.forms[name], given)
+            if name in self.nested
+            else settings.schema_of(annotation, default, given)
+            for name, (annotation, default, given) in self.fields.items()
+        }
 
     def block(self):
         """JSON Schema of an object of these settings, as `Settings.block`."""
@@ -123,10 +117,16 @@ class Declaration:
         """Names of the resources that a mapping of these settings names, in the order of their declaration."""
         found = []
         for name, (_, _, details) in self.fields.items():
-            if name in given and name in self.nested:
-                found += self.nested[name].resources(given[name])
-            elif name in given and details["resource"]:
-                found.append(given[name])
+            if name not in given:
+                continue
+            value = given[name]
+            if name in self.nested:
+                for _, item in settings.nested_items(value, self.forms[name]):
+                    found += self.nested[name].resources(item)
+            elif details["chosen"]:
+                found += classes(f"{details['chosen'][0]}/{value['kind']}")["Settings"].resources(value)
+            elif details["resource"]:
+                found.append(value)
         return found
 
 

@@ -50,6 +50,9 @@ def _resolved(schema, definitions):
 
 def _collect(schema, path, heading, found, definitions):
     schema = _resolved(schema, definitions)
+    if "$comment" in schema:
+        # A source within a source: its kinds have their tables already.
+        return
     for key, entry in schema.get("properties", {}).items():
         entry, name = _resolved(entry, definitions), f"{path}.{key}".lstrip(".")
         found.setdefault(heading, []).append((name, _default(schema, key, entry), _meaning(entry)))

@@ -8,6 +8,26 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from cisflow.config import code, declared, paths
+from cisflow.errors import InputError
+
+
+def parts(source):
+    """The sources that a source joins, and those that they join; itself where it joins none."""
+    listed = declared.literal(f"data/sources/{source['kind']}", "PARTS")
+    if listed is None:
+        return [source]
+    return [leaf for part in source[listed] for leaf in parts(part["source"])]
+
+
+def is_labelled(source):
+    """Whether a source labels its windows itself; of one that joins others, whether any of them does."""
+    module = f"data/sources/{source['kind']}"
+    if (leaves := parts(source)) != [source]:
+        return any(map(is_labelled, leaves))
+    keys, without = declared.literal(module, "LABELS", ()), declared.literal(module, "UNLABELLED", {})
+    if any(source.get(key) in values for key, values in without.items()):
+        return False
+    return not keys or any(source.get(key) is not None for key in keys)
 
 
 def _known(cls, entry):
@@ -248,6 +268,22 @@ class Dataset:
         return f"data/sources/{self.kind}"
 
     @property
+    def sources(self):
+        """The sources that read its files: its own, or those that this one joins."""
+        return parts(self.source)
+
+    @property
+    def joined_modules(self):
+        """Modules of the kinds that its source joins, directly or not, each once."""
+        found, waiting = set(), [self.source]
+        while waiting:
+            source = waiting.pop()
+            listed = declared.literal(f"data/sources/{source['kind']}", "PARTS")
+            waiting += [part["source"] for part in source[listed]] if listed else []
+            found.add(f"data/sources/{source['kind']}")
+        return sorted(found - {self.source_module})
+
+    @property
     def target_modules(self):
         """Modules of the kinds of its `targets`, each once."""
         return sorted({f"data/targets/{entry['kind']}" for entry in self.targets})
@@ -263,11 +299,7 @@ class Dataset:
     @property
     def is_labelled(self):
         """Whether its source labels its windows itself, see `data.build`."""
-        keys = declared.literal(self.source_module, "LABELS", ())
-        without = declared.literal(self.source_module, "UNLABELLED", {})
-        if any(self.source.get(key) in values for key, values in without.items()):
-            return False
-        return not keys or any(self.source.get(key) is not None for key in keys)
+        return is_labelled(self.source)
 
     @property
     def is_planted(self):
@@ -284,7 +316,9 @@ class Dataset:
         """Number of label columns that its source gives; None where files of `targets` tell."""
         if self.targets:
             return None
-        return len(self.source.get("matrices") or self.source.get("targets") or ["label"])
+        # Sources that are joined have the same labels, or all but one have none.
+        source = next(filter(is_labelled, self.sources), self.source)
+        return len(source.get("matrices") or source.get("targets") or ["label"])
 
 
 @dataclass(frozen=True)
@@ -346,12 +380,27 @@ def explanation(dataset, entry):
     return Explanation(**_known(Explanation, entry) | lists | {"dataset": dataset, "selection": selection})
 
 
+def splits(dataset, given):
+    """The splits of a dataset; one of kind `folds` that names no fold is as many as it has folds, `cv1` to `cv5`."""
+    found = {}
+    for name, split in given.items():
+        several = split["kind"] == "folds" and "fold" not in split
+        each = {f"{name}{fold}": split | {"fold": fold} for fold in range(1, split["k"] + 1)} if several else {}
+        for made, settings in (each or {name: split}).items():
+            if made in found or (each and made in given):
+                place = f"config: datasets.{dataset}.splits.{name}"
+                raise InputError(f"{place}: fold '{made}' has the name of another split; expected names of their own")
+            found[made] = settings
+    return found
+
+
 def dataset(name, entry):
     """Dataset of an entry of `datasets`."""
     study = entry.get("study")
     parts = {
         "name": name,
         "models": tuple(entry["models"]),
+        "splits": splits(name, entry["splits"]),
         "explain": tuple(explanation(name, job) for job in entry["explain"]),
         "targets": tuple(entry["targets"]),
         "metrics": tuple(entry["metrics"]) if "metrics" in entry else None,

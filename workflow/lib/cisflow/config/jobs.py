@@ -60,7 +60,7 @@ class Jobs(Figures):
     def source_code(self, wildcards):
         """Digest of the code that gathers the wildcard `dataset`."""
         dataset = self.dataset(wildcards)
-        return self.code("windows", dataset.source_module, *dataset.target_modules)(wildcards)
+        return self.code("windows", dataset.source_module, *dataset.joined_modules, *dataset.target_modules)(wildcards)
 
     def target_arguments(self, wildcards):
         """The entries of a dataset's `targets`, as an option."""
@@ -77,9 +77,8 @@ class Jobs(Figures):
         """Resources of a dataset's source, each once, then the index of each genome."""
         dataset = self.dataset(wildcards)
         names = sorted(set(dataset.resources))
-        genomes = [
-            part["genome"] for part in (dataset.source, dataset.source.get("background", {})) if "genome" in part
-        ]
+        places = [part for source in dataset.sources for part in (source, source.get("background", {}))]
+        genomes = dict.fromkeys(part["genome"] for part in places if "genome" in part)
         return [resource(name) for name in names] + [paths.fill(paths.INDEX, name=name) for name in genomes]
 
     def source_arguments(self, wildcards, input):
@@ -102,9 +101,10 @@ class Jobs(Figures):
         return self.dataset(wildcards).splits[wildcards.split]
 
     def near_duplicates(self, wildcards):
-        """Near-duplicates of a dataset, which a split of kind cluster reads."""
-        kind = self.split_settings(wildcards)["kind"]
-        return [paths.fill(paths.NEAR_DUPLICATES, dataset=wildcards.dataset)] if kind == "cluster" else []
+        """Near-duplicates of a dataset, which a split of kind cluster, or of folds by cluster, reads."""
+        split = self.split_settings(wildcards)
+        asked = "cluster" in (split["kind"], split.get("by"))
+        return [paths.fill(paths.NEAR_DUPLICATES, dataset=wildcards.dataset)] if asked else []
 
     def genes(self, wildcards):
         """Annotation of the genes that folds may share, where the config names one."""

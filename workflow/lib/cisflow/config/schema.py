@@ -1,10 +1,10 @@
 """The schema of the config: what `workflow/schemas/config.schema.yaml` states, and what modules of the package declare.
 
-In the file, `declared: training/recipe.Training` stands for the settings of that class; beside a `properties` of its
-own they come after those. `chosen: {by: kind, of: data/sources}` stands for an object whose key `kind` names a module
-of that folder, and whose other keys are the settings of its class `Settings`; where `of` is a module, the key names one
-of its classes of settings, in lower case. `enum: architectures` (or `classifiers`, `tasks`) stands for the names of
-those.
+In the file, `declared: training/recipe.Training` stands for the settings of that class; beside a `properties` of its own
+they come after those. `chosen: {by: kind, of: data/sources}` stands for an object whose key `kind` names a module of
+that folder, and whose other keys are the settings of its class `Settings`; where `of` is a module, the key names one of
+its classes of settings, in lower case; a setting of a module may be `chosen` too (`config.settings.setting`).
+`enum: architectures` (or `classifiers`, `tasks`) stands for the names of those.
 """
 
 import copy
@@ -34,12 +34,12 @@ def _composed(schema):
     if "declared" in schema:
         module, name = schema["declared"].rsplit(".", 1)
         declaration = declared.classes(module)[name]
-        own = declaration.block()
+        own = _composed(declaration.block())
         properties = parts.pop("properties", {}) | own["properties"]
         required = [*parts.pop("required", ()), *own.get("required", ())]
         parts |= settings.block(properties, required, declaration.one_of)
     if "chosen" in schema:
-        parts = parts | _choice(**schema["chosen"])
+        parts |= _choice(**schema["chosen"])
     if isinstance(parts.get("enum"), str):
         parts["enum"] = {"architectures": architectures, "classifiers": classifiers, "tasks": tasks}[parts["enum"]]()
     return parts
@@ -65,16 +65,20 @@ def choices(of):
     return {name.lower(): declaration for name, declaration in declared.classes(of).items()}
 
 
-def _choice(by, of, meaning):
-    known = choices(of)
+def _choice(by, of, meaning="Its kind, which decides the other keys.", without=None):
+    """What a `chosen` stands for. `without`: what is left out where one setting is chosen within another; the tables of
+    config/README.md list the others' settings where they stand by themselves.
+    """
+    known = {name: declaration for name, declaration in choices(of).items() if name not in (without or ())}
     branches = []
     for name, declaration in known.items():
-        own = declaration.block()
+        own = _composed(declaration.block())
         properties = {by: {"const": name, "description": declaration.meaning}} | own["properties"]
         block = settings.block(properties, [by, *own.get("required", ())], declaration.one_of)
         branches.append({"if": {"properties": {by: {"const": name}}}, "then": block})
     key = {"enum": list(known), "description": meaning}
-    return {"type": "object", "required": [by], "properties": {by: key}, "allOf": branches}
+    found = {"type": "object", "required": [by], "properties": {by: key}, "allOf": branches}
+    return found | ({"$comment": "told elsewhere"} if without is not None else {})
 
 
 def validate(config, schema):

@@ -39,7 +39,7 @@ _RANGES = {
 REQUIRED = dataclasses.MISSING
 
 
-def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False, **ranges):
+def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False, chosen=None, **ranges):
     """One setting of a class of Settings, for the annotated name that it is assigned to.
 
     Parameters
@@ -50,6 +50,8 @@ def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False,
     items : ranges of the elements of a list, or of the values of an object.
     word : a text that may stand in place of a value, such as "auto".
     resource : whether it names an entry of the config's `resources`.
+    chosen : (folder of the package, names of modules left out) of a mapping whose key `kind` names a module there, and
+        whose other keys are the settings of that module's class `Settings`, as of a dataset's source.
     ranges : minimum, above (exclusive), maximum, below (exclusive), choices, min_items, max_items, unique.
 
     An annotation `str | dict[str, float]` is of one of the choices, or of numbers by them; `dict[str, Entry]` of
@@ -58,6 +60,7 @@ def setting(default=REQUIRED, *, meaning, items=None, word=None, resource=False,
     if unknown := set(ranges) - set(_RANGES):
         raise TypeError(f"setting() takes no {sorted(unknown)[0]}")
     given = {"meaning": meaning, "items": items, "word": word, "resource": resource, "ranges": ranges}
+    given["chosen"] = chosen
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=default.copy, metadata=given)
     return dataclasses.field(default=default, metadata=given)
@@ -68,9 +71,15 @@ def schema_of(annotation, default, given):
 
     Parameters
     ----------
-    annotation : its type as it is written: `int`, `float | None`, `list[str]`, `dict[str, list[float]]`, …
+    annotation : its type as it is written: `int`, `float | None`, `list[str]`, `dict[str, list[float]]`, … Settings
+        within settings, and lists of them, have schemas of their own.
     default : REQUIRED, or a value. given : what `setting` was given beside it.
     """
+    if given["chosen"]:
+        of, without = given["chosen"]
+        # The schema of the config puts the settings of each kind in its place (`schema.read`).
+        chosen = {"by": "kind", "of": of, "without": list(without)}
+        return {"type": "object", "chosen": chosen, "description": given["meaning"]}
     name, _, rest = annotation.partition(" | ")
     schema = dict(_typed(name, given["items"] or {}))
     if rest == "None":
@@ -123,10 +132,9 @@ class Settings:
         found = {}
         for field in dataclasses.fields(cls):
             default = field.default if field.default_factory is REQUIRED else field.default_factory()
-            if isinstance(field.type, type) and issubclass(field.type, Settings):
-                found[field.name] = field.type.block() | {"description": field.metadata["meaning"]}
-            elif (entry := _entry(field.type)) is not None:
-                found[field.name] = by_name(entry.block()) | {"description": field.metadata["meaning"]}
+            inner, form = _nested_in(field.type)
+            if inner is not None:
+                found[field.name] = nested_schema(inner.block(), form, field.metadata)
             else:
                 found[field.name] = schema_of(_written(field.type), default, field.metadata)
         return found
@@ -150,17 +158,16 @@ class Settings:
         InputError : no mapping, an unknown or missing name, or a value of another type or out of its range.
         """
         complain(given, cls.block(), where)
-        nested = {
-            field.name: field.type.complete(given[field.name], f"{where}.{field.name}")
-            for field in dataclasses.fields(cls)
-            if isinstance(field.type, type) and issubclass(field.type, Settings) and field.name in given
-        }
+        nested = {}
         for field in dataclasses.fields(cls):
-            if field.name in given and (entry := _entry(field.type)) is not None:
-                nested[field.name] = {
-                    name: entry.complete(value, f"{where}.{field.name}.{name}")
-                    for name, value in given[field.name].items()
-                }
+            inner, form = _nested_in(field.type)
+            if inner is None or field.name not in given:
+                continue
+            value = given[field.name]
+            made = [inner.complete(item, f"{where}.{field.name}{place}") for place, item in nested_items(value, form)]
+            if form == "dict":
+                made = dict(zip(value, made, strict=True))
+            nested[field.name] = made if form else made[0]
         return cls(**(given | nested))
 
     def as_dict(self):
@@ -168,15 +175,30 @@ class Settings:
         return dataclasses.asdict(self)
 
 
-def _entry(annotation):
-    """The class of Settings that an annotation `dict[str, Entry]` names; None of any other."""
-    inner = typing.get_args(annotation)[1:]
-    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Settings) else None
+def _nested_in(annotation):
+    """(class of Settings that a field holds, "list" or "dict" where it holds several) of its type; None of others."""
+    origin = typing.get_origin(annotation)
+    form = origin.__name__ if origin in (list, dict) else ""
+    inner = typing.get_args(annotation)[-1] if form else annotation
+    return (inner if isinstance(inner, type) and issubclass(inner, Settings) else None), form
 
 
-def by_name(entry):
-    """JSON Schema of an object whose values have the schema `entry`."""
-    return _TYPES["dict"] | {"minProperties": 1, "additionalProperties": entry}
+def nested_schema(inner, form, given):
+    """JSON Schema of settings within settings, from the `block` of one.
+
+    Parameters
+    ----------
+    form : "list" or "dict" where there are several of them, else "". given : what `setting` was given.
+    """
+    several = {"": inner, "list": {"items": inner}, "dict": {"minProperties": 1, "additionalProperties": inner}}[form]
+    return _TYPES.get(form, {}) | several | _keywords(given["ranges"]) | {"description": given["meaning"]}
+
+
+def nested_items(value, form):
+    """[(place below the value, settings)] of settings within settings, of one or of several of them."""
+    if form == "list":
+        return [(f"[{row}]", item) for row, item in enumerate(value)]
+    return [(f".{name}", item) for name, item in value.items()] if form == "dict" else [("", value)]
 
 
 def block(properties, required, one_of=()):

@@ -6,21 +6,34 @@ settings that name a resource hold its file. `ANY_TASK = True` says that its lab
 task; without it they are 0 and 1. `TRUTH = True` says that its windows come with a table of the truth,
 `MATCHING = True` with one of what negatives were matched on. `LABELS` names settings of which one must be there for
 it to label its windows, and `UNLABELLED = {setting: values}` says with which it does not; the labels of others are
-those of `data.targets`. The ledger of its Windows has a line for each row it read.
+those of `data.targets`. `PARTS` names the setting that lists the sources which it joins; in `collect` each is a
+`Source`. The ledger of its Windows has a line for each row it read.
 """
 
 import dataclasses
 import importlib
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from cisflow import tasks
 from cisflow.config.settings import Settings
 from cisflow.data import dataset as datasets
 from cisflow.data import ledger, numbers
 from cisflow.errors import InputError, listing
 from cisflow.io.manifests import manifest
-from cisflow.tasks import DEFAULT
 
 KINDS = sorted(path.stem for path in (Path(__file__).parent / "sources").glob("*.py") if path.stem != "__init__")
+
+
+class Source(NamedTuple):
+    """A module of `cisflow.data.sources` and its settings, with files in place of resources."""
+
+    module: Any
+    settings: Settings
+
+    def collect(self, length, seed, task):
+        """Its Windows of `length` bp."""
+        return self.module.collect(self.settings, length, seed, task)
 
 
 def build(folder, dataset, source, length, inputs, seed, task, targets=()):
@@ -43,7 +56,8 @@ def build(folder, dataset, source, length, inputs, seed, task, targets=()):
     settings = {"dataset": dataset, "source": source, "window": length, "task": task.name}
     settings |= {"targets": list(targets)} if targets else {}
     with manifest(Path(folder) / "manifest.json", settings, inputs.values(), seed) as record:
-        windows = collect(dataset, source, length, inputs, seed, task)
+        # What the numbers of files mean is for them to say: the source gives windows alone.
+        windows = collect(dataset, source, length, inputs, seed, tasks.get(tasks.DEFAULT) if targets else task)
         windows = numbers.attach(dataset, windows, _modalities(dataset, targets, inputs), task)
         ledger.report(windows.ledger)
         datasets.write(folder, windows)
@@ -61,18 +75,24 @@ def collect(dataset, source, length, inputs, seed, task):
     """
     if length < 1:
         raise InputError(f"dataset '{dataset}': window is {length}, expected 1 or more bases")
+    return open_source(source, inputs, f"dataset '{dataset}': source", task).collect(length, seed, task)
+
+
+def open_source(source, inputs, where, task):
+    """The Source of a mapping with `kind`, checked and completed; `where` it stands, for messages."""
     kind = source.get("kind")
     if kind not in KINDS:
-        raise InputError(f"dataset '{dataset}': source: kind is '{kind}', expected one of {listing(KINDS, 9)}")
+        raise InputError(f"{where}: kind is '{kind}', expected one of {listing(KINDS, 9)}")
     module = importlib.import_module(f"cisflow.data.sources.{kind}")
-    given = {name: value for name, value in source.items() if name != "kind"}
-    settings = module.Settings.complete(given, f"dataset '{dataset}': source")
-    if task.name != DEFAULT and not getattr(module, "ANY_TASK", False):
+    settings = module.Settings.complete({name: value for name, value in source.items() if name != "kind"}, where)
+    without = getattr(module, "UNLABELLED", {})
+    has_labels = not any(getattr(settings, name) in values for name, values in without.items())
+    if has_labels and task.name != tasks.DEFAULT and not getattr(module, "ANY_TASK", False):
         raise InputError(
-            f"dataset '{dataset}': task is '{task.name}'; a source of kind '{kind}' labels its windows 0 and 1, "
-            f"expected task '{DEFAULT}'"
+            f"{where.removesuffix(': source')}: task is '{task.name}'; a source of kind '{kind}' labels its windows 0 "
+            f"and 1, expected task '{tasks.DEFAULT}'"
         )
-    return module.collect(resolve(settings, inputs), length, seed, task)
+    return Source(module, resolve(settings, inputs, where, task))
 
 
 def _modalities(dataset, targets, inputs):
@@ -85,20 +105,33 @@ def _modalities(dataset, targets, inputs):
             raise InputError(f"{where}: kind is '{kind}', expected one of {listing(numbers.KINDS, 9)}")
         module = importlib.import_module(f"cisflow.data.targets.{kind}")
         given = {name: value for name, value in entry.items() if name != "kind"}
-        found.append((module, resolve(module.Settings.complete(given, where), inputs)))
+        found.append((module, resolve(module.Settings.complete(given, where), inputs, where)))
     return found
 
 
-def resolve(settings, inputs):
-    """Settings in which the names of resources are replaced by their files (InputError where one has none)."""
-    files = {}
+def resolve(settings, inputs, where, task=None):
+    """Settings in which the names of resources are replaced by their files, and sources by their Source.
+
+    Parameters
+    ----------
+    where : they stand, for messages. task : what labels of the sources mean, where there are any.
+
+    Raises
+    ------
+    InputError : a resource without a file, or a source within that `open_source` refuses.
+    """
+    found = {}
     for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
+        value, place = getattr(settings, field.name), f"{where}.{field.name}"
         if isinstance(value, Settings):
-            files[field.name] = resolve(value, inputs)
+            found[field.name] = resolve(value, inputs, place, task)
+        elif isinstance(value, list) and value and isinstance(value[0], Settings):
+            found[field.name] = [resolve(item, inputs, f"{place}[{row}]", task) for row, item in enumerate(value)]
+        elif value is not None and field.metadata["chosen"]:
+            found[field.name] = open_source(value, inputs, place, task)
         elif value is not None and field.metadata["resource"]:
             if value not in inputs:
                 expected = listing(inputs) or "(none given)"
                 raise InputError(f"the source names resource '{value}'; expected one of {expected}")
-            files[field.name] = Path(inputs[value])
-    return dataclasses.replace(settings, **files)
+            found[field.name] = Path(inputs[value])
+    return dataclasses.replace(settings, **found)

@@ -26,15 +26,8 @@ class Chromosome(settings.Settings):
     test: list[str] = setting(unique=True, meaning="Chromosomes of the test fold.")
 
     def folds(self, dataset, name, near):
-        frame = dataset.frame
-        chrom = frame["chrom"].to_numpy(dtype=object)
-        nowhere = frame["id"].to_numpy()[chrom == ""]
-        if len(nowhere):
-            raise InputError(
-                f"split '{name}': {len(nowhere)} of {len(frame)} windows have no chromosome ({listing(nowhere, 3)}); "
-                f"expected coordinates for all, or a split of kind 'random'"
-            )
-        folds = np.full(len(frame), "train", dtype=object)
+        chrom = chromosomes(dataset.frame, name)
+        folds = np.full(len(chrom), "train", dtype=object)
         present = sorted(set(chrom))
         for fold in ("valid", "test"):
             for chromosome in getattr(self, fold):
@@ -116,17 +109,8 @@ class Block(settings.Settings):
 
         A window belongs to the block of its middle, so that windows at the border of two folds may overlap by half.
         """
-        frame = dataset.frame
-        nowhere = frame["id"].to_numpy()[(frame["chrom"] == "").to_numpy()]
-        if len(nowhere):
-            raise InputError(
-                f"split '{name}': {len(nowhere)} of {len(frame)} windows have no chromosome ({listing(nowhere, 3)}); "
-                f"expected coordinates for all, or a split of kind 'random'"
-            )
-        n_valid, n_test = held_out_sizes(len(frame), self.valid, self.test, name)
-        middle = (frame["start"].to_numpy(dtype=np.int64) + frame["end"].to_numpy(dtype=np.int64)) // 2
-        places = zip(frame["chrom"], middle // self.size, strict=True)
-        blocks, codes = np.unique([f"{chrom}:{block:09d}" for chrom, block in places], return_inverse=True)
+        n_valid, n_test = held_out_sizes(len(dataset.frame), self.valid, self.test, name)
+        blocks, codes = np.unique(blocks_of(dataset.frame, self.size, name), return_inverse=True)
         counts = np.bincount(codes)
         order = np.random.default_rng(self.seed).permutation(len(blocks))
         before = np.r_[0, np.cumsum(counts[order])[:-1]]
@@ -154,7 +138,108 @@ class Published(settings.Settings):
         return published.folds(len(dataset.ids))
 
 
-KINDS = {kind.__name__.lower(): kind for kind in (Chromosome, Random, Cluster, Block, Given, Published)}
+class Folds(settings.Settings):
+    """K folds: over all of them every window is tested once, and validated on once."""
+
+    k: int = setting(5, minimum=3, meaning="Number of folds.")
+    fold: int = setting(
+        None,
+        minimum=1,
+        meaning="The fold to test on, from 1; the next one, or the first behind the last, is validated on. Without it "
+        "the entry stands for all of them: `cv` for the splits `cv1` to `cv5`.",
+    )
+    by: str = setting(
+        "chromosome",
+        choices=("chromosome", "block", "cluster", "random"),
+        meaning="What stays in one fold: whole chromosomes, or blocks of the genome; near-duplicates and windows that "
+        "share a base; or each window by itself. Folds are as nearly of one size as that allows.",
+    )
+    size: int = setting(1_000_000, minimum=1, meaning="Bases of a block, by block.")
+    seed: int = setting(1, minimum=0, meaning="Seed of the permutation, or of ties and the order of the folds.")
+
+    def folds(self, dataset, name, near):
+        if self.fold is None or self.fold > self.k:
+            raise InputError(f"split '{name}': fold is {self.fold}; expected a number from 1 to {self.k}, k")
+        rng, n = np.random.default_rng(self.seed), len(dataset.ids)
+        if self.by == "random":
+            number = np.empty(n, dtype=np.int64)
+            number[rng.permutation(n)] = np.arange(n) % self.k
+        else:
+            unit = self._units(dataset, name, near)
+            _, rows, counts = np.unique(unit, return_inverse=True, return_counts=True)
+            if len(counts) < self.k:
+                raise InputError(f"split '{name}': k is {self.k}; expected at most {len(counts)}, one a {self.by}")
+            number = balanced(counts, self.k, rng)[rows]
+        found = np.full(n, "train", dtype=object)
+        found[number == self.fold - 1] = "test"
+        found[number == self.fold % self.k] = "valid"
+        return found
+
+    def _units(self, dataset, name, near):
+        """What each window (n,) stays together with."""
+        if self.by == "chromosome":
+            return chromosomes(dataset.frame, name)
+        if self.by == "block":
+            return blocks_of(dataset.frame, self.size, name)
+        if near is None:
+            raise InputError(f"split '{name}': found no table of near-duplicates, which folds by cluster expect")
+        return clusters(dataset.frame, near)
+
+
+class Genome(settings.Settings):
+    """Whole genomes, such as species, of a dataset that has several; those not named are for training."""
+
+    test: list[str] = setting(unique=True, meaning="Genomes of the test fold.")
+    valid: list[str] = setting(
+        None, unique=True, meaning="Genomes of the validation fold; without it a part of those not tested, see `share`."
+    )
+    share: float = setting(
+        0.1, above=0, below=1, meaning="Share of the windows of the genomes not tested to validate on, without `valid`."
+    )
+    by: str = setting(
+        "chromosome",
+        choices=("chromosome", "random"),
+        meaning="What that share is made of: whole chromosomes, drawn until it is reached, or single windows.",
+    )
+    seed: int = setting(1, minimum=0, meaning="Seed of that draw.")
+
+    def folds(self, dataset, name, near):
+        genomes = dataset.genomes
+        if genomes is None:
+            raise InputError(f"split '{name}': the dataset has one genome; expected a source of kind 'genomes'")
+        folds = np.full(len(genomes), "train", dtype=object)
+        present = sorted(set(genomes))
+        for fold in ("test", "valid"):
+            for genome in getattr(self, fold) or ():
+                if genome not in present:
+                    raise InputError(
+                        f"split '{name}': {fold} names genome '{genome}', which no window has; expected one of "
+                        f"{listing(present, 30)}"
+                    )
+                if (folds[genomes == genome] != "train").any():
+                    raise InputError(f"split '{name}': genome '{genome}' is named twice, expected once")
+                folds[genomes == genome] = fold
+        if self.valid is None:
+            rest = np.flatnonzero(folds == "train")
+            folds[rest[self._drawn(dataset, rest, name)]] = "valid"
+        return folds
+
+    def _drawn(self, dataset, rest, name):
+        """Which of the rows `rest` (m,) are drawn for validation, (m,) bool."""
+        rng, wanted = np.random.default_rng(self.seed), round(self.share * len(rest))
+        if self.by == "random":
+            return rng.permutation(len(rest)) < wanted
+        chrom = chromosomes(dataset.frame, name)[rest]
+        drawn = np.zeros(len(rest), dtype=bool)
+        for chromosome in rng.permutation(sorted(set(chrom))):
+            more = chrom == chromosome
+            # A chromosome that overshoots by more than is missing would be further from the share.
+            if abs(drawn.sum() + more.sum() - wanted) < wanted - drawn.sum():
+                drawn |= more
+        return drawn
+
+
+KINDS = {kind.__name__.lower(): kind for kind in (Chromosome, Random, Cluster, Block, Folds, Genome, Given, Published)}
 
 
 def complete(given, name):
@@ -192,6 +277,61 @@ def assign(dataset, split, name="split", near=None):
     folds = split.folds(dataset, name, near)
     check_folds(dataset, folds, name)
     return folds
+
+
+def chromosomes(frame, name):
+    """Chromosome (n,) of every window; a window without one is refused (InputError)."""
+    chrom = frame["chrom"].to_numpy(dtype=object)
+    nowhere = frame["id"].to_numpy()[chrom == ""]
+    if len(nowhere):
+        raise InputError(
+            f"split '{name}': {len(nowhere)} of {len(frame)} windows have no chromosome ({listing(nowhere, 3)}); "
+            f"expected coordinates for all, or a split of kind 'random'"
+        )
+    return chrom
+
+
+def blocks_of(frame, size, name):
+    """Name (n,) of the block of `size` bases that holds the middle of each window; InputError as of `chromosomes`."""
+    chrom = chromosomes(frame, name)
+    middle = (frame["start"].to_numpy(dtype=np.int64) + frame["end"].to_numpy(dtype=np.int64)) // 2
+    return np.array([f"{place}:{block:09d}" for place, block in zip(chrom, middle // size, strict=True)])
+
+
+def balanced(counts, k, rng):
+    """Group (m,) from 0 to k - 1 of each of m units of `counts` windows, so that the groups have nearly as many.
+
+    The largest unit that is left goes to the smallest group (Graham 1969, doi 10.1137/0117039: the largest group is at
+    most 4/3 of what it must be); then units move, or two change places, while that brings two groups closer. No such
+    change is left in the end. Ties and the order of the groups are drawn.
+    """
+    group, size = np.empty(len(counts), dtype=np.int64), np.zeros(k, dtype=np.int64)
+    shuffled = rng.permutation(len(counts))
+    for unit in shuffled[np.argsort(-counts[shuffled], kind="stable")]:
+        group[unit] = size.argmin()
+        size[group[unit]] += counts[unit]
+    while (change := _closer(counts, group, size)) is not None:
+        for unit, to in change:
+            size[group[unit]] -= counts[unit]
+            size[to] += counts[unit]
+            group[unit] = to
+    return rng.permutation(k)[group]
+
+
+def _closer(counts, group, size):
+    """[(unit, its new group), …] that brings the largest group and another closer in size; None where nothing does."""
+    large = size.argmax()
+    for small in np.argsort(size, kind="stable"):
+        gap, own = size[large] - size[small], np.flatnonzero(group == large)
+        others = np.append(np.flatnonzero(group == small), -1)
+        # What the larger group loses: a unit, or a unit less the one that comes in its place (-1: none).
+        loss = counts[own][:, None] - np.where(others < 0, 0, counts[others])[None]
+        good = (loss > 0) & (loss < gap)
+        if good.any():
+            row, column = np.unravel_index(np.where(good, abs(2 * loss - gap), gap + 1).argmin(), loss.shape)
+            back = [(others[column], large)] if others[column] >= 0 else []
+            return [(own[row], small), *back]
+    return None
 
 
 def clusters(frame, near):

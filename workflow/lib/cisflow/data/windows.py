@@ -71,13 +71,13 @@ class Windows(NamedTuple):
     def rows(self, keep):
         """The Windows of some rows, (k,) int or (n,) bool; ledger, truth, matching and contigs stay as they are."""
         taken = {
-            "frame": self.frame[keep].reset_index(drop=True),
+            "frame": self.frame.iloc[keep].reset_index(drop=True),
             "codes": self.codes[keep],
             "labels": self.labels[keep],
         }
         for name in ("weights", "profiles", "genomes", "folds"):
             taken[name] = None if getattr(self, name) is None else getattr(self, name)[keep]
-        taken["names"] = None if self.names is None else self.names[keep].reset_index(drop=True)
+        taken["names"] = None if self.names is None else self.names.iloc[keep].reset_index(drop=True)
         return self._replace(**taken)
 
 

@@ -16,6 +16,9 @@ ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|
 # Where an annotation has no gene_id, as some of RefSeq and StringTie have none in every line.
 GENE = ("gene_id", "geneID", "gene", "gene_name")
 TRANSCRIPT = ("transcript_id",)
+# What else a gene is called, and its biotype: as GENCODE, Ensembl and RefSeq write them.
+NAME = ("gene_name", "gene", "Name")
+TYPE = ("gene_type", "gene_biotype", "biotype")
 # No chromosome needs more than twelve digits.
 WHOLE = re.compile(r"[0-9]{1,12}")
 COLUMNS = ("chrom", "start", "end", "strand", "gene", "transcript")
@@ -255,3 +258,47 @@ def genes_of(exons):
     """
     groups = exons.groupby(["chrom", "strand", "gene"], sort=False)
     return groups.agg(start=("start", "min"), end=("end", "max")).reset_index()
+
+
+def read_gene_names(path):
+    """{gene: (name, biotype)} of a GTF or GFF3, "" where it has none. Genes are called as `read_exons` calls them, but
+    that the copies of a gene at several loci are one here.
+
+    They are read from the lines of genes, and from those of exons in a file that has none before.
+
+    Raises
+    ------
+    InputError : a line that `read_exons` refuses.
+    """
+    found, is_gff, genes = {}, None, False
+    for number, line in text.lines(path):
+        if line.startswith("##FASTA"):
+            break
+        if line.startswith("##gff-version"):
+            is_gff = line.split()[1:2] == ["3"] or line.split()[-1].startswith("3.")
+        fields = line.split("\t")
+        if line.startswith("#") or len(fields) < 9:
+            continue
+        if is_gff is None:
+            is_gff = re.match(r"\s*[^\s=;\"]+=", fields[8]) is not None
+        kind = fields[2].lower()
+        if kind == "exon" and not genes:
+            gene, *values = _named(f"{path}: line {number}", fields[8], is_gff)
+            if gene:
+                found.setdefault(gene, tuple(values))
+        elif kind == "gene" or is_gff and kind not in ("exon", "cds") and "Parent=" not in fields[8]:
+            gene, *values = _named(f"{path}: line {number}", fields[8], is_gff)
+            genes |= kind == "gene"
+            if gene:
+                found[gene] = tuple(values)
+    return found
+
+
+def _named(place, column, is_gff):
+    """(gene, name, biotype) of a line of a gene or an exon, "" where it has none."""
+    if not is_gff:
+        return [value or "" for value in _attributes(column, (GENE, NAME[:2], TYPE[:2]))]
+    names = _gff_attributes(place, column)
+    own = "" if "Parent" in names else PREFIX.sub("", names.get("ID", ""))
+    found = (_first(names, GENE[:2]) or own, _first(names, NAME), _first(names, TYPE))
+    return [urllib.parse.unquote(value or "") for value in found]

@@ -1,4 +1,6 @@
-"""Windows on the introns of a gene annotation, labelled by whether another transcript of the gene retains them."""
+"""Windows on a gene annotation: on its introns, labelled by whether another transcript of the gene retains them, or on
+its genes and transcripts, which numbers of files label (`data.genes`).
+"""
 
 import sys
 
@@ -7,7 +9,7 @@ import pandas as pd
 import pybedtools
 
 from cisflow.config.settings import setting
-from cisflow.data import ledger
+from cisflow.data import genes, ledger
 from cisflow.data.placing import NO_CONTIG, PAST_END, TWICE, Placing, problems
 from cisflow.data.windows import Windows, centred, fetch, require_bedtools, table
 from cisflow.errors import InputError
@@ -16,24 +18,50 @@ from cisflow.io.genome import Genome, Locus
 from cisflow.io.gtf import read
 
 LOCUS = ["chrom", "start", "end", "strand"]
+UNLABELLED = {"anchor": ("tss", "gene_body", "end", "transcript")}
 TRANSCRIPT = ["transcript", "gene", "chrom", "strand"]
 # Why exons bound no intron.
 NO_TRANSCRIPT, NO_STRAND, SINGLE = "exon without a transcript", "exon without a strand", "only exon of its transcript"
 
 
 class Settings(Placing):
-    """Introns of a GTF; label 1 where an exon of another transcript of the gene covers the whole intron."""
+    """Introns of a GTF, labelled 1 where an exon of another transcript of the gene covers them; or its genes."""
 
     annotation: str = setting(resource=True, meaning="Resource with the GTF.")
     genome: str = setting(resource=True, meaning="Resource with the genome.")
-    target: str = setting("retained", meaning="Name of the label.")
+    target: str = setting("retained", meaning="Name of the label of introns.")
     anchor: str = setting(
-        "center", choices=("center", "donor", "acceptor"), meaning="What of the intron the window is centred on."
+        "center",
+        choices=("center", "donor", "acceptor", "tss", "gene_body", "end", "transcript"),
+        meaning="What of the intron the window is centred on; or where it lies on a gene, which `targets` label: at "
+        "its start, from its start on, at its end, or on the spliced RNA.",
+    )
+    per: str = setting(
+        None,
+        choices=("gene", "transcript"),
+        meaning="What has a window, of the anchors of genes; each gene without it. The TSS of a gene is the 5'-most of "
+        "its transcripts, its spliced RNA that of its longest.",
+    )
+    downstream: int = setting(
+        None,
+        minimum=0,
+        meaning="Bases of the window past the TSS or the end, of anchors `tss` and `end`; 0 without it. The TSS counts "
+        "as past itself.",
+    )
+    align: str = setting(
+        None,
+        choices=("left", "right"),
+        meaning="Of anchors `gene_body` and `transcript`: which end of the window the sequence begins or ends at; what "
+        "is longer is cut at the other, what is shorter is followed (or preceded) by no base. `left` without it.",
+    )
+    gene_type: list[str] = setting(
+        None, unique=True, meaning="Types of genes that have windows, by the attribute gene_type or gene_biotype."
     )
 
 
 def collect(source, length, seed, task):
-    """Windows of `length` bp on every distinct intron, read on the gene's strand, sorted by locus.
+    """Windows of `length` bp on every distinct intron, read on the gene's strand, sorted by locus; with the anchors of
+    genes, those of `genes.collect`.
 
     The id is the intron's locus; chrom, start and end are the window's. The label is 1 where an exon of another
     transcript of the same gene covers the whole intron.
@@ -46,15 +74,19 @@ def collect(source, length, seed, task):
 
     Raises
     ------
-    InputError : a GTF that `gtf.read` refuses, or none with an intron inside the genome.
+    InputError : a GTF that `gtf.read` refuses, none with an intron inside the genome, or settings of genes with
+        an anchor of introns.
     """
-    require_bedtools()
+    genes.check(source)
     path = source.annotation
     genome = Genome(source.genome)
     found = read(path)
     exons = found.exons
     names = contigs.Names(genome.chromosomes, genome.path)
     exons["chrom"] = names.of(path, exons["chrom"])
+    if source.anchor in genes.ANCHORS:
+        return genes.collect(source, length, genome, found, names)
+    require_bedtools()
     if (exons["gene"] == exons["transcript"]).all():
         print(
             f"WARNING: {path}: every gene_id is the transcript_id, as UCSC's table browser writes them, so that no "

@@ -9,7 +9,7 @@ from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data import fingerprint, ledger
 from cisflow.data.windows import Windows, locate, read_labels
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 from cisflow.io import contigs
 from cisflow.io.genome import Genome
 from cisflow.io.tables import read_rows, refuse_duplicates
@@ -52,6 +52,15 @@ class Settings(settings.Settings):
         meaning="Resource with the genome that headers such as chr1:100-300(+) speak of: chromosomes are named as it "
         "names them, and sequences that are not its own there are an error.",
     )
+    sequences: list[str] = setting(
+        None,
+        unique=True,
+        min_items=2,
+        meaning="Columns of several sequences a row, such as two alleles, in place of `sequence`, side by side.",
+    )
+    lengths: list[int] = setting(
+        None, items={"minimum": 1}, meaning="Bases of each of `sequences`; equal parts of the window without it."
+    )
 
 
 def collect(source, length, seed, task):
@@ -63,7 +72,7 @@ def collect(source, length, seed, task):
     Parameters
     ----------
     source : Settings.
-    length : bases that each sequence must have.
+    length : bases that each sequence must have; of several, all together.
     seed : not used.
     task : what a label means, which decides what the column `label` may hold.
 
@@ -74,21 +83,46 @@ def collect(source, length, seed, task):
         that `fingerprint.compare` finds not to be the genome's.
     """
     path = source.table
+    inputs = _inputs(source, length)
     targets = {name: name for name in source.targets} if source.targets else {source.target: "label"}
     targets.pop(None, None)
-    named = list(dict.fromkeys([source.header, source.sequence, *([source.fold] if source.fold else [])]))
+    named = list(dict.fromkeys([source.header, *inputs, *([source.fold] if source.fold else [])]))
     rows, columns = read_rows(path, [*named, *targets.values()])
     headers = columns[source.header]
     ids = numbered(headers) if source.repeated == "number" else headers
     refuse_duplicates(path, ids, rows)
-    codes = encode_rows(path, columns[source.sequence], rows, length)
+    parts = [
+        encode_rows(path, columns[column], rows, bases, f"sequence '{column}'" if source.sequences else "sequence")
+        for column, bases in inputs.items()
+    ]
+    codes = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
     folds = None if source.fold is None else read_folds(path, source.fold, columns[source.fold], rows)
     labels = [read_labels(path, column, columns[column], rows, task) for column in targets.values()]
     labels = np.stack(labels, axis=1) if labels else np.empty((len(rows), 0), dtype=np.float32)
-    frame = locate(path, headers, [f"row {row}" for row in rows], length).assign(id=ids)
-    mapped = compared(path, frame, codes, Genome(source.genome)) if source.genome else None
+    # A locus is that of the first of several sequences.
+    frame = locate(path, headers, [f"row {row}" for row in rows], parts[0].shape[1]).assign(id=ids)
+    mapped = compared(path, frame, parts[0], Genome(source.genome)) if source.genome else None
     lines = ledger.rows(path, rows, headers, ids, [""] * len(rows))
-    return Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines, folds=folds, contigs=mapped)
+    found = Windows(frame, codes, labels, list(targets), {}, task=task, ledger=lines, folds=folds, contigs=mapped)
+    ends = np.cumsum(list(inputs.values())).tolist()
+    return found._replace(inputs=tuple(zip(inputs, [0, *ends[:-1]], ends, strict=True))) if source.sequences else found
+
+
+def _inputs(source, length):
+    """{column: bases} of the sequences of a row, `length` together."""
+    columns = source.sequences or [source.sequence]
+    if source.lengths is not None:
+        if len(source.lengths) != len(columns) or sum(source.lengths) != length:
+            raise InputError(
+                f"{source.table}: lengths are {source.lengths}; expected {len(columns)}, one for each of "
+                f"{listing(columns)}, and {length} bases in all (the window)"
+            )
+        return dict(zip(columns, source.lengths, strict=True))
+    if length % len(columns):
+        raise InputError(
+            f"{source.table}: the window of {length} bases has no {len(columns)} equal parts; expected the key lengths"
+        )
+    return dict.fromkeys(columns, length // len(columns))
 
 
 def read_folds(path, column, texts, rows):
@@ -125,13 +159,11 @@ def numbered(names):
     return out
 
 
-def encode_rows(path, sequences, rows, length):
+def encode_rows(path, sequences, rows, length, what="sequence"):
     """Base codes (n, length) of strings of that length, encoded in one go."""
     for row, sequence in zip(rows, sequences, strict=True):
         if len(sequence) != length:
-            raise InputError(
-                f"{path}: row {row}: the sequence has {len(sequence)} bases, expected {length} (the window)"
-            )
+            raise InputError(f"{path}: row {row}: the {what} has {len(sequence)} bases, expected {length} (the window)")
     try:
         return dna.encode("".join(sequences)).reshape(len(sequences), length)
     except InputError:
