@@ -100,7 +100,7 @@ def _quantile(values):
     """
     n = int(np.isfinite(values).sum(axis=0).max(initial=0))
     if n == 0:
-        return values, {"levels": [], "reference": [], "tracks": []}
+        return values, {"reference": [], "tracks": [[] for _ in values.T]}
     grid = np.linspace(0, 1, n)
     ordered = [np.sort(track[np.isfinite(track)]) for track in values.T]
     every = [_at(track, grid) for track in ordered if len(track)]
@@ -109,17 +109,21 @@ def _quantile(values):
     for column, track in enumerate(values.T):
         known = np.isfinite(track)
         found[known, column] = np.interp(_levels(track[known]), grid, reference)
-    kept = grid if n <= LEVELS else (1 - np.cos(np.pi * np.linspace(0, 1, LEVELS))) / 2
-    return found, {
-        "levels": kept.tolist(),
-        "reference": np.interp(kept, grid, reference).tolist(),
-        "tracks": [_at(track, kept).tolist() if len(track) else [] for track in ordered],
-    }
+    return found, {"reference": _kept(reference), "tracks": [_kept(track) if len(track) else [] for track in ordered]}
 
 
 def _at(ordered, levels):
     """Numbers of a sorted track at levels from 0 to 1."""
     return np.interp(levels, np.linspace(0, 1, len(ordered)), ordered)
+
+
+def _grid(n):
+    """Levels at which a distribution of n numbers is kept: all of them, or LEVELS, the denser the nearer to an end."""
+    return np.linspace(0, 1, n) if n < LEVELS else (1 - np.cos(np.pi * np.linspace(0, 1, LEVELS))) / 2
+
+
+def _kept(ordered):
+    return _at(ordered, _grid(len(ordered))).tolist()
 
 
 def _levels(track):
@@ -133,17 +137,17 @@ def _levels(track):
 
 def _undo_quantile(values, step):
     """Numbers of each track at the level that a number has in the reference."""
-    levels, original = np.array(step["levels"]), np.array(values, dtype=np.float64)
-    if not len(levels):
+    original = np.array(values, dtype=np.float64)
+    if not step["reference"]:
         return original
     # Where the reference is flat, a number is at the middle of its levels.
     reference, place, count = np.unique(step["reference"], return_inverse=True, return_counts=True)
-    middle = np.bincount(place, levels) / count
+    middle = np.bincount(place, _grid(len(step["reference"]))) / count
     for column, track in enumerate(step["tracks"]):
         known = np.isfinite(original[:, column])
         if track and known.any():
             at = np.interp(original[known, column], reference, middle)
-            original[known, column] = np.interp(at, levels, track)
+            original[known, column] = np.interp(at, _grid(len(track)), track)
     return original
 
 

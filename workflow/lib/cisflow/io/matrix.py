@@ -134,8 +134,9 @@ def _read_text(path, names, columns):
     if fields is None:
         rows = int(bool(header))
         raise InputError(f"{path}: found {rows} rows, expected a header line and at least one row below it")
-    header = [name.strip() for name in header]
-    header[0] = header[0].lstrip("# ").strip("'")
+    header[0] = header[0].lstrip("# ")
+    # deepTools writes its names in single quotes.
+    header = [name.strip().strip("'") for name in header]
     if len(fields) == len(header) + 1:
         # R's write.table gives its row names no column in the header; some tools end every row in a separator.
         header = [*header, ""] if not fields[-1] else ["", *header]
@@ -242,6 +243,8 @@ class _Text:
             place = self.numeric[columns.index("")]
             raise InputError(f"{self.path}: column {place + 1} has no name, expected one for each column")
         rows = {self.header[column] or "row names": texts for column, texts in self.texts.items()}
+        if self.names is not None:
+            rows = {self.header[self.names]: self.texts[self.names]}
         if self.places and self.names is None:
             parts = [self.texts[self.places[key]] for key in COORDINATES if self.places[key] in self.texts]
             if len(parts) == len(COORDINATES):

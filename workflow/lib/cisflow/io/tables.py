@@ -15,6 +15,7 @@ from cisflow.io import text as text_files
 # What heads the column of an index: nothing, or what pandas calls it once it has been read and written again.
 INDEX = ("", "Unnamed: 0")
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 DATE = re.compile(rf"\d{{1,2}}-(?:{MONTHS})|(?:{MONTHS})-\d{{2}}", re.IGNORECASE)
 
 
@@ -130,8 +131,8 @@ def stream(path, preamble=False):
     Parameters
     ----------
     preamble : whether comments may stand above the header: lines that begin with `#`, as featureCounts writes them, and
-        the two lines of a GCT. The last line with `#` is the header where it has as many columns as the next, or one
-        less.
+        the two lines of a GCT. The last line with `#` is the header where the next has as many columns, or one more, and
+        numbers.
 
     Raises
     ------
@@ -171,8 +172,8 @@ def _head(handle, preamble):
         return following or (number, line)
     if comments:
         delimiter = _delimiter(line)
-        width, above = (len(next(csv.reader([text], delimiter=delimiter))) for text in (line, comments[-1][1]))
-        if above > 1 and width - above in (0, 1):
+        below, above = (next(csv.reader([text], delimiter=delimiter)) for text in (line, comments[-1][1]))
+        if len(above) > 1 and len(below) - len(above) in (0, 1) and any(map(NUMBER.fullmatch, below[1:])):
             number, line = comments[-1]
     return (number if preamble else 0), line
 
