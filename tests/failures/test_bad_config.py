@@ -72,9 +72,9 @@ MISTAKES = {
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
-        "models.basset.training: unknown key 'epochs'; expected keys: max_epochs, batch_size, accumulate, "
-        "optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, "
-        "reverse_complement, reverse_complement_labels, shift, precision",
+        "models.basset.training: unknown key 'epochs'; expected keys: loss, max_epochs, batch_size, "
+        "accumulate, optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, anneal, "
+        "gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
     ),
     "unknown key of a source": (
         change(*CTCF, "source", "negative", to="x"),
@@ -90,8 +90,8 @@ MISTAKES = {
     ),
     "unknown architecture": (
         change("models", "basset", "architecture", to="Basset"),
-        "models.basset.architecture: 'Basset' is not one of ['AttentionConv', 'BassetLike', 'Beluga', 'ConvNet', "
-        "'DNABERT2', 'FSei', 'MotifCNN', 'Sei']",
+        "models.basset.architecture: 'Basset' is not one of ['AttentionConv', 'BPNet', 'BassetLike', 'Beluga', "
+        "'ConvNet', 'DNABERT2', 'DRGATAC', 'DRGExpression', 'DeepSTARR', 'FSei', 'LegNet', 'Modular', 'MotifCNN', 'Sei']",
     ),
     "unknown classifier": (
         change("models", "lightgbm", "classifier", to="svm"),
