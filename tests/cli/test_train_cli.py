@@ -96,6 +96,39 @@ def test_a_network_starts_from_another_that_was_trained_here(dataset, tmp_path):
     assert str(weights) in record["inputs"]
 
 
+MODULAR = {"stem": {"kernels": 8, "width": 9}, "summary": {"kind": "max"}, "dense": {"widths": [6]}}
+
+
+def test_fine_tuning_takes_and_keeps_what_it_is_told(dataset, tmp_path):
+    network = {"architecture": "Modular", "settings": MODULAR, "training": {"max_epochs": 1, "batch_size": 64}}
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(words(dataset, first, network)) == 0
+    chosen = {"include": ["trunks.*"], "freeze": ["trunks.0.stem.*"]}
+    weights = first / "model.safetensors"
+    assert main(words(dataset, second, network | {"finetune": chosen}, pretrained=weights)) == 0
+    before, after = (models.load(folder / "model.safetensors").module.state_dict() for folder in (first, second))
+    kept = {name for name in before if (before[name] == after[name]).all()}
+    stem = {name for name in before if name.startswith("trunks.0.stem.")}
+    assert stem and stem <= kept
+    assert not any(name.startswith("readouts.") and name.endswith("weight") for name in kept)
+
+
+def test_first_kernels_start_from_motifs(dataset, tmp_path, capsys):
+    matrix = np.full((7, 4), 0.01)
+    matrix[np.arange(7), planted.MOTIF] = 0.97
+    rows = "\n".join(" ".join(f"{value:.2f}" for value in row) for row in matrix)
+    lines = f"MEME version 4\n\nMOTIF M1 planted\nletter-probability matrix: alength= 4 w= 7\n{rows}\n"
+    (tmp_path / "motifs.meme").write_text(lines)
+    training = {"max_epochs": 1, "batch_size": 64, "learning_rate": 1e-9, "weight_decay": 0}
+    network = {"architecture": "Modular", "settings": MODULAR, "training": training}
+    assert main(words(dataset, tmp_path, network, motifs=tmp_path / "motifs.meme")) == 0
+    assert "first kernels: 1 start from motifs" in capsys.readouterr().err
+    state = models.load(tmp_path / "model.safetensors").module.state_dict()
+    kernel = next(tensor for tensor in state.values() if tensor.ndim == 3)[0].numpy()
+    # The width is 9, of which the motif takes the 7 in the middle.
+    assert kernel.argmax(axis=0)[1:-1].tolist() == planted.MOTIF
+
+
 def test_dnabert2_carries_its_tokenizer_and_predicts_without_the_file(dataset, tmp_path):
     (tmp_path / "tokenizer.json").write_text(tokens.tokenizer())
     network = {"architecture": "DNABERT2", "settings": BERT, "training": {"max_epochs": 2, "batch_size": 64}}

@@ -73,8 +73,8 @@ MISTAKES = {
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
         "models.basset.training: unknown key 'epochs'; expected keys: loss, max_epochs, batch_size, "
-        "accumulate, optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, anneal, "
-        "gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
+        "accumulate, optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, "
+        "anneal, gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
     ),
     "unknown key of a source": (
         change(*CTCF, "source", "negative", to="x"),
@@ -91,7 +91,8 @@ MISTAKES = {
     "unknown architecture": (
         change("models", "basset", "architecture", to="Basset"),
         "models.basset.architecture: 'Basset' is not one of ['AttentionConv', 'BPNet', 'BassetLike', 'Beluga', "
-        "'ConvNet', 'DNABERT2', 'DRGATAC', 'DRGExpression', 'DeepSTARR', 'FSei', 'LegNet', 'Modular', 'MotifCNN', 'Sei']",
+        "'ConvNet', 'DNABERT2', 'DRGATAC', 'DRGExpression', 'DeepSTARR', 'FSei', 'LegNet', 'Modular', 'MotifCNN', "
+        "'Sei']",
     ),
     "unknown classifier": (
         change("models", "lightgbm", "classifier", to="svm"),
@@ -289,9 +290,18 @@ MISTAKES = {
         ),
         "models.motif_cnn.trained_on: motif_cnn starts from basset starts from motif_cnn; expected a chain that ends",
     ),
+    "nothing to start from": (
+        change("models", "basset", "finetune", to={"include": ["trunks.*"]}),
+        "models.basset.finetune: needs the key pretrained or trained_on",
+    ),
+    "motifs that are not there": (
+        change("models", "basset", "motifs", to="jaspar"),
+        "models.basset.motifs: 'jaspar' is not defined; expected one of hg19_fragments.fa, tair10_chr1_12Mb.fa, "
+        "tair10_chr1_12Mb.gtf, ctcf_gm12878_peaks.fa, jaspar2024_vertebrates.meme",
+    ),
     "nothing to freeze": (
         change("models", "basset", "freeze", to=True),
-        "models.basset.freeze: true needs the key pretrained or trained_on",
+        "models.basset.freeze: needs the key pretrained or trained_on",
     ),
     "extractor of a network and of k-mers": (
         change("features", "factors", "kind", to="composition"),

@@ -6,6 +6,7 @@ rule train:
         targets=paths.TARGETS,
         split=paths.SPLIT,
         pretrained=study.start,
+        motifs=study.kernel_motifs,
         tokenizer=study.tokenizer,
     output:
         weights=paths.WEIGHTS,

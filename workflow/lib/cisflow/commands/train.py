@@ -9,6 +9,7 @@ from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.io import files
 from cisflow.io.manifests import manifest
+from cisflow.io.meme import read_meme
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
 from cisflow.training import fit
@@ -17,8 +18,9 @@ from cisflow.training import fit
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
-    options.mapping(parser, "--model", "architecture, settings, training, freeze", required=True)
+    options.mapping(parser, "--model", "architecture, settings, training, freeze, finetune", required=True)
     parser.add_argument("--pretrained", help="checkpoint that the network's pretrained part starts from")
+    parser.add_argument("--motifs", help="MEME file of motifs that first kernels start from")
     parser.add_argument("--tokenizer", help="tokenizer.json, for a network that reads tokens")
     options.seed(parser)
     options.device(parser)
@@ -34,13 +36,15 @@ def run(args):
     folds = datasets.read_folds(args.split, dataset.ids)
     inputs = [Path(args.dataset, name) for name in ("windows.tsv", "sequences.npy", "targets.npy")] + [args.split]
     inputs += [path for name in datasets.OPTIONAL if (path := Path(args.dataset, name)).exists()]
-    inputs += [path for path in (args.pretrained, args.tokenizer) if path]
+    inputs += [path for path in (args.pretrained, args.tokenizer, args.motifs) if path]
     settings = dict(args.model.get("settings", {}))
     if args.tokenizer:
         # The text itself, so that the trained network can be read without the file.
         settings["tokenizer"] = files.read_text(args.tokenizer)
     job = {"architecture": args.model["architecture"], "settings": settings, "training": args.model.get("training", {})}
     job |= {"pretrained": args.pretrained, "freeze": args.model.get("freeze", False)}
+    job |= {"chosen": args.model.get("finetune")}
+    job |= {"motifs": [motif.matrix for motif in read_meme(args.motifs)] if args.motifs else ()}
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
     with (

@@ -39,7 +39,7 @@ def check(study):
 
 def check_network(study, network):
     where = f"models.{network.name}"
-    for key in ("weights", "pretrained", "tokenizer"):
+    for key in ("weights", "pretrained", "motifs", "tokenizer"):
         if getattr(network, key) is not None:
             expect(getattr(network, key), study.resources, f"{where}.{key}")
     if network.trained_on is not None:
@@ -52,8 +52,9 @@ def check_network(study, network):
             chain.append(start.model)
             if chain[-1] in chain[:-1]:
                 refuse(f"{where}.trained_on", f"{' starts from '.join(chain)}; expected a chain that ends")
-    elif network.freeze and network.pretrained is None:
-        refuse(f"{where}.freeze", "true needs the key pretrained or trained_on")
+    elif network.pretrained is None and (network.freeze or network.finetune is not None):
+        key = "freeze" if network.freeze else "finetune"
+        refuse(f"{where}.{key}", "needs the key pretrained or trained_on")
 
 
 def check_classifier(study, classifier):

@@ -85,6 +85,8 @@ class Network:
     pretrained: str | None = None
     trained_on: Training | None = None
     freeze: bool = False
+    finetune: dict | None = None
+    motifs: str | None = None
     tokenizer: str | None = None
 
     @property
@@ -109,7 +111,8 @@ class Network:
     @property
     def described(self):
         """What `train` reads."""
-        return self.layout | {"training": self.training, "freeze": self.freeze}
+        chosen = {"finetune": self.finetune} if self.finetune is not None else {}
+        return self.layout | {"training": self.training, "freeze": self.freeze} | chosen
 
     @property
     def start(self):

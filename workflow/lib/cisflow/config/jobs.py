@@ -217,8 +217,14 @@ class Jobs(Figures):
         tokenizer = self.model(wildcards).tokenizer
         return [resource(tokenizer)] if tokenizer is not None else []
 
+    def kernel_motifs(self, wildcards):
+        """Known motifs that first kernels start from, where they do."""
+        motifs = self.model(wildcards).motifs
+        return [resource(motifs)] if motifs is not None else []
+
     def start_arguments(self, wildcards, input):
-        return option("pretrained", input.pretrained) + option("tokenizer", input.tokenizer)
+        found = option("pretrained", input.pretrained) + option("motifs", input.motifs)
+        return found + option("tokenizer", input.tokenizer)
 
     def classifier_features(self, wildcards):
         known = {"dataset": wildcards.dataset, "extractor": self.model(wildcards).features}

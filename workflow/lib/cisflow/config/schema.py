@@ -1,9 +1,9 @@
 """The schema of the config: what `workflow/schemas/config.schema.yaml` states, and what modules of the package declare.
 
-In the file, `declared: training/recipe.Training` stands for the settings of that class; beside a `properties` of its own
-they come after those. `chosen: {by: kind, of: data/sources}` stands for an object whose key `kind` names a module of
-that folder, and whose other keys are the settings of its class `Settings`; where `of` is a module, the key names one of
-its classes of settings, in lower case; a setting of a module may be `chosen` too (`config.settings.setting`).
+In the file, `declared: training/recipe.Training` stands for the settings of that class; beside a `properties` of its
+own they come after those. `chosen: {by: kind, of: data/sources}` stands for an object whose key `kind` names a module
+of that folder, and whose other keys are the settings of its class `Settings`; where `of` is a module, the key names one
+of its classes of settings, in lower case; a setting of a module may be `chosen` too (`config.settings.setting`).
 `enum: architectures` (or `classifiers`, `tasks`) stands for the names of those.
 """
 

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from cisflow import tasks
 from cisflow.errors import InputError
 from cisflow.io import files
-from cisflow.models import checkpoints, registry
+from cisflow.models import checkpoints, finetune, kernels, registry
 from cisflow.models.device import deterministic
 from cisflow.training import batches
 from cisflow.training.objective import Means, Objective
@@ -191,7 +191,19 @@ class _Bar(TQDMProgressBar):
 
 
 def train(
-    dataset, folds, architecture, settings, training, seed, device, work, inputs=(), pretrained=None, freeze=False
+    dataset,
+    folds,
+    architecture,
+    settings,
+    training,
+    seed,
+    device,
+    work,
+    inputs=(),
+    pretrained=None,
+    freeze=False,
+    chosen=None,
+    motifs=(),
 ):
     """Train one network and return it with the weights of its best epoch.
 
@@ -211,6 +223,9 @@ def train(
     inputs : digests of the input files; checkpoints made from others are not resumed.
     pretrained : checkpoint whose weights the network's pretrained part starts from; see checkpoints.take_weights.
     freeze : keep those weights as they are. Dropout between them stays, as in the published training.
+    chosen : {name: value} of finetune.Settings, which say what of `pretrained` is taken and kept; None for what the
+        architecture names.
+    motifs : matrices (4, w) that first kernels start from, see `kernels.initialise`.
 
     Returns
     -------
@@ -227,15 +242,7 @@ def train(
     settings = complete_settings(architecture, settings, dataset)
     L.seed_everything(seed, verbose=False)
     network = registry.build(architecture, **settings)
-    if pretrained:
-        taken = checkpoints.take_weights(network, pretrained)
-        print(
-            f"{pretrained}: {len(taken)} tensors taken, {len(network.state_dict()) - len(taken)} new", file=sys.stderr
-        )
-        for name in taken if freeze else ():
-            network.get_parameter(name).requires_grad_(False)
-    elif freeze:
-        raise InputError("freeze: there are no pretrained weights to keep")
+    _start(network, pretrained, freeze, chosen, motifs)
     work = Path(work)
     module = Learner(network, dataset, training, seed, work / "best.ckpt")
     if module.objective.profile and not hasattr(network, "profile"):
@@ -246,7 +253,9 @@ def train(
         _loader(dataset, folds == "valid", training, 4 * training.batch_size, None),
     ]
     job = {"architecture": architecture, "settings": settings, "training": training.as_dict(), "seed": seed}
-    work = _resumable(work, job | {"freeze": freeze, "task": dataset.task.name, "inputs": list(inputs)})
+    work = _resumable(
+        work, job | {"freeze": freeze, "finetune": chosen, "task": dataset.task.name, "inputs": list(inputs)}
+    )
     monitor = "valid_loss" if module.objective.all_watched else WATCHED
     stopping = Stopping(monitor, training)
     # The best epoch is saved first, so that the last checkpoint, which a resumed run starts from, knows of it.
@@ -282,6 +291,29 @@ def train(
         if set(links := module.objective.links()) != {"identity"}:
             header["links"] = links
     return network.cpu().eval(), header, history
+
+
+def _start(network, pretrained, freeze, chosen, motifs):
+    """Put weights of a checkpoint and motifs in the place of those that were drawn; freeze what is to stay."""
+    if motifs:
+        count = kernels.initialise(network, motifs)
+        print(f"first kernels: {count} start from motifs", file=sys.stderr)
+    if not pretrained:
+        if freeze or chosen is not None:
+            raise InputError("freeze and finetune: there are no pretrained weights to start from")
+        return
+    if chosen is None:
+        taken = checkpoints.take_weights(network, pretrained)
+        frozen = taken if freeze else []
+        for name in frozen:
+            network.get_parameter(name).requires_grad_(False)
+    else:
+        wanted = finetune.Settings.complete(chosen, "finetune")
+        taken = finetune.take(network, pretrained, wanted)
+        patterns = taken if freeze else wanted.freeze
+        frozen = finetune.freeze(network, patterns) if patterns else []
+    text = f"{pretrained}: {len(taken)} tensors taken, {len(network.state_dict()) - len(taken)} new"
+    print(text + (f", {len(frozen)} kept as they are" if frozen else ""), file=sys.stderr)
 
 
 def _refuse_unfit(dataset, training):
