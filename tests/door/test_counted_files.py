@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from figwig import BigWigWriter
 
-from cisflow.data.targets import bam, bigwig, fragments, sheet
+from cisflow.data import sheet
+from cisflow.data.targets import bam, bigwig, fragments
 from cisflow.errors import InputError
 from counted import BITS, record, windows, write_bam
 
@@ -71,6 +72,7 @@ def test_what_is_no_whole_bam_is_refused(tmp_path, capfd):
     for content, words in (
         (whole[:-28], "a.bam: a BAM that is cut off or corrupt .no BGZF EOF marker"),
         (whole[: len(whole) // 2] + whole[-28:], "a.bam: a BAM that is cut off or corrupt"),
+        (whole[:5000], "a.bam: a BAM that is cut off or corrupt"),
         (b"", "a.bam: not a BAM file"),
         (b"track\tfile\n", "a.bam: not a BAM file"),
         (b"@SQ\tSN:chr1\tLN:700\nr\t0\tchr1\t5\t9\t5M\t*\t0\t0\tAAAAA\t*\n", r"a.bam: a SAM file; expected a BAM"),

@@ -58,7 +58,7 @@ def build(folder, dataset, source, length, inputs, seed, task, targets=()):
     with manifest(Path(folder) / "manifest.json", settings, inputs.values(), seed) as record:
         # What the numbers of files mean is for them to say: the source gives windows alone.
         windows = collect(dataset, source, length, inputs, seed, tasks.get(tasks.DEFAULT) if targets else task)
-        windows = numbers.attach(dataset, windows, _modalities(dataset, targets, inputs), task)
+        windows = numbers.attach(dataset, windows, _modalities(dataset, source, targets, inputs), task)
         ledger.report(windows.ledger)
         datasets.write(folder, windows)
         record["n"] = len(windows.frame)
@@ -95,8 +95,8 @@ def open_source(source, inputs, where, task):
     return Source(module, resolve(settings, inputs, where, task))
 
 
-def _modalities(dataset, targets, inputs):
-    """[(module, its settings with files)] of the entries of `targets`."""
+def _modalities(dataset, source, targets, inputs):
+    """[(module, its settings with files)] of the entries of `targets`, to which the source lends its genome."""
     found = []
     for number, entry in enumerate(targets):
         where = f"dataset '{dataset}': targets[{number}]"
@@ -105,6 +105,8 @@ def _modalities(dataset, targets, inputs):
             raise InputError(f"{where}: kind is '{kind}', expected one of {listing(numbers.KINDS, 9)}")
         module = importlib.import_module(f"cisflow.data.targets.{kind}")
         given = {name: value for name, value in entry.items() if name != "kind"}
+        if "genome" in source and "genome" in module.Settings.schema():
+            given = {"genome": source["genome"]} | given
         found.append((module, resolve(module.Settings.complete(given, where), inputs, where)))
     return found
 

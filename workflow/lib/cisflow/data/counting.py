@@ -43,8 +43,8 @@ class Regions(Common):
     genome: str = setting(
         None,
         resource=True,
-        meaning="Resource with the genome of the windows, whose contigs must be as long as those of the files. Without "
-        "it, files whose contigs end before windows do are refused.",
+        meaning="Resource with the genome of the windows, that of the source without it, whose contigs must be as long "
+        "as those of the files.",
     )
 
 

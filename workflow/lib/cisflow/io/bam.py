@@ -1,6 +1,7 @@
 """BAM: alignments in the order of the file, in chunks of arrays. Positions are 0-based half-open."""
 
 import contextlib
+import errno
 import itertools
 import os
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from cisflow.errors import InputError
 
-CHUNK = 1 << 19
+CHUNK = 1 << 18
 # Bits of a flag, by the SAM specification.
 PAIRED, PROPER, UNMAPPED, REVERSE = 0x1, 0x2, 0x4, 0x10
 FIRST, SECOND, SECONDARY, FAILED, DUPLICATE, SUPPLEMENTARY = 0x40, 0x80, 0x100, 0x200, 0x400, 0x800
@@ -44,7 +45,7 @@ def lengths(path):
     ------
     InputError : the file is absent, no BAM or cut off, or its header names no contig.
     """
-    with _opened(path) as file:
+    with _opened(path) as (file, _):
         return dict(zip(file.references, file.lengths, strict=True))
 
 
@@ -58,7 +59,7 @@ def read(path, size=CHUNK):
     InputError : as `lengths`, or a record is broken.
     """
     total, name = os.path.getsize(path), os.path.basename(path)
-    with _opened(path) as file, tqdm(total=total, desc=name, unit="B", unit_scale=True) as bar:
+    with _opened(path) as (file, handle), tqdm(total=total, desc=name, unit="B", unit_scale=True) as bar:
         records = (
             (
                 record.reference_id,
@@ -74,30 +75,44 @@ def read(path, size=CHUNK):
             *columns, names = zip(*chunk, strict=True)
             types = (np.int32, np.int64, np.int64, np.uint16, np.uint8)
             yield Alignments(*map(np.array, columns, types), list(names))
-            # The upper bits of a place in a file packed by bgzip are the byte at which its block begins.
-            bar.update((file.tell() >> 16) - bar.n)
+            bar.update(os.lseek(handle.fileno(), 0, os.SEEK_CUR) - bar.n)
 
 
 @contextlib.contextmanager
 def _opened(path):
-    """The pysam.AlignmentFile of a BAM; what htslib would print of it is told by an InputError alone."""
+    """The pysam.AlignmentFile of a BAM and a handle on its bytes; what htslib would print is told by an InputError."""
     verbosity = pysam.set_verbosity(0)
     try:
-        try:
-            file = pysam.AlignmentFile(os.fspath(path), "rb", check_sq=False)
-        except ValueError as error:
-            raise InputError(
-                f"{path}: not a BAM file: {error}; expected alignments packed by samtools view -b"
-            ) from error
-        with file:
+        with contextlib.ExitStack() as stack:
+            try:
+                handle = stack.enter_context(open(path, "rb"))
+            except OSError as error:
+                raise InputError(f"{path}: {error.strerror}") from error
+            file = stack.enter_context(_alignments(path, handle))
             if not file.is_bam:
                 raise InputError(f"{path}: a {file.format} file; expected a BAM (samtools view -b)")
             if not file.nreferences:
                 raise InputError(f"{path}: its header names no contig (@SQ); expected alignments to a genome")
-            yield file
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
+            yield file, handle
     except OSError as error:
         raise InputError(f"{path}: a BAM that is cut off or corrupt ({error}); expected a whole one") from error
     finally:
         pysam.set_verbosity(verbosity)
+
+
+@contextlib.contextmanager
+def _alignments(path, handle):
+    try:
+        # Of a number, not of a path: an index beside it, which may be of another file, is not looked for.
+        file = pysam.AlignmentFile(handle.fileno(), "rb", check_sq=False)
+    except (ValueError, OSError) as error:
+        # htslib has a number for the formats that it knows to be no alignments.
+        if isinstance(error, OSError) and error.errno != errno.ENOEXEC:
+            raise
+        raise InputError(f"{path}: not a BAM file; expected alignments packed by samtools view -b") from error
+    try:
+        yield file
+    finally:
+        # Of a corrupt file, closing fails as well, with less to say.
+        with contextlib.suppress(OSError):
+            file.close()
