@@ -87,7 +87,7 @@ READS = {
     "evaluate": {*WINDOWS, "predict", "fit", "runs"},
     "stack_metrics": {"evaluate"},
     "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
-    "explained_ledger": {*WINDOWS, "predict"},
+    "explained_ledger": {*WINDOWS, "predict", "split"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
@@ -152,7 +152,7 @@ def expected_counts(config):
             genomes |= {extractor["genome"]} if extractor.get("context") == "genome" else set()
             read |= {config["models"][entry["model"]].get("weights"), extractor.get("names")}
             counts["attribute"] += seeds * methods
-            counts["explained_ledger"] += seeds * (name in evaluated)
+            counts["explained_ledger"] += seeds
             counts["compare_attributions"] += "reference" in entry
             if database:
                 for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):

@@ -1,14 +1,19 @@
 """The funnel of a dataset and the match of its negatives, from tables as the commands write them."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.stats import ks_2samp
 
+from cisflow.config.loading import load
 from cisflow.data import ledger
 from cisflow.io.tables import write_table
 from drawing import DATASET, LONG, drawn, svg_text
 
+ROOT = Path(__file__).parents[3]
 SPLITS = DATASET | {"splits": ["random", "chromosome"]}
 
 
@@ -98,6 +103,17 @@ def test_the_funnel_adds_up(tmp_path):
     assert "260 of 300 kept; past the end of a chromosome: 20, chromosome not in the genome: 20" in text
     assert "260 of 33,801 kept; unknown bases: 501, overlap with a peak: 40, not drawn: 33,000" in text
     assert text.count("all 520 windows: train ") == 2 and text.count("75 of 520 kept") == 2
+
+
+@pytest.mark.parametrize("kind", ["fasta", "peaks"])
+def test_a_dataset_without_models_has_its_figures_too(kind):
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    entry = config["datasets"]["ctcf"]
+    del entry["models"], entry["explain"]
+    if kind == "peaks":
+        entry["source"] = {"kind": "peaks", "peaks": "ctcf_gm12878_peaks.fa", "genome": "hg19_fragments.fa"}
+    names = ["funnel", *["negative_matching"] * (kind == "peaks"), "leakage"]
+    assert load(config).figures_of("ctcf") == [f"results/ctcf/figures/{name}.svg" for name in names]
 
 
 def of(name, folder):

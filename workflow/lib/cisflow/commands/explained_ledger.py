@@ -14,20 +14,20 @@ def arguments(parser):
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--predictions", help="those of a network that is trained here")
     source.add_argument("--split", help="table of id and fold, of a network with published weights")
-    options.mapping(parser, "--selection", "folds, labels, min_probability, targets, …, as of `attribute`", default={})
+    options.mapping(parser, "--selection", "folds, labels, min_probability, outputs, …, as of `attribute`", default={})
     parser.add_argument("--output", required=True, help="table to write")
 
 
 def run(args):
     asked = dict(args.selection)
-    entries = asked.pop("targets", None)
+    entries = asked.pop("outputs", None)
     groups = None if entries is None else targets.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
     dataset = datasets.read(args.dataset, mmap=True)
     if args.predictions:
         found = explained.of_predictions(dataset.ids, args.predictions, asked, groups, dataset.task)
     elif groups is None:
-        raise InputError("--selection: no targets; expected the outputs to explain where there are no predictions")
+        raise InputError("--selection: no outputs; expected those to explain where there are no predictions")
     else:
         found = explained.of_windows(dataset, datasets.read_folds(args.split, dataset.ids), asked, groups)
     for target, lines in found.groupby("target", sort=False):

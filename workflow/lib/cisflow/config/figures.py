@@ -17,6 +17,7 @@ COMPARISON_TABLES = ("agreement", "planted", "perturbation", "seeds", "cost", "s
 # What there is one figure of -> (end of its name, what the report calls its place).
 PLACES = {
     "run": ("", "all"),
+    "windows": ("", "all"),
     "dataset": ("", "all"),
     "study": ("", "all"),
     "split": (".{split}", "{split}"),
@@ -309,6 +310,8 @@ class Figures(Study):
     def _places(self, of):
         if of == "run":
             return [{}] if self.timing is not None else []
+        if of == "windows":
+            return [{"dataset": dataset} for dataset in self.datasets]
         if of == "variants":
             return [{"job": job} for job in self.variants if self.has_classes(job)]
         if of == "explanation":

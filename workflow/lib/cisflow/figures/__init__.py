@@ -5,9 +5,10 @@ rules of the workflow are made from. It is read from the source text, so that a 
 (`workflow/report/<name>.rst`) and its test.
 
     name : where it is not the module's. caption : where it is not the name.
-    of : what there is one figure of, which gives its wildcards and its place: "run", "dataset", "split" (of a dataset),
-        "explanation" (dataset, model, split, seed), "comparison" (dataset, model, split), "study" (a dataset beside a
-        published study), "study_set" (its dataset, group, split), "classifier" (its dataset, model, split), "variants".
+    of : what there is one figure of, which gives its wildcards and its place: "run", "windows" (a dataset),
+        "dataset" (one that models are trained on), "split" (of such a one), "explanation" (dataset, model, split,
+        seed), "comparison" (dataset, model, split), "study" (a dataset beside a published study), "study_set" (its
+        dataset, group, split), "classifier" (its dataset, model, split), "variants".
     label : what the report calls it.
     order : where it stands on a page that links to figures; without it, behind those that have one.
     inputs : {name: artifact}, the files that `draw` gets by these names, see `config.figures.Figures.artifact`. An

@@ -6,7 +6,7 @@ from cisflow.figures import given, style
 from cisflow.io import tables
 
 FIGURE = {
-    "of": "dataset",
+    "of": "windows",
     "label": "what became of every row",
     "order": 10,
     "inputs": {"ledger": "ledger", "folds": "split_tables", "explained": "explained_ledgers?"},

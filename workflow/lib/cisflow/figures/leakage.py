@@ -6,7 +6,7 @@ from cisflow.figures import given, style
 from cisflow.io import tables
 
 FIGURE = {
-    "of": "dataset",
+    "of": "windows",
     "label": "leakage between folds",
     "order": 20,
     "inputs": {"leakage": "leakage"},

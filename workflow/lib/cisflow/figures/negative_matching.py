@@ -7,7 +7,7 @@ from cisflow.figures import given, style
 from cisflow.io import tables
 
 FIGURE = {
-    "of": "dataset",
+    "of": "windows",
     "label": "negatives matched to positives",
     "order": 15,
     "inputs": {"matching": "matching", "folds": "split_tables"},
