@@ -89,7 +89,7 @@ def codes_of(sequences):
 
 def outputs(model, sequences):
     with torch.inference_mode():
-        return model(models.one_hot(codes_of(sequences), CPU)).numpy()
+        return model(*model.inputs(codes_of(sequences), CPU)).numpy()
 
 
 def study_file(folder, architecture, settings):
@@ -138,15 +138,44 @@ def test_beluga_answers_as_in_its_authors_order_of_bases(beluga, capsys):
         "first kernel permuted from the authors' order of bases, A, G, C, T, to A, C, G, T" in capsys.readouterr().err
     )
     sequences = texts(2, 2000)
-    expected = np.stack([authors.beluga(state, authors.encode(text, "AGCT")) for text in sequences])
+    # An N is zeros, as in ExPecto's encoder.
+    expected = np.stack([authors.beluga(state, authors.encode(text, "AGCT", unknown=0)) for text in sequences])
     found = outputs(model, sequences)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(found, expected, atol=1e-5)
     # In the order A, C, G, T the same weights say something else.
-    other = authors.beluga(state, authors.encode(sequences[0], "ACGT"))
+    other = authors.beluga(state, authors.encode(sequences[0], "ACGT", unknown=0))
     assert np.abs(other - expected[0]).max() > 1e-2
     fast = model.for_inference()
     np.testing.assert_allclose(outputs(fast, sequences), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("unknown", "value"), [("zeros", 0.0), ("uniform", 0.25)])
+def test_an_unknown_base_is_to_beluga_what_its_settings_say(beluga, unknown, value):
+    """In predictions of both strands, in features and in every mutation; a run of 100 N, as in a gap of a genome."""
+    path, state = beluga
+    model = models.load_pretrained("Beluga", BELUGA | {"unknown": unknown}, path)
+    text = texts(1, 2000, "ACGT")[0]
+    text = text[:950] + "N" * 100 + text[1050:]
+    x = authors.encode(text, "AGCT", unknown=value)
+    forward, reverse = (authors.sigmoid(authors.beluga(state, strand)) for strand in (x, x[::-1, ::-1]))
+    found = predict(models.Network(model), codes_of([text]), CPU)
+    np.testing.assert_allclose(found[0][0], forward, atol=1e-5)
+    np.testing.assert_allclose(found[1][0], reverse, atol=1e-5)
+    other = authors.sigmoid(authors.beluga(state, authors.encode(text, "AGCT", unknown=0.25 - value)))
+    assert np.abs(other - forward).max() > 1e-3
+    # A base in place of an N, against the N: what in silico mutagenesis says of it.
+    effects = blocks.multipliers(model, codes_of([text]), np.array([2]), "ism", strands="forward")[0, 0]
+    logit = authors.beluga(state, x)[2]
+    for base in "ACGT":
+        changed = authors.encode(text[:1000] + base + text[1001:], "AGCT", unknown=value)
+        expected = authors.beluga(state, changed)[2] - logit
+        assert effects["ACGT".index(base), 1000] == pytest.approx(expected, abs=1e-5)
+
+
+def test_belugas_unknown_is_one_of_two():
+    with pytest.raises(InputError, match="Beluga: unknown is 'half', expected one of zeros, uniform"):
+        models.build("Beluga", **BELUGA, unknown="half")
 
 
 def test_both_strands_of_beluga_are_the_mean_of_its_probabilities(beluga):

@@ -22,7 +22,8 @@ def make(baseline, x, codes, count, seed):
     Parameters
     ----------
     baseline : "uniform" (0.25 in each channel), "zeros", or "dinucleotide_shuffled": `count` shuffles of the sequence
-        itself that keep its dinucleotides (Altschul & Erickson 1985). Unknown bases are shuffled as a fifth letter.
+        itself that keep its dinucleotides (Altschul & Erickson 1985). Unknown bases are shuffled as a fifth letter,
+        which is in each channel what it is in `x`.
         Where only the sequence itself has its dinucleotides, its bases are shuffled one by one, which the log says; of
         a single letter there is no other order, so that nothing of such a sequence contributes.
     x : (n, 4, length) float tensor. codes : (n, length) uint8, the same sequences.
@@ -42,7 +43,8 @@ def make(baseline, x, codes, count, seed):
         return torch.full_like(x, CONSTANT[baseline])[:, None]
     seeds = [zlib.crc32(sequence.tobytes(), seed) for sequence in codes]
     shuffled = torch.from_numpy(_shuffles(codes, count, seeds)).to(x)
-    return torch.where(shuffled.sum(dim=2, keepdim=True) == 0, 0.25, shuffled)
+    unknown = x[:, 0][torch.from_numpy(codes == dna.UNKNOWN).to(x.device)]
+    return torch.where(shuffled.sum(dim=2, keepdim=True) == 0, unknown[0] if len(unknown) else 0.25, shuffled)
 
 
 def _shuffles(codes, count, seeds):

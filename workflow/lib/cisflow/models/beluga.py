@@ -3,12 +3,15 @@
 import torch
 from torch import nn
 
+from cisflow.errors import InputError, listing
 from cisflow.models.network import Architecture
 from cisflow.sequence import dna
 
 # Order in which the published weights read bases (ExPecto's one-hot).
 PUBLISHED_BASES = "AGCT"
 FIRST_KERNEL = "model.0.0.weight"
+# What an unknown base is in each channel: zeros in the code of ExPecto, whose the published weights are.
+UNKNOWN = {"zeros": 0.0, "uniform": 0.25}
 # Bases in one pass of the convolutions on a CPU, where larger ones outgrow the cache.
 BASES_AT_ONCE = 8000
 
@@ -25,14 +28,20 @@ class Beluga(Architecture):
 
     The published weights read A, G, C, T, and end in a sigmoid. Loaded here they read A, C, G, T like every network;
     the sigmoid is that of the task.
+
+    Parameters
+    ----------
+    unknown : what an unknown base is in each channel: "zeros", as published, or "uniform", 0.25 as in other networks.
     """
 
     output = "logit"
     length = 2000
 
-    def __init__(self, n_targets=2002, hidden=2003):
+    def __init__(self, n_targets=2002, hidden=2003, unknown="zeros"):
         super().__init__()
-        self.n_outputs = n_targets
+        if unknown not in UNKNOWN:
+            raise InputError(f"architecture Beluga: unknown is '{unknown}', expected one of {listing(UNKNOWN)}")
+        self.n_outputs, self.unknown = n_targets, UNKNOWN[unknown]
         self.reshape = _Reshape()
         self.model = nn.Sequential(
             nn.Sequential(
@@ -92,7 +101,7 @@ class FastBeluga(Architecture):
 
     def __init__(self, beluga, dtype=torch.float32):
         super().__init__()
-        self.output, self.n_outputs = beluga.output, beluga.n_outputs
+        self.output, self.n_outputs, self.unknown = beluga.output, beluga.n_outputs, beluga.unknown
         convolutions, self.dense = beluga.model
         self.convolutions = nn.Sequential(*map(_one_axis, convolutions)).to(dtype)
         self.dtype = dtype

@@ -11,15 +11,15 @@ from cisflow.sequence import dna
 from cisflow.tasks.task import Task
 
 
-def one_hot(codes, device):
+def one_hot(codes, device, unknown=0.25):
     """Base codes (n, length) uint8, numpy or torch -> (n, 4, length) float32 on `device`.
 
-    An unknown base is 0.25 in each channel, where there is none all channels are 0.
+    An unknown base is `unknown` in each channel, where there is none all channels are 0.
     """
     codes = torch.as_tensor(codes, device=device)[:, None]
     # Made of kernels alone: copying a table to a GPU would wait for all work before it.
     bases = torch.arange(len(dna.BASES), dtype=torch.uint8, device=device)[:, None]
-    return torch.where(codes == dna.UNKNOWN, 0.25, (codes == bases).float())
+    return torch.where(codes == dna.UNKNOWN, unknown, (codes == bases).float())
 
 
 def reverse_complement(codes):
@@ -34,18 +34,20 @@ class Architecture(nn.Module):
     ----------
     output : what `forward` returns, "logit" (any number) or "probability"; a literal of the class.
     reads : "one-hot" sequence, or "tokens", which have no gradient towards the bases.
+    unknown : what an unknown base is in each channel.
     length : the one length in bp that it reads, or None for any.
     n_outputs : number of outputs, an argument of the constructor.
     """
 
     output: str
     reads = "one-hot"
+    unknown = 0.25
     length: int | None = None
     n_outputs: int
 
     def inputs(self, codes, device):
         """What `forward` takes for base codes (n, length) uint8, numpy or torch: a tuple of tensors on `device`."""
-        return (one_hot(codes, device),)
+        return (one_hot(codes, device, self.unknown),)
 
     def published(self):
         """Names in published checkpoints that are not the network's own: a list of {own name: name in the file}."""

@@ -120,7 +120,7 @@ def as_sequences(model, codes, device):
     """(n, length) uint8 base codes or (n, 4, length) sequences -> (n, 4, length) in the network's precision."""
     dtype = next(model.parameters()).dtype
     codes = torch.as_tensor(np.ascontiguousarray(codes) if isinstance(codes, np.ndarray) else codes)
-    x = models.one_hot(codes, device) if codes.ndim == 2 else codes.to(device)
+    x = models.Network.of(model).inputs(codes, device)[0] if codes.ndim == 2 else codes.to(device)
     return x.to(dtype)
 
 
