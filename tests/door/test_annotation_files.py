@@ -133,6 +133,28 @@ def test_one_transcript_of_both_arms_of_a_pseudoautosomal_region(tmp_path):
     assert {row[0]: row[5] for row in rows} == {"chrX": "T", "chrY": "T"}
 
 
+def test_one_transcript_on_both_strands_has_no_intron_between_them(tmp_path):
+    """Inverted copies of a gene, whose exons lie in turn."""
+    other = exons(IDS, IDS, strand="-").replace("\t101\t200\t", "\t221\t250\t").replace("\t301\t400\t", "\t501\t600\t")
+    (tmp_path / "a.gtf").write_text(exons(IDS, IDS) + other)
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGT" * 200 + "\n")
+    files = {"a": tmp_path / "a.gtf", "g": tmp_path / "g.fa"}
+    found = collect("annotation", {"annotation": "a", "genome": "g"}, 40, files)
+    assert found.frame["id"].tolist() == ["chr1:200-300(+)", "chr1:250-500(-)"]
+    assert genes_of(read_exons(files["a"]))[["strand", "start", "end"]].to_numpy().tolist() == [
+        ["+", 100, 400],
+        ["-", 220, 600],
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 3, 0, 1), (3, 2, 1, 0), (1, 0, 3, 2)])
+def test_two_loci_of_one_strand_that_nothing_tells_apart_are_one_transcript(tmp_path, order):
+    """Without transcript lines and numbers of exons; no order of lines is taken for a proof."""
+    starts = [(101, 200), (301, 400), (15101, 15200), (15301, 15400)]
+    rows = read(tmp_path / "a.gtf", gtf(*(("exon", *starts[place], "+", IDS) for place in order)))
+    assert {row[5] for row in rows} == {"T"} and len(rows) == 4
+
+
 def test_exons_with_several_parents_belong_to_each(tmp_path):
     """TAIR10 writes an exon once for all transcripts that share it."""
     content = "##gff-version 3\n" + gtf(

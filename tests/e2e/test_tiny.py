@@ -1,6 +1,7 @@
 """The whole workflow on a few hundred real windows: every kind of source, every rule, run as a user runs it."""
 
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -78,6 +79,7 @@ TABLES = {
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }
+MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 # Tables with other columns where labels are numbers.
 OF_NUMBERS = ("windows", "targets", "predictions", "history")
 # What differs from run to run: how long it took.
@@ -174,12 +176,23 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
         "summits": {"summits.narrowPeak": 163},
         "factors": {},
     }
+    genes = len(gzip.decompress((finished / "data" / "genes.gtf.gz").read_bytes()).splitlines())
+    events = len((finished / "data" / "events.tsv").read_text().splitlines()) - 1
+    with gzip.open(pipeline.ROOT / "resources" / "demo" / MOTIFS, "rt") as handle:
+        motifs = sum(line.startswith("MOTIF") for line in handle)
+    read = {
+        "introns": {"genes.gtf": genes},
+        "accessible": {"genes.gtf": genes, "events.tsv": events},
+        "factors": {"jaspar.meme": motifs},
+    }
     assert rows.keys() == {folder.name for folder in datasets(finished)}
     for folder in datasets(finished):
         ledger, ids = text(folder / "ledger.tsv"), text(folder / "windows.tsv")["id"].tolist()
         assert ((ledger["reason"] == "") == (ledger["outcome"] == "kept")).all()
-        assert ((ledger["id"] != "") == (ledger["outcome"] == "kept")).all() or folder.name in ("introns", "summits")
+        before = ledger[ledger["step"] == "read"].astype({"n": int})
+        assert before.groupby("input")["n"].sum().to_dict() == read.get(folder.name, {})
         placed = ledger[ledger["step"].isin(["window", "draw"])]
+        assert ((placed["id"] != "") == (placed["outcome"] == "kept")).all()
         assert sorted(placed.loc[placed["outcome"] == "kept", "id"]) == sorted(ids)
         of_files = placed[(placed["step"] == "window") & (placed["row"] != "")]
         assert of_files.groupby("input").size().to_dict() == rows[folder.name]

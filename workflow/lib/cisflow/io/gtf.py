@@ -53,7 +53,8 @@ def read(path):
 
     The strand is `.` where the annotation has none. The transcript is "" where the annotation names none, as RefSeq
     does for tRNA. A transcript that one id places at two loci, as RefSeq does with copies of a gene, is two: the second
-    has `#2` behind its id, and so has its gene.
+    has `#2` behind its id, and so has its gene. On one strand of a chromosome, transcript lines or numbers of exons
+    must tell; the order of the lines does not, nor does a distance, as introns of a megabase are known.
 
     Raises
     ------
