@@ -131,8 +131,8 @@ def stream(path, preamble=False):
     Parameters
     ----------
     preamble : whether comments may stand above the header: lines that begin with `#`, as featureCounts writes them, and
-        the two lines of a GCT. The last line with `#` is the header where the next has as many columns, or one more,
-        and numbers.
+        the two lines of a GCT. The last line with `#` is the header where the next has numbers, and as many columns or
+        one more.
 
     Raises
     ------
