@@ -12,6 +12,7 @@ from cisflow.data import dataset as datasets
 from cisflow.data import transforms
 from matrices import write_h5ad
 from sources import DEMO
+from tables import check_table
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,8 @@ def test_a_table_and_an_h5ad_give_the_same_dataset(tmp_path, files):
     other, _ = windows(tmp_path / "other", files, matrix="h5ad")
     for name in ("windows.tsv", "sequences.npy", "targets.npy", "targets.tsv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    check_table(tmp_path / "one" / "ledger.tsv", "ledger")
+    check_table(tmp_path / "one" / "targets.tsv", "targets.tracks")
     table = pd.read_csv(files["tsv"], sep="\t", index_col=0)
     promoters = pd.read_csv(files["b"], sep="\t")
     assert len(one.ids) > 150 and set(one.ids) == set(promoters["name"]) & set(table.index) & set(one.ids)

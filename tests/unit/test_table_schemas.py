@@ -12,7 +12,7 @@ CONTRACT = {
     *("comparisons", "strata", "calibration", "tuning", "patterns", "seqlets", "motif_scores", "recovery"),
     *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
-    "predictions.transformed",
+    *("predictions.transformed", "targets.tracks"),
 }
 # Tables with a column for each of what a run names.
 OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching", "history.regression")
