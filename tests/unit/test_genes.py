@@ -187,6 +187,9 @@ def test_names_and_reasons_of_every_gene(files):
         "G4.1": "past the end of a chromosome",
         "G5.1": "no strand",
     }
+    # Lines of the annotation itself: ten exons, five genes.
+    told = found.ledger[found.ledger["step"] == "read"]
+    assert dict(zip(told["reason"], told["n"], strict=True)) == {"": 10, "gene, not an exon": 5}
 
 
 def test_a_gene_at_two_loci_has_two_ids(tmp_path):

@@ -225,8 +225,9 @@ def test_genomes_of_other_labels_are_refused(genomes):
     parts = [{"name": "a", "source": of_genes("tss")}, {"name": "b", "source": labelled}]
     with pytest.raises(InputError, match="^source genomes: targets of 'a' are none, of 'b' x; expected the same"):
         collect("genomes", {"genomes": parts}, 20, files | {"bed": bed})
-    parts[1]["name"] = "a"
-    with pytest.raises(InputError, match="^source genomes: names are a, a; expected distinct ones"):
+    parts = both()["genomes"]
+    parts[1]["name"] = "human"
+    with pytest.raises(InputError, match="^source genomes: names are human, human; expected distinct ones"):
         collect("genomes", {"genomes": parts}, 20, files)
 
 
@@ -242,7 +243,7 @@ def test_several_sequences_of_a_row_of_a_table(tmp_path):
     found = collect("table", given, 6, {"t": tmp_path / "t.tsv"})
     assert [dna.decode(row) for row in found.codes] == ["AGACGT", "TTTTTT"]
     for change, window, words in (
-        ({"lengths": [4, 2]}, 6, "row 2: the rna has 2 bases, expected 4"),
+        ({"lengths": [4, 2]}, 6, "row 2: the sequence 'rna' has 2 bases, expected 4"),
         ({}, 7, "lengths are [2, 4]; expected 2, one for each of rna, dna, and 7 bases in all (the window)"),
         ({"lengths": [6]}, 6, "lengths are [6]; expected 2, one for each of rna, dna, and 6 bases in all (the window)"),
         ({"lengths": None}, 7, "the window of 7 bases has no 2 equal parts; expected the key lengths"),
@@ -347,9 +348,9 @@ def test_near_duplicates_splits_and_leakage_of_two_genomes_of_two_inputs(tmp_pat
     assert (folds[9:] == "test").all() and set(folds[:9]) == {"train", "valid"}
     argv = ["leakage", "--windows", windows, "--split", str(folder / "split.tsv"), "--near-duplicates", near]
     assert main([*argv, "--output", str(folder / "leakage.tsv")]) == 0
-    table = pd.read_csv(folder / "leakage.tsv", sep="\t").set_index(["check", "fold", "other"])["count"]
-    assert table["overlap", "test", "train"] == 0
-    assert table["near_duplicate", "test"].sum() == 1
+    table = pd.read_csv(folder / "leakage.tsv", sep="\t")
+    table = table[table["fold"] == "test"].groupby("check")["count"].sum()
+    assert table["overlap"] == 0 and table["near_duplicate"] == 1
 
 
 def test_samples_may_be_in_any_order(genomes):

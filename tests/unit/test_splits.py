@@ -1,6 +1,7 @@
 """Splits: every window in one fold, chromosomes and clusters apart, and no fold that cannot be used."""
 
 import hashlib
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cisflow import tasks
+from cisflow.config import entries
 from cisflow.data import splits
 from cisflow.data.dataset import Dataset
 from cisflow.errors import InputError
@@ -245,3 +247,153 @@ def test_a_block_split_asks_for_coordinates(frame):
     nowhere = frame.assign(chrom="", start=pd.NA, end=pd.NA)
     with pytest.raises(InputError, match="400 of 400 windows have no chromosome"):
         assign(nowhere, ["lung"], {"kind": "block"})
+
+
+# ---- k folds and genomes ---------------------------------------------------------------------------------------------
+
+
+def spread_over(sizes, seed=0):
+    """Windows of chromosomes with so many each, in random order, 1 kb apart, without near-duplicates."""
+    rng = np.random.default_rng(seed)
+    chrom = rng.permutation(np.repeat([f"c{number}" for number in range(len(sizes))], sizes))
+    start = 1000 * np.arange(len(chrom))
+    frame = pd.DataFrame({"id": [f"w{i}" for i in range(len(chrom))], "chrom": chrom, "start": start, "end": start + 9})
+    return frame, pd.DataFrame({"first": [], "second": []}, dtype=np.int64)
+
+
+def all_folds(frame, near=None, **settings):
+    """Folds (k, n) of every fold of a split of kind `folds`."""
+    kind = {"kind": "folds"} | settings
+    return np.stack([assign(frame, [], kind | {"fold": fold}, near=near) for fold in range(1, settings["k"] + 1)])
+
+
+@pytest.mark.parametrize("by", ["chromosome", "block", "cluster", "random"])
+@given(sizes=st.lists(st.integers(1, 40), min_size=7, max_size=20), k=st.integers(3, 7), seed=st.integers(0, 99))
+def test_over_all_folds_every_window_is_tested_once(by, sizes, k, seed):
+    frame, near = spread_over(sizes, seed)
+    folds = all_folds(frame, near, k=k, by=by, seed=seed, size=2000)
+    for fold in ("test", "valid"):
+        assert ((folds == fold).sum(axis=0) == 1).all()
+    # What one fold is tested on, the one before is validated on.
+    assert np.array_equal(folds[:-1] == "valid", folds[1:] == "test")
+    assert np.array_equal(folds[-1] == "valid", folds[0] == "test")
+    if by == "chromosome":
+        assert all(len(set(row[frame["chrom"] == chrom])) == 1 for row in folds for chrom in set(frame["chrom"]))
+    if by == "random":
+        sizes = (folds == "test").sum(axis=1)
+        assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_chromosomes_are_grouped_as_evenly_as_any_grouping_does(seed):
+    """Against all groupings of eight chromosomes in three, the largest group is within a twentieth of the best."""
+    sizes = np.random.default_rng(seed).integers(20, 200, 8)
+    frame, _ = spread_over(sizes)
+    found = (all_folds(frame, k=3) == "test").sum(axis=1)
+    groups = np.array(list(itertools.product(range(3), repeat=8)))
+    totals = np.stack([(sizes * (groups == number)).sum(axis=1) for number in range(3)])
+    assert found.sum() == sizes.sum()
+    assert found.max() <= 1.05 * totals.max(axis=0).min()
+
+
+def test_no_move_and_no_exchange_brings_two_folds_closer():
+    rng = np.random.default_rng(4)
+    counts = rng.integers(1, 1000, 30)
+    group = splits.balanced(counts, 5, rng)
+    size = np.bincount(group, counts, minlength=5)
+    large = size.argmax()
+    for small in set(range(5)) - {large}:
+        gap = size[large] - size[small]
+        losses = [a - b for a in counts[group == large] for b in [0, *counts[group == small]]]
+        assert not any(0 < loss < gap for loss in losses)
+
+
+def test_folds_depend_on_the_seed_alone():
+    frame, near = spread_over([20] * 9)
+    for by in ("chromosome", "random"):
+        one, other = (all_folds(frame, near, k=3, by=by, seed=seed) for seed in (1, 2))
+        assert np.array_equal(one, all_folds(frame, near, k=3, by=by, seed=1)) and not np.array_equal(one, other)
+
+
+def test_folds_by_cluster_keep_families_whole():
+    frame, near, family = clustered()
+    for folds in all_folds(frame, near, k=4, by="cluster"):
+        assert len(set(zip(family, folds, strict=True))) == len(set(family))
+        assert 140 <= (folds == "test").sum() <= 160
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"k": 3}, "fold is None; expected a number from 1 to 3, k"),
+        ({"k": 3, "fold": 4}, "fold is 4; expected a number from 1 to 3, k"),
+        ({"k": 2, "fold": 1}, "k: 2 is less than the minimum of 3"),
+        ({"k": 6, "fold": 1}, "k is 6; expected at most 4, one a chromosome"),
+        ({"k": 3, "fold": 1, "by": "cluster"}, "found no table of near-duplicates, which folds by cluster expect"),
+        ({"k": 3, "fold": 1, "by": "gene"}, "by: 'gene' is not one of"),
+    ],
+)
+def test_folds_that_cannot_be_made_are_refused(settings, words):
+    frame, _ = spread_over([5, 5, 5, 5])
+    with pytest.raises(InputError, match=f"^split 's'(: |.){words}") as error:
+        assign(frame, [], {"kind": "folds"} | settings, "s")
+    assert "\n" not in str(error.value)
+
+
+def of_genomes(settings, name="s"):
+    """Folds of 40 windows of each of three genomes, on four chromosomes each."""
+    genomes = np.repeat(["human", "mouse", "yeast"], 40)
+    chrom = [f"{genome}:chr{number % 4}" for number, genome in enumerate(genomes)]
+    frame = pd.DataFrame({"id": [f"w{i}" for i in range(120)], "chrom": chrom})
+    dataset = Dataset(frame["id"].to_numpy(), None, np.empty((120, 0)), [], frame=frame, genomes=genomes)
+    return splits.assign(dataset, splits.complete({"kind": "genome"} | settings, name), name), genomes, frame
+
+
+def test_a_species_is_held_out():
+    folds, genomes, _ = of_genomes({"test": ["mouse"], "valid": ["yeast"]})
+    assert {(genome, fold) for genome, fold in zip(genomes, folds, strict=True)} == {
+        ("human", "train"),
+        ("mouse", "test"),
+        ("yeast", "valid"),
+    }
+
+
+@pytest.mark.parametrize(("by", "share", "expected"), [("chromosome", 0.25, 20), ("random", 0.2, 16)])
+def test_the_rest_is_validated_on_by_a_share(by, share, expected):
+    folds, genomes, frame = of_genomes({"test": ["mouse"], "by": by, "share": share})
+    assert (folds[genomes == "mouse"] == "test").all() and not (folds[genomes != "mouse"] == "test").any()
+    assert (folds == "valid").sum() == expected
+    if by == "chromosome":
+        assert all(len(set(folds[frame["chrom"] == chrom])) == 1 for chrom in set(frame["chrom"]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"test": ["rat"]}, "test names genome 'rat', which no window has; expected one of human, mouse, yeast"),
+        ({"test": ["mouse"], "valid": ["mouse"]}, "genome 'mouse' is named twice, expected once"),
+        ({"test": ["mouse", "human"], "valid": ["yeast"]}, "fold 'train' is empty"),
+        ({"test": ["mouse"], "share": 0.01}, "fold 'valid' is empty"),
+        ({}, "no key 'test'"),
+    ],
+)
+def test_genomes_that_cannot_be_held_out_are_refused(settings, words):
+    with pytest.raises(InputError, match=f"^split 's': {words}"):
+        of_genomes(settings)
+
+
+def test_one_genome_has_none_to_hold_out(frame):
+    with pytest.raises(InputError, match="^split 's': the dataset has one genome; expected a source of kind 'genomes'"):
+        assign(frame, [], {"kind": "genome", "test": ["mouse"]}, "s")
+
+
+def test_an_entry_without_a_fold_is_as_many_splits_as_it_has_folds():
+    given = {"a": {"kind": "random"}, "cv": {"kind": "folds", "k": 3, "by": "random"}, "b": {"kind": "published"}}
+    found = entries.splits("d", given)
+    assert list(found) == ["a", "cv1", "cv2", "cv3", "b"]
+    assert [found[f"cv{fold}"] for fold in (1, 2, 3)] == [given["cv"] | {"fold": fold} for fold in (1, 2, 3)]
+    single = {"cv": given["cv"] | {"fold": 2}}
+    assert entries.splits("d", single) == single
+    for clash in ({"cv2": {"kind": "random"}} | given, given | {"cv2": {"kind": "random"}}):
+        with pytest.raises(InputError, match="^config: datasets.d.splits.cv: fold 'cv2' has the name of another split"):
+            entries.splits("d", clash)

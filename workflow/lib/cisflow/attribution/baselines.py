@@ -23,7 +23,7 @@ def make(baseline, x, codes, count, seed):
     ----------
     baseline : "uniform" (0.25 in each channel), "zeros", or "dinucleotide_shuffled": `count` shuffles of the sequence
         itself that keep its dinucleotides (Altschul & Erickson 1985). Unknown bases are shuffled as a fifth letter,
-        which is in each channel what it is in `x`.
+        which is in each channel what it is in `x`; where there is no base (`dna.ABSENT`), there is none in the shuffles.
         Where only the sequence itself has its dinucleotides, its bases are shuffled one by one, which the log says; of
         a single letter there is no other order, so that nothing of such a sequence contributes.
     x : (n, 4, length) float tensor. codes : (n, length) uint8, the same sequences.
@@ -44,12 +44,32 @@ def make(baseline, x, codes, count, seed):
     seeds = [zlib.crc32(sequence.tobytes(), seed) for sequence in codes]
     shuffled = torch.from_numpy(_shuffles(codes, count, seeds)).to(x)
     unknown = x[:, 0][torch.from_numpy(codes == dna.UNKNOWN).to(x.device)]
-    return torch.where(shuffled.sum(dim=2, keepdim=True) == 0, unknown[0] if len(unknown) else 0.25, shuffled)
+    shuffled = torch.where(shuffled.sum(dim=2, keepdim=True) == 0, unknown[0] if len(unknown) else 0.25, shuffled)
+    return shuffled.masked_fill(torch.from_numpy(codes == dna.ABSENT).to(x.device)[:, None, None], 0)
 
 
 def _shuffles(codes, count, seeds):
+    """Shuffles (n, count, 4, length) float32 of codes (n, length), one-hot, of the bases that there are."""
+    absent = codes == dna.ABSENT
+    if not absent.any():
+        return _whole_shuffles(codes, count, seeds)
+    shuffled = np.zeros((len(codes), count, 4, codes.shape[1]), dtype=np.float32)
+    for row, there in enumerate(~absent):
+        # A single base has no other order.
+        part = codes[row : row + 1, there]
+        one_hot = _whole_shuffles(part, count, seeds[row : row + 1]) if there.sum() > 1 else _known(part)[:, None]
+        shuffled[row][:, :, there] = one_hot[0]
+    return shuffled
+
+
+def _known(codes):
+    """One-hot (n, 4, length) float32 of codes (n, length); 0 in each channel where a base is unknown."""
+    return (dna.one_hot(codes) * (codes != dna.UNKNOWN)[:, None]).astype(np.float32)
+
+
+def _whole_shuffles(codes, count, seeds):
     """Shuffles (n, count, 4, length) float32 of codes (n, length), one-hot; unknown bases are 0 in each channel."""
-    known = (dna.one_hot(codes) * (codes != dna.UNKNOWN)[:, None]).astype(np.float32)
+    known = _known(codes)
     shuffled = _dinucleotide_shuffles(torch.from_numpy(known), count, seeds).numpy()
     rigid = np.flatnonzero((shuffled == known[:, None]).all(axis=(1, 2, 3)))
     for row in rigid:

@@ -1,7 +1,7 @@
 """Bases, codes and strands. Channels are A, C, G, T everywhere; sequences are (n, 4, length) in memory.
 
-On disk and between functions a sequence is a row of base codes (uint8): 0-3 = A, C, G, T, 4 = any other base; around a
-window that a network sees within nothing, 5 = no base.
+On disk and between functions a sequence is a row of base codes (uint8): 0-3 = A, C, G, T, 4 = any other base; 5 = no
+base, around a window that a network sees within nothing, or where a gene is shorter than its window.
 """
 
 import numpy as np
