@@ -120,6 +120,8 @@ def check_dataset(study, dataset):
     check_targets(study, dataset, where)
     if dataset.genes is not None:
         expect(dataset.genes, study.resources, f"{where}.genes")
+        if dataset.kind == "genomes":
+            refuse(f"{where}.genes", "windows are of several genomes, one annotation is not; expected no such key")
     check_task(study, dataset, where)
     for model in dataset.models:
         expect(model, study.models, f"{where}.models")

@@ -14,9 +14,9 @@ from cisflow.errors import InputError
 
 COLUMNS = ("step", "input", "row", "name", "outcome", "id", "reason", "n")
 # read: what is read before there are windows; window: a row of a file becomes one; match: a window that needs
-# negatives finds them; draw: a place of the genome becomes a window; target: a row of a file of numbers finds its
-# window; filter: a window has numbers to learn from.
-STEPS = ("read", "window", "match", "draw", "target", "filter")
+# negatives finds them; draw: a place of the genome becomes a window; join: a further sequence of a sample finds it;
+# target: a row of a file of numbers finds its window; filter: a window has numbers to learn from.
+STEPS = ("read", "window", "match", "draw", "join", "target", "filter")
 PLACED = ("window", "draw")
 KEPT, DROPPED = "kept", "dropped"
 

@@ -19,6 +19,7 @@ STEPS = {
     "window": "to windows",
     "match": "matched",
     "draw": "drawn from the genome",
+    "join": "joined to samples",
     "target": "to numbers",
 }
 # Widths in mm of the names on the left, the bars, and the words on the right.

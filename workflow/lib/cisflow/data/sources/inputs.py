@@ -133,7 +133,7 @@ def _dropped(found, reasons):
 
 
 def _told(names, found, rows, lead, reasons):
-    """The ledger of each input: rows of the leading one become samples, those of others are read for them."""
+    """The ledger of each input: rows of the leading one become samples, which those of others join."""
     for number, (name, windows) in enumerate(zip(names, found, strict=True)):
         ids = windows.frame["id"]
         if number == lead:
@@ -148,7 +148,7 @@ def _told(names, found, rows, lead, reasons):
         lines.loc[lost, "reason"] = lines.loc[lost, "id"].map(why)
         lines.loc[lost, ["outcome", "id"]] = [ledger.DROPPED, ""]
         if number != lead:
-            lines.loc[lines["step"].isin(ledger.PLACED), "step"] = "read"
+            lines.loc[lines["step"].isin(ledger.PLACED), "step"] = "join"
         yield lines
 
 
