@@ -145,7 +145,7 @@ def test_motif_cnn_takes_every_length():
 def test_non_linearities_are_modules_and_none_is_in_place(architecture):
     with torch.device("meta"):
         modules = list(models.build(architecture).modules())
-    assert any(isinstance(module, nn.ReLU | nn.GELU) for module in modules)
+    assert any(isinstance(module, nn.ReLU | nn.GELU | nn.SiLU) for module in modules)
     assert not any(getattr(module, "inplace", False) for module in modules)
 
 

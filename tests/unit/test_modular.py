@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from cisflow import models
+from cisflow import models, tasks
+from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.models import drg
+from cisflow.models import drg, inference
+from cisflow.training import fit
 from small_modular import NETWORKS, build
 from weights import randomise
 
@@ -367,3 +369,35 @@ def test_settings_that_make_no_sense_are_refused_in_one_line(settings, words):
     with pytest.raises(InputError, match=words) as error:
         modular(**settings)
     assert "\n" not in str(error.value)
+
+
+# --- As other networks ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_trained_saved_and_loaded_as_other_networks_are(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (90, 40)).astype(np.uint8)
+    labels = np.stack([(codes == base).mean(axis=1) for base in (1, 2)], axis=1).astype(np.float32)
+    ids = np.array([f"w{row}" for row in range(90)])
+    dataset = datasets.Dataset(ids, codes, labels, ["c", "g"], task=tasks.get("regression"))
+    folds = np.repeat(["train", "valid", "test"], 30)
+    settings = {"stem": {"kernels": 6, "width": 5, "strands": "max"}, "summary": {"kind": "mean"}}
+    recipe = {"max_epochs": 2, "batch_size": 10}
+    device = torch.device("cpu")
+    network, header, history = fit.train(dataset, folds, "Modular", settings, recipe, 1, device, tmp_path / "work")
+    assert (network.length, network.n_outputs, len(history)) == (40, 2, 2)
+    models.save(tmp_path / "model.safetensors", network, header)
+    loaded = models.load(tmp_path / "model.safetensors")
+    x = models.one_hot(codes[60:], "cpu")
+    torch.testing.assert_close(loaded(x), network(x))
+
+
+@pytest.mark.parametrize("name", ["strands max, softmax pool", "strands softmax, rotary"])
+def test_convolutions_of_both_strands_run_in_bfloat16_for_inference(name):
+    model = build(name)
+    x = torch.rand(3, 4, model.length)
+    with torch.no_grad():
+        expected = model(x)
+        found = inference._in_bfloat16(model)(x)
+    assert found.dtype == torch.float32 and not torch.equal(found, expected)
+    assert (found - expected).abs().max() < 0.05 * max(1, float(expected.abs().max()))
