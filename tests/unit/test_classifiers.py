@@ -61,7 +61,7 @@ def test_chunked_regression_has_the_optimum_of_sklearn(task, small_chunks, stand
     model = LogisticRegression(C=c, tol=1e-10, max_iter=10_000)
     model.fit(scaler.transform(in_memory(source, train)), y[train])
     expected = model.predict_proba(scaler.transform(in_memory(source, np.arange(len(y)))))[:, 1]
-    np.testing.assert_allclose(fit.probability, expected, atol=2e-4)
+    np.testing.assert_allclose(fit.predicted, expected, atol=2e-4)
     np.testing.assert_allclose(fit.weights, model.coef_[0], atol=2e-3 * np.abs(model.coef_).max())
     assert fit.chosen["converged"]
     assert fit.chosen["valid_log_loss"] == pytest.approx(log_loss(y[valid], expected[valid]), abs=1e-4)
@@ -126,7 +126,7 @@ def test_boosting_from_the_memory_map_is_boosting_from_memory(task, small_chunks
     booster = lightgbm.train(
         parameters, training, rounds, [held_out], callbacks=[lightgbm.early_stopping(50, verbose=False)]
     )
-    np.testing.assert_array_equal(fit.probability, booster.predict(in_memory(source, np.arange(900))))
+    np.testing.assert_array_equal(fit.predicted, booster.predict(in_memory(source, np.arange(900))))
     assert fit.chosen["trees"] == booster.best_iteration
 
 

@@ -20,7 +20,8 @@ def _has_settings(path):
 def get(name):
     """The module of a classifier (InputError: there is none of this name).
 
-    Its `fit(x, y, folds, settings, seed, threads)` gives a data.Fit, see `logistic_regression.fit`.
+    Its `fit(x, y, folds, settings, seed, threads)` gives a data.Fit, see `logistic_regression.fit` and `ridge.fit`; its
+    TASKS are the names of the tasks that it has.
     """
     if name not in names():
         raise InputError(f"unknown classifier '{name}'; expected one of {', '.join(names())}")

@@ -14,19 +14,20 @@ from cisflow.features import arrays as features
 
 # Values of a chunk (64 MiB as float32), and of an array that is kept as float32 instead of read in every pass (1 GiB).
 CHUNK, KEPT = 1 << 24, 1 << 28
+_EXTREMES = ((np.min, np.inf), (np.max, -np.inf))
 
 
 class Fit(NamedTuple):
     """A fitted classifier.
 
-    text : the model as text (JSON for logistic regression, LightGBM's own format).
-    probability : (n,) float64, for every row of the features.
-    weights : (f,) float64, coefficient per standard deviation of a feature, or number of splits.
+    text : the model as text (JSON of linear models, LightGBM's own format, or JSON of several of these).
+    predicted : (n,) float64, for every row of the features: a probability; of numbers (n, t).
+    weights : (f,) float64, coefficient per standard deviation of a feature, or number of splits; of numbers (f, t).
     chosen : what the validation fold decided (C, or the number of trees).
     """
 
     text: str
-    probability: np.ndarray
+    predicted: np.ndarray
     weights: np.ndarray
     chosen: dict
 
@@ -82,22 +83,26 @@ class Chunks:
         return chunk
 
 
-def load(dataset_folder, features_folder, groups=None):
-    """(Dataset of one target, its Features): what a classifier is fitted to.
+def load(dataset_folder, features_folder, groups=None, tasks=("binary",)):
+    """(Dataset, its Features): what a classifier is fitted to.
 
     Strands that the features keep apart are rows of their own, next to each other.
 
+    Parameters
+    ----------
+    tasks : names of the tasks that the classifier has.
+
     Raises
     ------
-    InputError : files disagree, the dataset has several targets or labels that are no classes, or a group has no
+    InputError : files disagree, the dataset has another task, or several targets of two classes, or a group has no
         feature.
     """
     dataset = datasets.read(dataset_folder)
-    if dataset.task.classes != (0, 1):
+    if dataset.task.name not in tasks:
         raise InputError(
-            f"{dataset_folder}/targets.tsv: task {dataset.task.name}; a classifier on features expects task binary"
+            f"{dataset_folder}/targets.tsv: task {dataset.task.name}; the classifier expects task {' or '.join(tasks)}"
         )
-    if len(dataset.targets) != 1:
+    if dataset.task.classes and len(dataset.targets) != 1:
         raise InputError(
             f"{dataset_folder}/targets.tsv: {len(dataset.targets)} targets ({listing(dataset.targets)}); "
             "a classifier on features expects one"
@@ -118,3 +123,42 @@ def labelled_rows(y, folds):
         if len(np.unique(y[rows])) < 2:
             raise InputError(f"fold {fold}: {len(rows)} labelled rows, not of both classes; expected both")
     return train, valid
+
+
+def measured_rows(y, folds):
+    """Rows of the training and of the validation fold that have a label of some target.
+
+    Parameters
+    ----------
+    y : (n, t), NaN where missing.
+
+    Raises
+    ------
+    InputError : a target without two distinct labels in a fold.
+    """
+    found = []
+    for fold in ("train", "valid"):
+        rows = np.flatnonzero((folds == fold) & np.isfinite(y).any(axis=1))
+        labels = y[rows]
+        lowest, highest = (each(labels, axis=0, initial=edge, where=np.isfinite(labels)) for each, edge in _EXTREMES)
+        if (constant := np.flatnonzero(~(lowest < highest))).size:
+            raise InputError(
+                f"fold {fold}: target number {constant[0] + 1} of {y.shape[1]} has fewer than two distinct values in "
+                f"{len(rows)} rows, expected at least two"
+            )
+        found.append(rows)
+    return found
+
+
+def moments(chunks, width):
+    """(mean (f,), standard deviation (f,), 1 where it is zero) by chunks (Chan, Golub and LeVeque 1983)."""
+    count, mean, squares = 0, np.zeros(width), np.zeros(width)
+    for _, x in chunks:
+        own = x.mean(axis=0, dtype=np.float64)
+        centred = x - own.astype(np.float32)
+        gap, total = own - mean, count + len(x)
+        squares += np.einsum("ij,ij->j", centred, centred) + gap**2 * count * len(x) / total
+        mean += gap * len(x) / total
+        count = total
+    scale = np.sqrt(squares / count)
+    return mean, np.where(scale > 0, scale, 1.0)

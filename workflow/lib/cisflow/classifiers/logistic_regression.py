@@ -8,10 +8,12 @@ from scipy import optimize, special
 from sklearn.metrics import log_loss
 from tqdm import tqdm
 
-from cisflow.classifiers.data import Chunks, Fit, labelled_rows
+from cisflow.classifiers.data import Chunks, Fit, labelled_rows, moments
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import listing
+
+TASKS = ("binary",)
 
 
 class Settings(settings.Settings):
@@ -79,20 +81,6 @@ def _warn(candidates, chosen, max_iter):
         complaints.append(f"the best C, {chosen:g}, is at the edge of {listing([f'{c:g}' for c in values], 20)}")
     if complaints:
         print(f"WARNING: logistic_regression: {'; '.join(complaints)}", file=sys.stderr)
-
-
-def moments(chunks, width):
-    """(mean (f,), standard deviation (f,), 1 where it is zero) by chunks (Chan, Golub and LeVeque 1983)."""
-    count, mean, squares = 0, np.zeros(width), np.zeros(width)
-    for _, x in chunks:
-        own = x.mean(axis=0, dtype=np.float64)
-        centred = x - own.astype(np.float32)
-        gap, total = own - mean, count + len(x)
-        squares += np.einsum("ij,ij->j", centred, centred) + gap**2 * count * len(x) / total
-        mean += gap * len(x) / total
-        count = total
-    scale = np.sqrt(squares / count)
-    return mean, np.where(scale > 0, scale, 1.0)
 
 
 def _logits(chunks, theta, mean, scale):

@@ -27,29 +27,39 @@ def arguments(parser):
     options.seed(parser)
     options.cpu_threads(parser)
     parser.add_argument("--output", required=True, help="the model as text")
-    parser.add_argument("--weights", required=True, help="table of one weight a feature")
+    parser.add_argument("--weights", required=True, help="table of one weight a feature, and target of numbers")
     parser.add_argument("--predictions", required=True)
     parser.add_argument("--manifest", required=True)
 
 
 def run(args):
-    dataset, source = data.load(args.dataset, args.features, args.model.get("groups"))
+    classifier = classifiers.get(args.model["classifier"])
+    dataset, source = data.load(args.dataset, args.features, args.model.get("groups"), classifier.TASKS)
     folds = datasets.read_folds(args.split, dataset.ids)
     settings = args.model.get("settings", {}) | (tuning.read_best(args.tuning) if args.tuning else {})
     inputs = [Path(args.features, "features.npy"), Path(args.dataset, "targets.npy"), args.split]
+    # Of two classes, labels are of the one target.
+    labels = dataset.labels[:, 0] if dataset.task.classes else dataset.labels
     with manifest(args.manifest, args.model | {"settings": settings}, inputs, args.seed) as record:
-        fit = classifiers.get(args.model["classifier"]).fit(
+        fit = classifier.fit(
             source,
-            np.repeat(dataset.labels[:, 0], source.strands),
+            np.repeat(labels, source.strands, axis=0),
             np.repeat(folds, source.strands),
             settings,
             args.seed,
             args.threads,
         )
-        strands = fit.probability.reshape(-1, source.strands)
-        single = (strands[:, :1], strands[:, 1:]) if source.strands == 2 else (None, None)
+        strands = fit.predicted.reshape(len(dataset.ids), source.strands, -1)
+        single = (strands[:, 0], strands[:, 1]) if source.strands == 2 else (None, None)
         files.write_text(args.output, fit.text)
-        write_table(args.weights, pd.DataFrame({"name": source.names, "weight": fit.weights}))
-        table = predictions.table(dataset, folds, *single, strands.mean(axis=1, keepdims=True))
-        write_table(args.predictions, table)
+        write_table(args.weights, weight_table(source.names, fit.weights, dataset.targets))
+        write_table(args.predictions, predictions.table(dataset, folds, *single, strands.mean(axis=1)))
         record |= {"chosen": fit.chosen, "features": len(source.names), "device": "cpu"}
+
+
+def weight_table(names, weights, targets):
+    """weights.tsv: frame of one row a feature, and a target where weights are (f, t)."""
+    if weights.ndim == 1:
+        return pd.DataFrame({"name": names, "weight": weights})
+    columns = {"name": np.tile(names, len(targets)), "target": np.repeat(targets, len(names))}
+    return pd.DataFrame(columns | {"weight": weights.T.ravel()})

@@ -180,6 +180,9 @@ def check_task(study, dataset, where):
             found = f"'{metric}' is of task {owner}" if owner else f"'{metric}' is not defined"
             expected = f"expected one of {', '.join(known[dataset.task])}, of task {dataset.task}"
             refuse(f"{where}.metrics", f"{found}; {expected}")
+    for model in dataset.models:
+        if isinstance(study.models.get(model), entries.Classifier):
+            check_classifier_task(study.models[model], dataset.task, where)
     if dataset.task == "binary":
         return
     labelled = [source["kind"] for source in dataset.sources if entries.is_labelled(source)]
@@ -187,11 +190,18 @@ def check_task(study, dataset, where):
     if not dataset.targets and classes:
         text = f"a source of kind {classes[0]} labels its windows 0 and 1; expected task binary"
         refuse(f"{where}.task", f"found {dataset.task}; {text}")
-    for model in dataset.models:
-        if isinstance(study.models.get(model), entries.Classifier):
-            refuse(f"{where}.models", f"'{model}' is a classifier, which expects task binary; found {dataset.task}")
     if dataset.study is not None:
         refuse(f"{where}.study", f"the published study has task binary; found {dataset.task}")
+
+
+def check_classifier_task(model, task, where):
+    """A classifier has the task of the dataset; its search for settings is for two classes alone."""
+    known = declared.literal(f"classifiers/{model.classifier}", "TASKS")
+    if task not in known:
+        text = f"'{model.name}' is a {model.classifier}, which expects task {' or '.join(known)}; found {task}"
+        refuse(f"{where}.models", text)
+    if model.tune is not None and task != "binary":
+        refuse(f"{where}.models", f"'{model.name}' has the key tune, which expects task binary; found {task}")
 
 
 def check_explanations(study, dataset):

@@ -270,14 +270,16 @@ class Jobs(Figures):
         return ["--metrics", *metrics] if metrics is not None else []
 
     def track_settings(self, wildcards):
-        """How tracks and regions are judged, and which splits' test folds may be pooled: those of one kind."""
-        dataset = self.dataset(wildcards)
-        kinds = {}
+        """How tracks and regions are judged, and which splits' test folds may be pooled: those of one kind that differ
+        in nothing but what they hold out.
+        """
+        dataset, alike = self.dataset(wildcards), {}
         for name, split in dataset.splits.items():
-            kinds.setdefault(split["kind"], []).append(name)
-        several = {kind: names for kind, names in kinds.items() if len(names) > 1}
-        pools = {"pooled" if len(several) == 1 else f"pooled_{kind}": names for kind, names in several.items()}
-        pools = {name: splits for name, splits in pools.items() if name not in dataset.splits}
+            same = {key: value for key, value in split.items() if key not in ("valid", "test", "fold")}
+            alike.setdefault(to_json(same), []).append(name)
+        several = [names for names in alike.values() if len(names) > 1]
+        pools = {"pooled" if len(several) == 1 else f"pooled_{names[0]}": names for names in several}
+        pools = {name: names for name, names in pools.items() if name not in dataset.splits}
         keys = ("seed", "resamples", "permutations", "cut", "cut_quantile")
         given = {key: self.evaluation[key] for key in keys if key in self.evaluation}
         return to_json(given | {"pools": pools, "k": dataset.near_duplicates["k"]})

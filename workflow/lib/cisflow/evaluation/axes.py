@@ -156,7 +156,8 @@ def nulls(labels, predictions, orders, along, names=CORRELATIONS):
     """{metric: (b, u)}: correlations of the labels with predictions whose regions are exchanged for each other.
 
     Of a track across regions this is the correlation by chance; of a region across tracks, what the predictions of
-    any other region reach, which is the skill of a model that knows the mean profile and nothing of the region.
+    any other region reach, which is the skill of a model that knows the mean profile and nothing of the region. For
+    Spearman's, predictions are ranked once, among all members of their unit, with a label or without.
 
     Parameters
     ----------
@@ -164,29 +165,26 @@ def nulls(labels, predictions, orders, along, names=CORRELATIONS):
     along : axis of the regions in the arrays: 0 where regions are units, 1 where they are members.
     """
     known = np.isfinite(labels)
-    found = {name: np.full((len(orders), len(labels)), np.nan) for name in names}
-    if not known.all():
-        for number, order in enumerate(orders):
-            values = metrics(labels, np.take(predictions, order, axis=along), names)
-            for name in names:
-                found[name][number] = values[name]
-        return found
-    if labels.shape[1] < LEAST:
-        return found
+    n, weight = known.sum(axis=1), known.astype(np.float64)
+    found = {}
     for name in names:
-        # Ranks within a unit stay as they are when whole regions move.
-        pair = (np.asarray(values, dtype=np.float64) for values in (labels, predictions))
-        x, y = (_unit_length(stats.rankdata(values, axis=1) if name == "spearman" else values) for values in pair)
+        x, y = np.where(known, labels, 0.0), np.asarray(predictions, dtype=np.float64)
+        if name == "spearman":
+            # Ranks within a unit stay as they are when whole regions move.
+            x, y = midranks(x, known), stats.rankdata(y, axis=1)
+        x, y = _centred(x, known), y - y.mean()
+        defined = (n >= LEAST) & _varies(x, known)
+        xx = np.where(defined, (x**2).sum(axis=1), 0)
+        draws = found[name] = np.empty((len(orders), len(labels)))
         for number, order in enumerate(orders):
-            found[name][number] = np.einsum("um,um->u", x, np.take(y, order, axis=along))
+            moved = np.take(y, order, axis=along)
+            total = np.einsum("um,um->u", weight, moved)
+            squares = np.einsum("um,um->u", weight, moved**2)
+            spread = squares - statistics.ratio(total**2, n)
+            # Less than this is what rounding leaves of constant predictions.
+            spread = np.where(spread > 1e-10 * squares, spread, 0)
+            draws[number] = statistics.ratio(np.einsum("um,um->u", x, moved), np.sqrt(xx * spread))
     return found
-
-
-def _unit_length(values):
-    """Rows around 0 and of length 1; NaN of a constant row."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    length = np.sqrt((centred**2).sum(axis=1))
-    return centred / np.where(np.ptp(values, axis=1) > 0, length, np.nan)[:, None]
 
 
 def resampled_correlations(labels, predictions, counts):
