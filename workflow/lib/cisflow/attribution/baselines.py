@@ -23,7 +23,7 @@ def make(baseline, x, codes, count, seed):
     ----------
     baseline : "uniform" (0.25 in each channel), "zeros", or "dinucleotide_shuffled": `count` shuffles of the sequence
         itself that keep its dinucleotides (Altschul & Erickson 1985). Unknown bases are shuffled as a fifth letter,
-        which is in each channel what it is in `x`; where there is no base (`dna.ABSENT`), there is none in the shuffles.
+        which is in each channel what it is in `x`; where there is no base (`dna.ABSENT`), there is none in shuffles.
         Where only the sequence itself has its dinucleotides, its bases are shuffled one by one, which the log says; of
         a single letter there is no other order, so that nothing of such a sequence contributes.
     x : (n, 4, length) float tensor. codes : (n, length) uint8, the same sequences.
