@@ -39,6 +39,7 @@ WRITTEN_BY = {
     "published_metrics": set(),
     "published_targets": set(),
     **dict.fromkeys(figures.EVALUATION_TABLES, {"evaluate"}),
+    **dict.fromkeys(figures.TRACK_TABLES, {"evaluate_tracks"}),
     **dict.fromkeys(figures.COMPARISON_TABLES, {"compare_attributions"}),
 }
 

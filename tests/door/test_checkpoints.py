@@ -182,7 +182,7 @@ BYTES = {
     "web page without a doctype": (b"<html><body>404</body></html>", "a web page in place of the file"),
     "error of a store": (XML, "a web page in place of the file"),
     "git-lfs pointer": (LFS, "a git-lfs pointer, not the file that it stands for; expected the file (git lfs pull)"),
-    "gzip": (gzip.compress(b"x"), "a compressed archive; expected the checkpoint that it holds, unpacked"),
+    "gzip": (gzip.compress(b"x", mtime=0), "a compressed archive; expected the checkpoint that it holds, unpacked"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 90, "an HDF5 file, as Keras writes; expected a checkpoint"),
     "JSON": (b'{"message": "Not Found"}', "not a "),
     "text": (b"not a checkpoint at all\n", "not a "),

@@ -203,7 +203,7 @@ def test_what_are_no_fragments_is_refused(tmp_path):
     refused("a.tsv.gz: holds no fragment", cells, tmp_path, "# id=x\n")
     refused("a.tsv.gz: row 1: found 3 columns, expected 4 or more", cells, tmp_path, "chr1\t5\t9\n")
     refused("a.tsv.gz: row 1: found 1 columns", cells, tmp_path, "chr1 5 9 A 1\n")
-    packed = gzip.compress(b"chr1\t5\t25\tA\t2\n" * 999)
+    packed = gzip.compress(b"chr1\t5\t25\tA\t2\n" * 999, mtime=0)
     (tmp_path / "cut.tsv.gz").write_bytes(packed[:-20])
     refused("cut.tsv.gz: corrupt or incomplete gzip", lambda: list(fragments.fragments.read(tmp_path / "cut.tsv.gz")))
 
