@@ -1,12 +1,20 @@
-"""Predictions of a trained network for every window of a dataset, averaged over the strands it was trained on."""
+"""Predictions of a trained network for every window of a dataset, averaged over the strands it was trained on.
+
+Of a network of profiles, profiles.npy lies beside them: float16 (n, t, bins), the share of each bin.
+"""
+
+from pathlib import Path
+
+import numpy as np
 
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
 from cisflow.evaluation import predictions
+from cisflow.io import files
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
-from cisflow.models.predict import predict
+from cisflow.models.predict import predict, profiles
 
 
 def arguments(parser):
@@ -28,5 +36,21 @@ def run(args):
         )
     with device.acquire(args.device, args.gpus, args.threads) as where:
         forward, reverse = predict(network, dataset.codes, where)
+        _write_profiles(Path(args.output).with_name("profiles.npy"), network, dataset, where)
     predicted = forward if reverse is None else (forward + reverse) / 2
     write_table(args.output, predictions.table(dataset, folds, forward, reverse, predicted))
+
+
+def _write_profiles(path, network, dataset, where):
+    """Write the profiles that a network of profiles predicts; none is left of another one."""
+    path.unlink(missing_ok=True)
+    if dataset.profiles is None or getattr(network.module, "bins", None) is None:
+        return
+    with files.atomic(path) as temporary:
+        # Mapped: the profiles of all windows may be larger than memory.
+        found = np.lib.format.open_memmap(temporary, "w+", np.float16, dataset.profiles.shape)
+        row = 0
+        for values in profiles(network, dataset.codes, where):
+            found[row : row + len(values)] = values
+            row += len(values)
+        found.flush()

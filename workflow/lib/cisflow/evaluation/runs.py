@@ -31,6 +31,11 @@ class Run(NamedTuple):
         return self.folder / "predictions.tsv"
 
     @property
+    def profiles(self):
+        """Of a network of profiles: float16 (n, t, bins), shares of each bin."""
+        return self.folder / "profiles.npy"
+
+    @property
     def history(self):
         return self.folder / "history.tsv"
 

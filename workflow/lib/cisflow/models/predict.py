@@ -89,3 +89,22 @@ def predict(model, codes, device, description="predict"):
                 row += len(values)
                 bar.update(len(values))
     return strands[0], strands[1] if len(given) > 1 else None
+
+
+@torch.inference_mode()
+def profiles(model, codes, device, description="profiles"):
+    """Yield shares of each bin, float32 (k, t, bins), batch after batch: the mean of the strands of a prediction.
+
+    On the reverse strand bins are read from behind.
+
+    Parameters
+    ----------
+    model : Network in eval mode whose module has `profile`; left on `device`. codes : (n, length) uint8.
+    """
+    network = Network.of(model).to(device)
+    for start in tqdm(range(0, len(codes), BATCH), desc=description, unit="batch"):
+        part = inference.to_device(np.ascontiguousarray(codes[start : start + BATCH]), device)
+        strands = [part] if network.strands == "forward" else [part, reverse_complement(part)]
+        shares = [network.module.profile(*network.inputs(own, device))[1].float().softmax(dim=2) for own in strands]
+        shares[1:] = [reverse.flip(2) for reverse in shares[1:]]
+        yield (sum(shares) / len(shares)).cpu().numpy()

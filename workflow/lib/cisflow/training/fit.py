@@ -344,7 +344,8 @@ def complete_settings(architecture, settings, dataset):
     if dataset.inputs:
         offered["segments"] = [int(end - start) for _, start, end in dataset.inputs]
     if dataset.profiles is not None:
-        offered["bins"] = dataset.profiles.shape[2]
+        # Bins divide the length, so that none is built without it.
+        offered |= {"bins": dataset.profiles.shape[2], "length": dataset.codes.shape[1]}
     taken = inspect.signature(registry.get(architecture)).parameters
     if len(dataset.inputs) > 1 and "segments" not in taken:
         raise InputError(f"architecture {architecture} reads one sequence a sample; found {len(dataset.inputs)}")
