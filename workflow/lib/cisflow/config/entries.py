@@ -300,6 +300,11 @@ class Dataset:
         return found
 
     @property
+    def has_profiles(self):
+        """Whether numbers are counted in bins."""
+        return any(entry.get("bins") for entry in self.targets)
+
+    @property
     def is_labelled(self):
         """Whether its source labels its windows itself, see `data.build`."""
         return is_labelled(self.source)

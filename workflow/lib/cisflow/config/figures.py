@@ -169,6 +169,13 @@ class Figures(Study):
         files = self.run_files(paths.PREDICTIONS, known["dataset"])
         return [path for path in files if f"/{known['split']}/seed" in path] if "split" in known else files
 
+    def _artifact_profile_predictions(self, known):
+        """The predictions beside which networks of profiles write these, where windows have any."""
+        return self._artifact_predictions(known) if self.datasets[known["dataset"]].has_profiles else []
+
+    def _artifact_split_table(self, known):
+        return paths.fill(paths.SPLIT, **known)
+
     def _artifact_leakage(self, known):
         return self.leakage_tables(SimpleNamespace(**known))
 
