@@ -126,6 +126,14 @@ def test_chunks_order_and_index_change_nothing(folder, tmp_path, monkeypatch):
         monkeypatch.undo()
 
 
+def test_numbers_that_are_too_many_to_hold_are_mapped(folder, monkeypatch):
+    held = count(folder / "sheet.tsv", some_windows(3), bins=6).values
+    monkeypatch.setattr("cisflow.data.counting.HELD", 0)
+    mapped = count(folder / "sheet.tsv", some_windows(3), bins=6).values
+    assert isinstance(mapped, np.memmap) and not isinstance(held, np.memmap)
+    np.testing.assert_array_equal(mapped, held)
+
+
 def pair(start, end, name="f", chrom="chr1", first=True, **bits):
     """Two mates of 20 bases that make the fragment [start, end)."""
     return [
