@@ -259,3 +259,21 @@ def test_windows_without_strand_or_place_are_refused_where_they_are_needed(folde
         count(folder / "sheet.tsv", windows([("chr1", 0, 60, "+"), ("chr1", 0, 60, ".")]), strand="same")
     with pytest.raises(InputError, match="no window has a place on a genome"):
         count(folder / "sheet.tsv", windows([None, None]))
+
+
+def test_files_of_several_genomes_speak_of_their_own_windows(tmp_path):
+    """Both genomes have a chr1; windows call it by the genome too, and a sheet says whose a file is."""
+    write_bam(tmp_path / "m.bam", [record("a", "chr1", 5, "9M")])
+    write_bam(tmp_path / "f.bam", [record(f"b{n}", "chr1", 205, "9M") for n in range(3)], lengths={"chr1": 9000})
+    (tmp_path / "s.tsv").write_text("track\tfile\tgenome\nx\tm.bam\tmouse\ny\tf.bam\tfly\n")
+    rows = [("mouse:chr1", 0, 60, "+"), ("fly:chr1", 200, 260, "+"), ("fly:chr1", 8000, 8060, "-")]
+    both = windows(rows)._replace(genomes=np.array(["mouse", "fly", "fly"]))
+    numbers = count(tmp_path / "s.tsv", both)
+    np.testing.assert_array_equal(numbers.values, [[1, np.nan], [np.nan, 3], [np.nan, 0]])
+    lines = numbers.ledger[numbers.ledger["reason"] == "window on another genome"]
+    assert lines["n"].tolist() == [2, 1]
+    (tmp_path / "s.tsv").write_text("track\tfile\nx\tm.bam\n")
+    with pytest.raises(
+        InputError, match="genome is '', expected in the column genome of a sheet one of .*: mouse, fly"
+    ):
+        count(tmp_path / "s.tsv", both)

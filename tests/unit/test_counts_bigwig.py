@@ -144,3 +144,10 @@ def test_windows_of_several_widths(folder):
 def test_bins_that_do_not_fit_are_refused(folder):
     with pytest.raises(InputError, match="bins is 50, expected a divisor of the bases counted; window 'w1' has 60"):
         count(folder / "sheet.tsv", windows([("chr1", 0, 50, "+"), ("chr1", 0, 60, "-")]), bins=50)
+
+
+def test_files_of_several_genomes_speak_of_their_own_windows(folder, tmp_path):
+    (tmp_path / "s.tsv").write_text(f"track\tfile\tgenome\nx\t{folder}/1.bw\tmouse\ny\t{folder}/1.bw\tfly\n")
+    both = windows([("mouse:chr1", 0, 60, "+"), ("fly:chr1", 0, 60, "+")])._replace(genomes=np.array(["mouse", "fly"]))
+    values = count(tmp_path / "s.tsv", both).values
+    assert values[0, 0] == values[1, 1] and np.isnan([values[0, 1], values[1, 0]]).all()

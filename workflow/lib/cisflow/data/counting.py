@@ -21,6 +21,7 @@ from cisflow.sequence import intervals
 # Arrays of more bytes are mapped from a file; edges of bins that are looked up at once.
 HELD, BLOCK = 1 << 30, 1 << 22
 UNPLACED, NO_CONTIG = "window without a place on a genome", "window on a contig that the file lacks"
+ELSEWHERE = "window on another genome"
 OUTSIDE, BLACKLISTED = "no base of its contig once shifted", "in the blacklist"
 # What becomes of a span: 0 where it counts.
 OUT, BLACK = 1, 2
@@ -83,8 +84,8 @@ class Places:
 
     Parameters
     ----------
-    frame : windows, columns id, chrom, start, end, strand; those without coordinates have none.
-    settings : Regions. where : what they are settings of, for messages.
+    windows : windows.Windows; those without coordinates have no place. settings : Regions.
+    genome : name of the genome whose windows have places, where there are several; not looked at where there is one.
 
     Attributes
     ----------
@@ -93,12 +94,14 @@ class Places:
 
     Raises
     ------
-    InputError : no window has a place, `count_width` is more than a window holds, or its bases do not make `bins`
-        equal bins.
+    InputError : no window has a place, the genome is none of theirs, `count_width` is more than a window holds, or its
+        bases do not make `bins` equal bins.
     """
 
-    def __init__(self, frame, settings, where):
-        self.frame, self.where, self.n = frame, where, len(frame)
+    def __init__(self, windows, settings, genome=""):
+        self.where = where = f"targets '{settings.name}'"
+        self.frame, self.elsewhere = _on_genome(windows, genome, where)
+        frame, self.n = self.frame, len(self.frame)
         placed = (frame["chrom"] != "").to_numpy(dtype=bool) & frame["start"].notna().to_numpy(dtype=bool)
         if not placed.any():
             raise InputError(f"{where}: no window has a place on a genome; expected a source with chrom, start and end")
@@ -207,8 +210,22 @@ class Places:
         """Lines of the ledger of windows that a file cannot speak of; none where there are none."""
         unplaced = int((self.chrom == "").sum())
         held = sum(map(len, found.values()))
-        lost = {UNPLACED: unplaced, NO_CONTIG: self.n - unplaced - held}
+        lost = {UNPLACED: unplaced - self.elsewhere, ELSEWHERE: self.elsewhere, NO_CONTIG: self.n - unplaced - held}
         return ledger.counts(f"windows in {path.name}", "target", held if any(lost.values()) else 0, lost)
+
+
+def _on_genome(windows, genome, where):
+    """Frame of windows of which those of one genome, of several, have a place, and the number of the others."""
+    if windows.genomes is None:
+        return windows.frame, 0
+    ours = windows.genomes == genome
+    if not ours.any():
+        raise InputError(
+            f"{where}: genome is '{genome}', expected in the column genome of a sheet one of the windows': "
+            f"{listing(pd.unique(windows.genomes))}"
+        )
+    chrom = windows.frame["chrom"].str.removeprefix(f"{genome}:").where(ours, "")
+    return windows.frame.assign(chrom=chrom), int((~ours).sum())
 
 
 def zeros(shape, kind):

@@ -1,7 +1,8 @@
 """The sheet of samples: a table (TSV or CSV) with a row a track, which names its file and says what it is of.
 
-Columns are `track` and `file`, and where they are known `modality`, `class`, `group` and `replicate`; others are not
-read. Paths are absolute, or relative to the folder of the sheet or to that of the run.
+Columns are `track` and `file`, and where they are known `modality`, `class`, `group` and `replicate`; `genome`, where
+windows are of several; others are not read. Paths are absolute, or relative to the folder of the sheet or to that of
+the run.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from cisflow.io.tables import read_rows
 
 
 def read(path, modality, files=()):
-    """Tracks of a modality: frame of target, modality, class, group, replicate (str) and file (Path).
+    """Tracks of a modality: frame of target, modality, class, group, replicate, genome (str) and file (Path).
 
     Rows whose column `modality` is another are left out; where it is empty or absent, a row is of any modality.
 
@@ -29,7 +30,7 @@ def read(path, modality, files=()):
     """
     rows, columns = read_rows(path, ("track", "file"))
     table = pd.DataFrame(columns, dtype=object).map(str.strip)
-    for name in DESCRIBED:
+    for name in (*DESCRIBED, "genome"):
         if name not in table:
             table[name] = ""
     ours = table["modality"].isin(["", modality])
@@ -49,7 +50,7 @@ def read(path, modality, files=()):
                 f"{path}: rows {first[track]} and {row} name the same track '{track}', expected one row each"
             )
         first[track] = row
-    found = table.rename(columns={"track": "target"})[["target", *DESCRIBED]]
+    found = table.rename(columns={"track": "target"})[["target", *DESCRIBED, "genome"]]
     for column in ("file", *files):
         texts = table[column] if column in table else [""] * len(table)
         found[column] = [

@@ -59,16 +59,22 @@ def collect(settings, windows):
     """
     where = f"targets '{settings.name}'"
     refuse(settings, where)
-    places = counting.Places(windows.frame, settings, where)
-    if settings.strand != "both":
-        places.demand_strands(f"strand is '{settings.strand}'")
     tracks = sheet.read(settings.sheet, settings.name)
+    everywhere = {genome: counting.Places(windows, settings, genome) for genome in tracks["genome"].unique()}
+    if settings.strand != "both":
+        for places in everywhere.values():
+            places.demand_strands(f"strand is '{settings.strand}'")
+    located = [everywhere[genome] for genome in tracks["genome"]]
     blacklist = counting.Blacklist(settings.blacklist)
     headers = [bam.lengths(path) for path in tracks["file"]]
     # Of any file, what is wrong is told before the first is counted.
-    rows = [places.on(path, lengths, settings.genome) for path, lengths in zip(tracks["file"], headers, strict=True)]
-    values, lines = places.values(len(tracks)), [ledger.counts(settings.sheet, "target", len(tracks), {})]
+    rows = [
+        places.on(path, lengths, settings.genome)
+        for places, path, lengths in zip(located, tracks["file"], headers, strict=True)
+    ]
+    values, lines = located[0].values(len(tracks)), [ledger.counts(settings.sheet, "target", len(tracks), {})]
     for number, (path, track) in enumerate(zip(tracks["file"], tracks["target"], strict=True)):
+        places = located[number]
         tally, kept, dropped = count(path, headers[number], rows[number], places, settings, blacklist)
         source = f"{path.name} ({track})"
         alignments = kept * (2 if settings.unit == "fragments" else 1)

@@ -44,18 +44,23 @@ def collect(settings, windows):
     InputError : windows that `counting.Places` refuses, a sheet that cannot be read, a file that is no whole bigWig,
         has none of the windows' contigs or is of another assembly.
     """
-    places = counting.Places(windows.frame, settings, f"targets '{settings.name}'")
     tracks = sheet.read(settings.sheet, settings.name, files=("file_minus",))
-    values, lines = places.values(len(tracks)), [ledger.counts(settings.sheet, "target", len(tracks), {})]
+    everywhere = {genome: counting.Places(windows, settings, genome) for genome in tracks["genome"].unique()}
+    values = next(iter(everywhere.values())).values(len(tracks))
+    lines = [ledger.counts(settings.sheet, "target", len(tracks), {})]
     opened = {path: BigWig(path) for path in dict.fromkeys([*tracks["file"], *tracks["file_minus"].dropna()])}
-    rows = {path: places.on(path, file.lengths, settings.genome) for path, file in opened.items()}
+    rows = {}
+    for path, minus, genome in tracks[["file", "file_minus", "genome"]].itertuples(index=False):
+        for one in (path, minus):
+            if one is not None:
+                rows[one, genome] = everywhere[genome].on(one, opened[one].lengths, settings.genome)
     for number, track in enumerate(tracks.to_dict("records")):
-        numbers, whole = values[:, number], track["file_minus"] is None
+        numbers, whole, places = values[:, number], track["file_minus"] is None, everywhere[track["genome"]]
         numbers[...] = np.nan
         for path, strand in ((track["file"], False), (track["file_minus"], True)):
             if path is not None:
                 chosen = (places.chrom != "") & (whole | (places.minus == strand))
-                read(opened[path], rows[path], places, settings, chosen, numbers)
+                read(opened[path], rows[path, track["genome"]], places, settings, chosen, numbers)
         known = int(np.isfinite(numbers.reshape(places.n, -1)).any(axis=1).sum())
         source = f"{track['file'].name} ({track['target']})"
         lines.append(ledger.counts(source, "target", known, {NOTHING: places.n - known}))

@@ -60,16 +60,17 @@ def collect(settings, windows):
     """
     where = f"targets '{settings.name}'"
     counting.demand_lengths(settings, where)
-    places = counting.Places(windows.frame, settings, where)
     files, lines = files_of(settings)
+    everywhere = {genome: counting.Places(windows, settings, genome) for genome in {file["genome"] for file in files}}
     cells = cells_of(settings.groups, [file["target"] for file in files])
     blacklist = counting.Blacklist(settings.blacklist)
     genome = settings.genome and Genome(settings.genome)
     tracks = [
         described(file, group) for file, groups in zip(files, cells, strict=True) for group in groups.cat.categories
     ]
-    values, done = places.values(len(tracks)), 0
+    values, done = next(iter(everywhere.values())).values(len(tracks)), 0
     for file, groups in zip(files, cells, strict=True):
+        places = everywhere[file["genome"]]
         pile = Pile(file["file"], groups, places, settings, blacklist, genome)
         for number, tally in enumerate(pile.tallies):
             scale = 1e6 / pile.library[number] if settings.normalise == "cpm" and pile.library[number] else 1.0
@@ -83,7 +84,8 @@ def collect(settings, windows):
 def files_of(settings):
     """The files, [{target, modality, …, file}], and lines of the ledger of their sheet; without one, target is ""."""
     if settings.sheet is None:
-        alone = dict.fromkeys(DESCRIBED, "") | {"modality": settings.name, "target": "", "file": settings.fragments}
+        alone = dict.fromkeys((*DESCRIBED, "target", "genome"), "")
+        alone |= {"modality": settings.name, "file": settings.fragments}
         return [alone], []
     found = sheet.read(settings.sheet, settings.name).to_dict("records")
     return found, [ledger.counts(settings.sheet, "target", len(found), {})]
