@@ -248,3 +248,27 @@ def test_cells_are_no_tracks(tmp_path):
 def test_a_file_that_is_absent(tmp_path):
     with pytest.raises(InputError, match="m: No such file"):
         matrix.read(tmp_path / "m")
+
+
+def test_a_first_column_of_numbers_is_a_track_where_another_is_said_to_name_rows(tmp_path, capsys):
+    (tmp_path / "m").write_text("s1,gene,s2\n5,a,6\n7,b,8\n")
+    assert collect(tmp_path / "m", windows(["b", "a"])).values.tolist() == [[8], [6]]
+    assert "column 's1', the first, is of numbers but no track; expected the setting names 'gene'" in (
+        capsys.readouterr().err
+    )
+    assert collect(tmp_path / "m", windows(["b", "a"]), names="gene").values.tolist() == [[7, 8], [5, 6]]
+    assert "the first" not in capsys.readouterr().err
+    # What pandas counted rows by is no track.
+    (tmp_path / "m").write_text(",gene,s2\n0,a,6\n1,b,8\n")
+    assert collect(tmp_path / "m", windows(["b", "a"]), names="gene").values.tolist() == [[8], [6]]
+
+
+def test_tables_of_an_h5ad_that_are_of_a_later_format(tmp_path):
+    import h5py
+
+    write_h5ad(tmp_path / "m", CELLS, ["1", "2", "3"], ["a", "b"])
+    with h5py.File(tmp_path / "m", "r+") as handle:
+        handle["obs"].attrs["encoding-type"] = "dataframe-of-2030"
+    with pytest.raises(InputError, match="m: obs is no table that anndata reads") as error:
+        matrix.read(tmp_path / "m")
+    assert "\n" not in str(error.value)

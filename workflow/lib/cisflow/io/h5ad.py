@@ -94,8 +94,6 @@ def read(path, names=None, layer=None, group_by=None, aggregate="mean"):
         more observations than could be tracks (MOST_OBSERVATIONS) without a `group_by`.
     """
     with _opened(path) as handle:
-        from anndata.io import read_elem
-
         for key in ("obs", "var"):
             if key not in handle:
                 raise InputError(f"{path}: no '{key}', which every .h5ad has; found {listing(handle, 12)}")
@@ -104,7 +102,7 @@ def read(path, names=None, layer=None, group_by=None, aggregate="mean"):
         if where not in handle:
             found = [*handle.get("layers", ()), *([RAW] if RAW in handle else [])]
             raise InputError(f"{path}: no {where.replace('/', ' ')}; found layers {listing(found, 12) or '(none)'}")
-        frames = read_elem(handle["obs"]), read_elem(handle[f"{RAW}/var" if raw else "var"])
+        frames = _frame(path, handle, "obs"), _frame(path, handle, f"{RAW}/var" if raw else "var")
         shape = tuple(len(frame) for frame in frames)
         if 0 in shape:
             raise InputError(f"{path}: holds {shape[0]} observations and {shape[1]} variables, expected both")
@@ -127,16 +125,25 @@ def refuse_cells(matrix):
 
 @contextlib.contextmanager
 def _opened(path):
-    """The file, open to read; whatever h5py and anndata say of a broken one is said in a line."""
-    # Here, as a matrix of text needs neither.
+    """The file, open to read; what h5py says of a broken one is said in a line."""
+    # Here, as a matrix of text needs none of it.
     import h5py
-    from anndata._io.utils import AnnDataReadError
 
     try:
         with h5py.File(path, "r") as handle:
             yield handle
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AnnDataReadError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"{path}: not a readable .h5ad: {str(error).splitlines()[0]}") from error
+
+
+def _frame(path, handle, key):
+    from anndata.io import read_elem
+
+    try:
+        return read_elem(handle[key])
+    except Exception as error:
+        # Of an encoding that it does not know, anndata raises a class of its own, which has no public name.
+        raise InputError(f"{path}: {key} is no table that anndata reads: {str(error).splitlines()[0]}") from error
 
 
 def _sides(path, frames, names):
@@ -145,7 +152,7 @@ def _sides(path, frames, names):
     if names is None:
         for side, frame in zip(sides, frames, strict=True):
             # Such as gene_ids beside an index of symbols.
-            texts = [name for name in frame.columns if frame[name].dtype.kind in "OTU" or _is_text(frame[name])]
+            texts = [name for name in frame.columns if _is_text(frame[name])]
             side |= {name: _as_text(frame[name]) for name in texts if name != INDEX}
         return sides
     holders = [place for place, frame in enumerate(frames) if names in frame.columns]

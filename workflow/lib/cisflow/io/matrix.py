@@ -160,10 +160,12 @@ class _Text:
             raise InputError(f"{path}: row {first}: no column {names}; found columns {listing(header, 12)}")
         self.names = header.index(names) if names is not None else None
         wanted = set(columns) if self.asked else set(header)
+        # The first column names the rows, or, without a name of its own, counts them.
+        index = {0} if names is None or not header[0] else set()
         self.numeric = [
             i
             for i, name in enumerate(header)
-            if name in wanted and (self.asked or i not in held and i > 0) and i != self.names
+            if name in wanted and (self.asked or i not in held and i not in index) and i != self.names
         ]
         # Texts of columns that may name rows: {column: list}.
         candidates = {0, *held} - set(self.numeric) if self.names is None else {self.names}
@@ -265,6 +267,12 @@ def _number(text):
         return float(text) if "_" not in text else None
     except ValueError:
         return None
+
+
+def are_numbers(texts):
+    """Whether all texts are numbers, others than those that count rows."""
+    numbers = [_number(text) for text in texts]
+    return None not in numbers and numbers not in (list(range(len(texts))), list(range(1, len(texts) + 1)))
 
 
 def repeated(names):

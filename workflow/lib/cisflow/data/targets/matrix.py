@@ -112,6 +112,13 @@ class _Side:
             joining.refuse_strangers(path, windows, *((name, sides[name]) for name in tried))
         self.regions = sides[chosen][self.join.names]
         joining.report(path, self.join, chosen, len(self.regions))
+        first = next(iter(sides[chosen]))
+        if self.join.names != first and matrix.are_numbers(sides[chosen][first]) and asked is None:
+            print(
+                f"{path}: column '{first}', the first, is of numbers but no track; expected the setting names "
+                f"'{self.join.names}' where it is one",
+                file=sys.stderr,
+            )
         if not self.by_rows:
             h5ad.refuse_cells(self.matrix)
         other = self._others(sides["columns" if self.by_rows else "rows"], asked)
