@@ -9,11 +9,12 @@ import yaml
 
 from cisflow import models
 from cisflow.config import declared, settings
+from cisflow.models import modular
 from cisflow.models.blocks import KINDS, dense, heads, join, stem, summary
 
 TEXT = (Path(__file__).parents[2] / "docs" / "networks.md").read_text()
 PARTS = {"`stem`": stem.Settings, "`summary`": summary.Settings, "`dense`, `heads.<modality>`": dense.Settings}
-PARTS |= {"`join`, `joins.<modality>`": join.Settings, "`profile`": heads.Profile}
+PARTS |= {"`settings`": modular.Settings, "`join`, `joins.<modality>`": join.Settings, "`profile`": heads.Profile}
 PARTS |= {f"`blocks[]` of kind `{kind}`": module.Settings for kind, module in KINDS.items()}
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from cisflow.config import settings
+from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
 from cisflow.models.blocks import dense, heads, join
 from cisflow.models.blocks.trunk import Trunk
@@ -10,6 +12,28 @@ from cisflow.models.network import Architecture
 
 LENGTH = 600
 PARTS = ("stem", "blocks", "summary")
+
+
+class Settings(settings.Settings):
+    """What a network is composed of."""
+
+    stem: dict = setting({}, meaning="What reads the bases.")
+    blocks: list[dict] = setting([], meaning="What lies between, in this order; the key `kind` says what each is.")
+    summary: dict = setting({}, meaning="What becomes one row of numbers a sequence.")
+    dense: dict = setting(None, meaning="A dense stack on these numbers. Without it the heads read them.")
+    heads: dict[str, dict] = setting(
+        {}, meaning="Dense layers of a modality's own, before its last one, by the modality's name."
+    )
+    trunks: list[dict] = setting(
+        None, meaning="For each input, in their order, `stem`, `blocks` and `summary` where its trunk is another."
+    )
+    shared: bool = setting(
+        False,
+        meaning="One trunk for all inputs, which then have one length; under a formula the dense stack and heads too.",
+    )
+    join: dict = setting({}, meaning="How several inputs are joined.")
+    joins: dict[str, dict] = setting({}, meaning="The same for modalities that are joined otherwise, by their name.")
+    profile: dict = setting({}, meaning="The head for shapes, where the dataset has bins.")
 
 
 class Modular(Architecture):
@@ -24,15 +48,10 @@ class Modular(Architecture):
     ----------
     length : in bp, of all inputs together; 600 without it, or the sum of the segments.
     n_outputs : outputs; 1 without it, or those of the modalities.
-    stem, blocks, summary, dense : settings of the blocks, see the modules of models.blocks: mappings, of blocks a list
-        of mappings with the key `kind`. Without `dense` the heads read the features themselves.
-    heads : {modality: settings of a dense stack of its own, before its last layer}.
     modalities : {name: number of outputs}, or pairs of them, in the order of the outputs; one named `signal` without.
     segments : lengths of the inputs in bp; None for one input.
-    trunks : for each input a mapping of stem, blocks and summary that are its own.
-    shared : whether one trunk serves all inputs.
-    join : settings of blocks.join. joins : {modality: settings} of modalities with another formula.
-    bins : of a profile; the network then has a head for shapes, whose settings (blocks.heads.Profile) `profile` gives.
+    bins : of a profile; the network then has a head for shapes.
+    stem and others : see Settings, and the modules of models.blocks for what each of them takes.
 
     Raises
     ------
@@ -53,27 +72,31 @@ class Modular(Architecture):
         modalities=None,
         segments=None,
         trunks=None,
-        shared=False,
+        shared=None,
         join=None,
         joins=None,
         profile=None,
         bins=None,
     ):
         super().__init__()
+        given = {"stem": stem, "blocks": blocks, "summary": summary, "dense": dense, "heads": heads, "trunks": trunks}
+        given |= {"shared": shared, "join": join, "joins": joins, "profile": profile}
+        # An empty list or mapping says no more than none.
+        given = {name: value for name, value in given.items() if value is not None and value not in ([], {})}
+        read = Settings.complete(given, type(self).__name__)
         self.modalities = _modalities(modalities, n_outputs)
         self.n_outputs = sum(self.modalities.values())
-        self.segments = _segments(segments, length, shared)
+        self.segments = _segments(segments, length, read.shared)
         self.length = sum(self.segments)
-        self.shared = shared
-        given = {"stem": stem or {}, "blocks": blocks or [], "summary": summary or {}}
-        self.trunks = nn.ModuleList(self._trunks(given, trunks))
-        self.joins = self._joins(join or {}, joins or {})
+        self.shared = read.shared
+        self.trunks = nn.ModuleList(self._trunks({name: getattr(read, name) for name in PARTS}, read.trunks))
+        self.joins = self._joins(read.join, read.joins)
         widths = [trunk.width for trunk in self.trunks]
         if self.joins is None:
-            widths = [sum(widths) * (len(self.segments) if shared else 1)]
-        self.readouts = nn.ModuleList(self._readout(dense, heads or {}, width) for width in widths)
+            widths = [sum(widths) * (len(self.segments) if read.shared else 1)]
+        self.readouts = nn.ModuleList(self._readout(read.dense, read.heads, width) for width in widths)
         self.bins = bins
-        self.shape = None if bins is None else self._shape(profile or {}, bins)
+        self.shape = None if bins is None else self._shape(read.profile, bins)
 
     def _trunks(self, given, trunks):
         """The trunks: one for each input, or the one that all share."""
