@@ -68,7 +68,7 @@ def draw(inputs, settings):
     figure.supylabel("Counts", fontsize=style.TEXT)
     handles = [Patch(color=style.GREY, alpha=0.45, label="Counted")]
     handles.append(Line2D([], [], color=style.VERMILLION, label=f"Predicted share by {model}, times the counted total"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
     return figure
 
 
