@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from cisflow import tasks
@@ -268,6 +269,7 @@ def all_folds(frame, near=None, **settings):
 
 
 @pytest.mark.parametrize("by", ["chromosome", "block", "cluster", "random"])
+@examples(deadline=None, max_examples=40)
 @given(sizes=st.lists(st.integers(1, 40), min_size=7, max_size=20), k=st.integers(3, 7), seed=st.integers(0, 99))
 def test_over_all_folds_every_window_is_tested_once(by, sizes, k, seed):
     frame, near = spread_over(sizes, seed)
