@@ -1,6 +1,7 @@
 """Networks composed of blocks: sizes, heads, inputs, profiles, and what they refuse."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -394,6 +395,20 @@ def test_it_is_trained_saved_and_loaded_as_other_networks_are(tmp_path):
     loaded = models.load(tmp_path / "model.safetensors")
     x = models.one_hot(codes[60:], "cpu")
     torch.testing.assert_close(loaded(x), network(x))
+
+
+@pytest.mark.parametrize("length", [500, 1300])
+def test_settings_from_a_dataset_are_checked_at_its_own_length(length):
+    codes, labels = np.zeros((4, length), np.uint8), np.zeros((4, 2), np.float32)
+    profiles = np.zeros((4, 2, length // 10), np.float32)
+    tracks = pd.DataFrame({"target": ["a", "b"], "modality": ["x", "x"]})
+    dataset = datasets.Dataset(
+        np.arange(4).astype(str), codes, labels, ["a", "b"], tasks.get("regression"), tracks=tracks, profiles=profiles
+    )
+    settings = fit.complete_settings("BPNet", {"kernels": 4, "layers": 2}, dataset)
+    expected = {"length": length, "n_outputs": 2, "modalities": {"x": 2}, "bins": length // 10}
+    assert settings == expected | {"kernels": 4, "layers": 2}
+    assert models.build("BPNet", **settings).profile(torch.rand(1, 4, length))[1].shape == (1, 2, length // 10)
 
 
 @pytest.mark.parametrize("name", ["strands max, softmax pool", "strands softmax, rotary"])

@@ -349,13 +349,15 @@ def complete_settings(architecture, settings, dataset):
     taken = inspect.signature(registry.get(architecture)).parameters
     if len(dataset.inputs) > 1 and "segments" not in taken:
         raise InputError(f"architecture {architecture} reads one sequence a sample; found {len(dataset.inputs)}")
-    completed = {"n_outputs": len(dataset.targets)}
+    # What a network is checked for, bins that fit or pools that leave something, depends on the length.
+    completed = {"length": dataset.codes.shape[1]} if "length" in taken else {}
+    completed |= {"n_outputs": len(dataset.targets)}
     completed |= {name: value for name, value in offered.items() if name in taken} | settings
     with torch.device("meta"):
         layout = registry.build(architecture, **completed)
     if layout.output != "logit":
         raise InputError(f"architecture {architecture} gives probabilities; training expects one with raw outputs")
-    return {"length": dataset.codes.shape[1]} | completed if layout.length is not None else completed
+    return completed
 
 
 def _loader(dataset, chosen, training, batch_size, seed):
