@@ -234,8 +234,8 @@ def test_a_classifier_on_labels_that_are_no_classes_is_refused(featured, tmp_pat
     other = tmp_path / "dataset"
     shutil.copytree(dataset, other)
     write_table(other / "targets.tsv", pd.DataFrame({"target": ["label"], "task": "regression"}))
-    assert fit(other, features, tmp_path, "lightgbm") == 1
-    assert "targets.tsv: task regression; a classifier on features expects task binary" in capsys.readouterr().err
+    assert fit(other, features, tmp_path, "logistic_regression") == 1
+    assert "targets.tsv: task regression; the classifier expects task binary" in capsys.readouterr().err
 
 
 def test_a_classifier_on_several_targets_is_refused(trained, featured, tmp_path, capsys):

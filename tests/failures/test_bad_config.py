@@ -96,7 +96,7 @@ MISTAKES = {
     ),
     "unknown classifier": (
         change("models", "lightgbm", "classifier", to="svm"),
-        "models.lightgbm.classifier: 'svm' is not one of ['lightgbm', 'logistic_regression']",
+        "models.lightgbm.classifier: 'svm' is not one of ['lightgbm', 'logistic_regression', 'ridge']",
     ),
     "search for the settings of a regression": (
         change("models", "logistic_regression", "tune", to={"n_trials": 3}),
@@ -366,7 +366,31 @@ MISTAKES = {
     ),
     "classifier on numbers": (
         lambda config: config["datasets"]["ctcf"].update(NUMBERS),
-        "datasets.ctcf.models: 'logistic_regression' is a classifier, which expects task binary; found regression",
+        "datasets.ctcf.models: 'logistic_regression' is fitted by logistic_regression, which expects task binary; found "
+        "regression",
+    ),
+    "regression of classes": (
+        change("models", "logistic_regression", "classifier", to="ridge"),
+        "datasets.ctcf.models: 'logistic_regression' is fitted by ridge, which expects task regression; found binary",
+    ),
+    "search for settings on numbers": (
+        lambda config: (
+            config["models"]["lightgbm"].update(tune={"n_trials": 3}),
+            config["datasets"]["ctcf"].update(NUMBERS, models=["lightgbm"]),
+        ),
+        "datasets.ctcf.models: 'lightgbm' has the key tune, which expects task binary; found regression",
+    ),
+    "two cuts": (
+        change("evaluation", to={"cut": 0, "cut_quantile": 0.9}),
+        "evaluation: found cut and cut_quantile; expected one of them at most",
+    ),
+    "motifs of no resource": (
+        change("features", "motifs", to={"kind": "motifs", "database": "jaspar"}),
+        f"features.motifs.database: 'jaspar' is not defined; expected one of {RESOURCES}",
+    ),
+    "features of no kind": (
+        change("features", "words", to={"kind": "words"}),
+        "features.words.kind: 'words' is not one of ['composition', 'motifs']",
     ),
     "unknown task": (
         change(*CTCF, "task", to="ranking"),

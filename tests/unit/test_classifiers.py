@@ -107,7 +107,7 @@ def test_chunks_are_the_rows_and_hold_one_at_a_time(task, small_chunks):
 
 def test_moments_are_those_of_the_scaler(task, small_chunks):
     source, *_ = task
-    mean, scale = logistic_regression.moments(data.Chunks(source, np.arange(900)), len(source.columns))
+    mean, scale = data.moments(data.Chunks(source, np.arange(900)), len(source.columns))
     scaler = StandardScaler().fit(in_memory(source, np.arange(900)))
     np.testing.assert_allclose(mean, scaler.mean_, rtol=1e-6)
     np.testing.assert_allclose(scale, scaler.scale_, rtol=1e-4)
@@ -141,7 +141,7 @@ def test_an_unknown_classifier_is_named():
         classifiers.get("forest")
 
 
-@pytest.mark.parametrize("name", classifiers.names())
+@pytest.mark.parametrize("name", ["lightgbm", "logistic_regression"])
 def test_a_fold_to_fit_to_has_both_classes(task, name):
     source, y, folds = task
     y[folds == "valid"] = 1

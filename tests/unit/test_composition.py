@@ -10,7 +10,7 @@ import planted
 from cisflow.__main__ import main
 from cisflow.errors import InputError
 from cisflow.features import arrays as features
-from cisflow.features import composition
+from cisflow.features.kinds import composition
 from cisflow.sequence import dna
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

@@ -111,3 +111,31 @@ rule composition:
     shell:
         "python -m cisflow composition --windows {input.windows:q} --sequences {input.sequences:q}"
         " --extractor {params.extractor:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule motif_features:
+    input:
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        database=study.extractor_database,
+    output:
+        features=paths.FEATURE_ARRAY,
+        ids=paths.FEATURE_IDS,
+        targets=paths.FEATURE_TARGETS,
+        manifest=paths.FEATURE_MANIFEST,
+    log:
+        "logs/{dataset}/motif_features.{extractor}.log",
+    wildcard_constraints:
+        extractor=study.extractors_of(entries.Motifs),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="2h",
+    params:
+        code=code.command("motif_features"),
+        extractor=lambda wildcards: to_json(study.extractor(wildcards).described),
+        folder=subpath(output.features, parent=True),
+    shell:
+        "python -m cisflow motif-features --windows {input.windows:q} --sequences {input.sequences:q}"
+        " --database {input.database:q} --extractor {params.extractor:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -8,7 +8,7 @@ import pandas as pd
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.features import arrays as features
-from cisflow.features import composition
+from cisflow.features.kinds import composition
 from cisflow.io.arrays import write_array
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table

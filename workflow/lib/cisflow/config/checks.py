@@ -21,6 +21,8 @@ def check(study):
     for extractor in study.extractors.values():
         if isinstance(extractor, entries.Extractor):
             check_extractor(study, extractor)
+        if isinstance(extractor, entries.Motifs):
+            expect(extractor.database, study.resources, f"features.{extractor.name}.database")
     for job in study.variants.values():
         check_variants(study, job)
     for dataset in study.datasets.values():
@@ -104,8 +106,9 @@ def check_variants(study, job):
         expect(getattr(job, key), study.resources, f"{where}.{key}")
     expect(job.features, study.extractors, f"{where}.features")
     extractor = study.extractors[job.features]
-    if isinstance(extractor, entries.Composition):
-        refuse(f"{where}.features", f"features.{job.features} counts k-mers; expected an extractor on a network")
+    if not isinstance(extractor, entries.Extractor):
+        what = "counts k-mers" if isinstance(extractor, entries.Composition) else "scores motifs"
+        refuse(f"{where}.features", f"features.{job.features} {what}; expected an extractor on a network")
     if extractor.strands == "separate":
         refuse(f"{where}.features", f"features.{job.features} keeps strands separate; expected both or forward")
     if extractor.classes is not None and extractor.histone is None and extractor.names is None:
@@ -180,17 +183,15 @@ def check_task(study, dataset, where):
             found = f"'{metric}' is of task {owner}" if owner else f"'{metric}' is not defined"
             expected = f"expected one of {', '.join(known[dataset.task])}, of task {dataset.task}"
             refuse(f"{where}.metrics", f"{found}; {expected}")
+    labelled = [source["kind"] for source in dataset.sources if entries.is_labelled(source)]
+    classes = [kind for kind in labelled if not declared.literal(f"data/sources/{kind}", "ANY_TASK", False)]
+    if dataset.task != "binary" and not dataset.targets and classes:
+        text = f"a source of kind {classes[0]} labels its windows 0 and 1; expected task binary"
+        refuse(f"{where}.task", f"found {dataset.task}; {text}")
     for model in dataset.models:
         if isinstance(study.models.get(model), entries.Classifier):
             check_classifier_task(study.models[model], dataset.task, where)
-    if dataset.task == "binary":
-        return
-    labelled = [source["kind"] for source in dataset.sources if entries.is_labelled(source)]
-    classes = [kind for kind in labelled if not declared.literal(f"data/sources/{kind}", "ANY_TASK", False)]
-    if not dataset.targets and classes:
-        text = f"a source of kind {classes[0]} labels its windows 0 and 1; expected task binary"
-        refuse(f"{where}.task", f"found {dataset.task}; {text}")
-    if dataset.study is not None:
+    if dataset.task != "binary" and dataset.study is not None:
         refuse(f"{where}.study", f"the published study has task binary; found {dataset.task}")
 
 
@@ -198,8 +199,8 @@ def check_classifier_task(model, task, where):
     """A classifier has the task of the dataset; its search for settings is for two classes alone."""
     known = declared.literal(f"classifiers/{model.classifier}", "TASKS")
     if task not in known:
-        text = f"'{model.name}' is a {model.classifier}, which expects task {' or '.join(known)}; found {task}"
-        refuse(f"{where}.models", text)
+        expected = f"which expects task {' or '.join(known)}; found {task}"
+        refuse(f"{where}.models", f"'{model.name}' is fitted by {model.classifier}, {expected}")
     if model.tune is not None and task != "binary":
         refuse(f"{where}.models", f"'{model.name}' has the key tune, which expects task binary; found {task}")
 

@@ -195,6 +195,19 @@ class Composition:
 
 
 @dataclass(frozen=True)
+class Motifs:
+    """Features that are scores of known motifs: a baseline without a network."""
+
+    name: str
+    database: str
+    settings: dict
+
+    @property
+    def described(self):
+        return {"kind": "motifs", "database": self.database, **self.settings}
+
+
+@dataclass(frozen=True)
 class Method:
     """An attribution method with settings, by the name that explanations use."""
 
@@ -367,9 +380,12 @@ def model(name, entry):
 
 
 def extractor(name, entry):
-    """Composition, or Extractor, of an entry of `features`."""
-    if "kind" in entry:
+    """Composition, Motifs or Extractor of an entry of `features`."""
+    if entry.get("kind") == "composition":
         return Composition(name, entry["k"])
+    if "kind" in entry:
+        settings = {key: value for key, value in entry.items() if key not in ("kind", "database")}
+        return Motifs(name, entry["database"], settings)
     start = entry.get("trained_on")
     training = Training(model=entry["model"], **start) if start else None
     return Extractor(**_known(Extractor, entry) | {"name": name, "trained_on": training})

@@ -135,6 +135,10 @@ class Jobs(Figures):
         extractor = self.extractor(wildcards)
         return genome(extractor.genome) if extractor.context == "genome" else []
 
+    def extractor_database(self, wildcards):
+        """The motifs that features are scores of."""
+        return resource(self.extractor(wildcards).database)
+
     def extractor_names(self, wildcards):
         names = self.extractor(wildcards).names
         return [resource(names)] if names is not None else []
@@ -144,7 +148,9 @@ class Jobs(Figures):
         return self.code("features", network.module)(wildcards)
 
     def extractors_of(self, kind):
-        """The extractors that count k-mers (Composition), or that run a network (Extractor), as a constraint."""
+        """The extractors that count k-mers (Composition), score motifs (Motifs) or run a network (Extractor), as a
+        constraint.
+        """
         return any_of(name for name, extractor in self.extractors.items() if isinstance(extractor, kind))
 
     @property

@@ -1,0 +1,1 @@
+"""Features without a network: one module a kind, with its `Settings`."""
