@@ -35,7 +35,8 @@ def folder(tmp_path_factory):
     started["attribution"]["tism_both"] = {"method": "tism", "strands": "both"}
     started["timing"] = {"model": "one_sided", "methods": ["tism", "tism_both"]}
     (folder / "started.yaml").write_text(yaml.safe_dump(started))
-    (folder / "reporters.csv").touch()
+    for name in REGRESSION["resources"]:
+        (folder / name).touch()
     (folder / "regression.yaml").write_text(yaml.safe_dump(REGRESSION))
     for number, text in examples().items():
         (folder / f"example{number}.yaml").write_text(text)

@@ -22,7 +22,7 @@ WRITTEN_BY = {
     "truth": {"planted_windows"},
     "runs": {"runs"},
     "histories": {"train"},
-    "predictions": {"predict"},
+    "predictions": {"predict", "fit"},
     "leakage": {"leakage"},
     "weights": {"fit"},
     "feature_targets": {"features"},
@@ -35,6 +35,8 @@ WRITTEN_BY = {
     "motif_scores": {"scan_seqlets"},
     "motif_database": {"fetch"},
     "timing": {"time_attributions"},
+    "split_table": {"split"},
+    "profile_predictions": {"predict"},
     "class_scores": {"class_variants"},
     "published_metrics": set(),
     "published_targets": set(),
@@ -82,10 +84,12 @@ READS = {
     "variants": {"fetch", "index_genome", "train"},
     "class_variants": {"fetch", "index_genome"},
     "composition": {"windows"},
+    "motif_features": {"windows", "fetch"},
     "tune": {"windows", "split", "features"},
-    "fit": {"windows", "split", "features", "tune", "composition"},
+    "fit": {"windows", "split", "features", "tune", "composition", "motif_features"},
     "runs": set(),
     "evaluate": {*WINDOWS, "predict", "fit", "runs"},
+    "evaluate_tracks": {"windows", "predict", "fit", "runs"},
     "stack_metrics": {"evaluate"},
     "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
     "explained_ledger": {*WINDOWS, "predict", "split"},
@@ -108,7 +112,16 @@ READS = {
     },
     "compare_attributions": {"attribute", "train", "planted_windows", "fetch"},
     "all": {
-        *("leakage", "stack_metrics", "motif_report", "name_motifs", "scan_seqlets", "recovery", "study"),
+        *(
+            "leakage",
+            "stack_metrics",
+            "evaluate_tracks",
+            "motif_report",
+            "name_motifs",
+            "scan_seqlets",
+            "recovery",
+            "study",
+        ),
         *("sequence_classes", "variants", "class_variants"),
         *(f"figure_{name}" for name in FIGURES),
     },
@@ -135,6 +148,7 @@ def expected_counts(config):
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
         files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs", "peaks"} & set(source)
         read |= {source[key] for key in files}
+        read |= {entry[key] for entry in dataset.get("targets", []) for key in ("matrix", "sheet") if key in entry}
         for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
             counts["train" if model in networks else "fit"] += runs
@@ -145,6 +159,7 @@ def expected_counts(config):
         read.add(dataset.get("genes") if name in evaluated else None)
         for rule in ("evaluate", "runs"):
             counts[rule] += name in evaluated
+        counts["evaluate_tracks"] += name in evaluated and dataset.get("task") == "regression"
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset
         for entry in dataset.get("explain", []):
@@ -159,11 +174,12 @@ def expected_counts(config):
                 for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
                     counts[rule] += seeds * methods
                 counts["recovery"] += seeds * methods if planted else 0
-                read.add(database)
+                read.add(dataset.get("motifs", database))
     for _, extractor in extracted:
         entry = config["features"][extractor]
         if "kind" in entry:
-            counts["composition"] += 1
+            counts["composition" if entry["kind"] == "composition" else "motif_features"] += 1
+            read.add(entry.get("database"))
             continue
         counts["features"] += 1
         counts["features_shard"] += config.get("shards", 2)
@@ -294,15 +310,19 @@ def test_nothing_flows_back(planned, rules):
 
 @pytest.mark.parametrize(
     ("target", "last"),
-    [("features_only", "features"), ("evaluation_only", "evaluate"), ("attributions_only", "attribute")],
+    [
+        ("features_only", ["features", "composition"]),
+        ("evaluation_only", ["evaluate", "evaluate_tracks"]),
+        ("attributions_only", ["attribute"]),
+    ],
 )
 def test_a_target_stops_where_its_name_says(planned, target, last):
     whole, part = (Counter(graph(planned[name])[0]) for name in ("demo", target))
-    needed, waiting = set(), [last]
+    needed, waiting = set(), [*last]
     while waiting:
         needed.add(waiting.pop())
         waiting += {source for rule in needed for source in READS.get(rule, ())} - needed
-    assert part[last] == whole[last] and set(part) <= needed | {target, "stack_metrics"}
+    assert all(part[rule] == whole[rule] for rule in last) and set(part) <= needed | {target, "stack_metrics"}
     assert part["stack_metrics"] == (target == "evaluation_only")
 
 

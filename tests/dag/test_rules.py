@@ -60,10 +60,16 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(rules):
     chosen = [f"{room}/{name}" for room in rooms for name in declared.names(room)]
     pairs = [(), *((module,) for module in chosen)]
     pairs += [(method, network) for method in chosen for network in chosen if network.startswith("models/")]
+    numbers = [f"data/targets/{name}" for name in declared.names("data/targets")]
+    pairs += [(source, kind) for source in chosen for kind in numbers if source.startswith("data/sources/")]
     for name, rule in rules.items():
         if rule["code"]:
             command = re.match(r"python -m cisflow (\S+)", rule["shell"])[1].replace("-", "_")
-            own = {code.command(command, *modules, task=task) for modules in pairs for task in (None, "binary")}
+            own = {
+                code.command(command, *modules, task=task)
+                for modules in pairs
+                for task in (None, "binary", "regression")
+            }
             assert set(rule["code"]) <= own, f"rule {name}: not the code of {command}"
 
 

@@ -9,19 +9,34 @@ import yaml
 import pipeline
 from cisflow.config import figures
 
-# Numbers as labels, which a network is trained on.
+# Numbers as labels: of a table, and counted in bins; a network and scores of known motifs are trained on them.
 REGRESSION = {
-    "resources": {"reporters.csv": {"url": "reporters.csv"}},
+    "resources": {
+        name: {"url": name} for name in ("reporters.csv", "sites.bed", "genome.fa", "signals.tsv", "known.meme")
+    },
     "datasets": {
         "reporters": {
             "source": {"kind": "table", "table": "reporters.csv"},
             "task": "regression",
             "window": 60,
             "splits": {"random": {"kind": "random"}},
-            "models": ["motif_cnn"],
-        }
+            "models": ["motif_cnn", "motif_scores"],
+        },
+        "counted": {
+            "source": {"kind": "bed", "bed": "sites.bed", "genome": "genome.fa"},
+            "task": "regression",
+            "window": 100,
+            "targets": [{"kind": "bigwig", "sheet": "signals.tsv", "bins": 20}],
+            "splits": {"random": {"kind": "random"}},
+            "models": ["profiles"],
+        },
     },
-    "models": {"motif_cnn": {"architecture": "MotifCNN", "seeds": [1, 2]}},
+    "models": {
+        "motif_cnn": {"architecture": "MotifCNN", "seeds": [1, 2]},
+        "motif_scores": {"classifier": "ridge", "features": "known"},
+        "profiles": {"architecture": "BPNet", "training": {"loss": "profile"}},
+    },
+    "features": {"known": {"kind": "motifs", "database": "known.meme"}},
 }
 
 
@@ -91,6 +106,8 @@ def expected_figures(config):
             trained = any("architecture" in model for model in models)
             if figure.of == "windows" and dataset.get("splits"):
                 counts[rule] += dataset["source"]["kind"] == "peaks" or "matching" not in artifacts
+            elif "profile_predictions" in artifacts and not counted_in_bins(dataset):
+                continue
             elif models and (trained or "histories" not in artifacts):
                 counts[rule] += places(figure, dataset, config)
             for entry in dataset.get("explain", []):
@@ -100,6 +117,10 @@ def expected_figures(config):
                 if figure.of == "comparison":
                     counts[rule] += "reference" in entry
     return counts
+
+
+def counted_in_bins(dataset):
+    return any(entry.get("bins") for entry in dataset.get("targets", []))
 
 
 def places(figure, dataset, config):

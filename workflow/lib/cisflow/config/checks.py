@@ -35,8 +35,8 @@ def check(study):
             refuse("timing.model", f"'{study.timing.model}' reads tokens, so that it cannot be attributed to bases")
         for method in study.timing.methods:
             expect(method, study.methods, "timing.methods")
-    if study.motif_database:
-        expect(study.motif_database, study.resources, "motifs.database")
+    if "database" in study.motifs:
+        expect(study.motifs["database"], study.resources, "motifs.database")
 
 
 def check_network(study, network):
@@ -121,6 +121,8 @@ def check_dataset(study, dataset):
         expect(resource, study.resources, f"{where}.source")
     check_inputs(dataset.source, dataset.window, f"{where}.source")
     check_targets(study, dataset, where)
+    if dataset.motifs is not None:
+        expect(dataset.motifs, study.resources, f"{where}.motifs")
     if dataset.genes is not None:
         expect(dataset.genes, study.resources, f"{where}.genes")
         if dataset.kind == "genomes":

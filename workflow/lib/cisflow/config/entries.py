@@ -270,6 +270,7 @@ class Dataset:
     explain: tuple
     targets: tuple = ()
     genes: str | None = None
+    motifs: str | None = None
     metrics: tuple | None = None
     study: PublishedStudy | None = None
     # The entry `study` as the config has it, for settings of figures and of the page.

@@ -150,7 +150,7 @@ class Figures(Study):
         return self._answer("artifact", name)(known)
 
     def _per_method(self, name, known, wildcards):
-        if name != "attributions" and self.motif_database is None:
+        if name != "attributions" and self.motif_database(known["dataset"]) is None:
             return []
         if name == "recovery" and not self.dataset(wildcards).is_planted:
             return []
@@ -207,7 +207,8 @@ class Figures(Study):
         return self.truth(SimpleNamespace(**known))
 
     def _artifact_motif_database(self, known):
-        return [paths.fill(paths.RESOURCE, name=self.motif_database)] if self.motif_database is not None else []
+        database = self.motif_database(known["dataset"])
+        return [paths.fill(paths.RESOURCE, name=database)] if database is not None else []
 
     def _artifact_published_metrics(self, known):
         has = self.datasets[known["dataset"]].study is not None

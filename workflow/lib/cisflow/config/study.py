@@ -48,15 +48,13 @@ class Study:
     def classifiers(self):
         return {name: model for name, model in self.models.items() if isinstance(model, entries.Classifier)}
 
-    @property
-    def motif_database(self):
-        """Name of the resource with known motifs; None where none are sought."""
-        return self.motifs.get("database")
+    def motif_database(self, dataset):
+        """Name of the resource with the known motifs of a dataset; None where none are sought."""
+        return self.datasets[dataset].motifs or self.motifs.get("database")
 
-    @property
-    def database(self):
+    def database(self, wildcards):
         """The file of known motifs; where none are sought, no rule asks for it."""
-        return paths.fill(paths.RESOURCE, name=self.motif_database or "none")
+        return paths.fill(paths.RESOURCE, name=self.motif_database(wildcards.dataset) or "none")
 
     def dataset(self, wildcards):
         return self.datasets[wildcards.dataset]

@@ -61,10 +61,10 @@ class Targets(Jobs):
 
     def motif_results(self):
         """Tables and reports of every motif search."""
-        if self.motif_database is None:
-            return []
+        sought = [f"results/{name}/" for name in self.datasets if self.motif_database(name) is not None]
         found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
-        return found + [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
+        found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
+        return [path for path in found if path.startswith(tuple(sought))]
 
     def _of_planted(self, path):
         return any(path.startswith(f"results/{name}/") for name, dataset in self.datasets.items() if dataset.is_planted)
