@@ -11,6 +11,7 @@ CONTRACT = {
     *("targets", "split", "runs", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
     *("comparisons", "strata", "calibration", "tuning", "patterns", "seqlets", "motif_scores", "recovery"),
     *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
+    *("tracks", "track_comparisons", "similarity", "input_contribution"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
     *("predictions.transformed", "targets.tracks"),
 }
