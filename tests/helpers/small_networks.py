@@ -139,15 +139,15 @@ def sequences(length):
 @torch.inference_mode()
 def brute_force(model, codes, positions=None):
     """Every mutant through the network, at all positions or some: (n, targets, 4, length) float64, 0 elsewhere."""
-    length = codes.shape[1]
+    length, inputs = codes.shape[1], models.Network.of(model).inputs
     dtype = next(model.parameters()).dtype
     at = np.arange(length) if positions is None else np.array(positions)
     effects = []
     for sequence in codes:
-        reference = model(models.one_hot(sequence[None], "cpu").to(dtype))
+        reference = model(inputs(sequence[None], "cpu")[0].to(dtype))
         mutants = np.tile(sequence, (4 * len(at), 1))
         mutants[np.arange(4 * len(at)), np.tile(at, 4)] = np.repeat(np.arange(4), len(at))
-        outputs = torch.cat([model(part) for part in models.one_hot(mutants, "cpu").to(dtype).split(64)])
+        outputs = torch.cat([model(part) for part in inputs(mutants, "cpu")[0].to(dtype).split(64)])
         effects.append(np.zeros((reference.shape[1], 4, length)))
         effects[-1][:, :, at] = (outputs - reference).double().T.reshape(-1, 4, len(at)).numpy()
     return np.stack(effects)

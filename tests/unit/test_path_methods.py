@@ -115,21 +115,23 @@ def test_contributions_add_up_on_a_path_with_corners(build, planted):
     assert largest[1000] < 1e-3 < largest[20]
 
 
-def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes):
+@pytest.mark.parametrize("unknown", [0.25, 0.0])
+def test_shuffles_keep_dinucleotides_and_belong_to_the_sequence(codes, unknown):
     codes = np.tile(codes, 4)
     codes[2, 10:13] = dna.UNKNOWN
-    x = models.one_hot(codes, "cpu")
+    x = models.one_hot(codes, "cpu", unknown)
     made = baselines.make("dinucleotide_shuffled", x, codes, 3, seed=1)
     assert made.shape == (5, 3, 4, 96)
 
     def pairs(one_hot):
-        # An unknown base is 0.25 in each channel; as a fifth letter it takes part in pairs of its own.
+        # An unknown base is the same in each channel; as a fifth letter it takes part in pairs of its own.
         letters = np.where(one_hot.max(axis=0) == 1, one_hot.argmax(axis=0), dna.UNKNOWN)
         return np.bincount(letters[:-1] * 5 + letters[1:], minlength=25)
 
     for row in range(5):
         for shuffle in made[row].numpy():
             assert np.array_equal(pairs(shuffle), pairs(x[row].numpy()))
+            assert np.array_equal(np.unique(shuffle), np.unique(x[row].numpy()))
             assert not np.array_equal(shuffle, x[row].numpy())
     alone = baselines.make("dinucleotide_shuffled", x[3:4], codes[3:4], 3, seed=1)
     assert torch.equal(alone[0], made[3])
