@@ -74,7 +74,7 @@ MISTAKES = {
         change("models", "basset", "training", "epochs", to=3),
         "models.basset.training: unknown key 'epochs'; expected keys: loss, max_epochs, batch_size, "
         "accumulate, optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, "
-        "anneal, gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
+        "watch, anneal, gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
     ),
     "unknown key of a source": (
         change(*CTCF, "source", "negative", to="x"),
@@ -296,8 +296,7 @@ MISTAKES = {
     ),
     "motifs that are not there": (
         change("models", "basset", "motifs", to="jaspar"),
-        "models.basset.motifs: 'jaspar' is not defined; expected one of hg19_fragments.fa, tair10_chr1_12Mb.fa, "
-        "tair10_chr1_12Mb.gtf, ctcf_gm12878_peaks.fa, jaspar2024_vertebrates.meme",
+        f"models.basset.motifs: 'jaspar' is not defined; expected one of {RESOURCES}",
     ),
     "nothing to freeze": (
         change("models", "basset", "freeze", to=True),
@@ -321,7 +320,7 @@ MISTAKES = {
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),
-        "models.lightgbm.features: 'sei' is not defined; expected one of factors",
+        f"models.lightgbm.features: 'sei' is not defined; expected one of {listed(DEMO['features'])}",
     ),
     "class scores of separate strands": (
         lambda config: config["features"]["factors"].update(
@@ -366,8 +365,8 @@ MISTAKES = {
     ),
     "classifier on numbers": (
         lambda config: config["datasets"]["ctcf"].update(NUMBERS),
-        "datasets.ctcf.models: 'logistic_regression' is fitted by logistic_regression, which expects task binary; found "
-        "regression",
+        "datasets.ctcf.models: 'logistic_regression' is fitted by logistic_regression, which expects task binary; "
+        "found regression",
     ),
     "regression of classes": (
         change("models", "logistic_regression", "classifier", to="ridge"),

@@ -53,6 +53,19 @@ def test_network_learns_a_planted_motif_on_both_strands(tmp_path):
     assert best["best"] == 1
 
 
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_epoch_of_the_best_score_is_kept_where_that_is_watched(tmp_path, task):
+    dataset, folds = planted()
+    # Labels of the validation fold say nothing of how sure a prediction may be: its loss and its score disagree.
+    noisy = dataset.labels.copy()
+    noisy[np.flatnonzero(folds == "valid")[:12]] = 1 - noisy[np.flatnonzero(folds == "valid")[:12]]
+    dataset = dataset._replace(labels=noisy, task=tasks.get(task))
+    history = run(tmp_path, dataset, folds, max_epochs=15, patience=15, watch="score")[2]
+    score = "valid_auroc" if task == "binary" else "valid_pearson"
+    (kept,) = [row for row in history if row["best"]]
+    assert kept[score] == max(row[score] for row in history)
+
+
 def test_same_seed_gives_the_same_weights(tmp_path):
     dataset, folds = planted()
     first = run(tmp_path / "a", dataset, folds)[0]

@@ -25,7 +25,8 @@ from cisflow.training.recipe import Training
 from cisflow.training.schedule import learning_rate
 
 # Name of the validation loss of those modalities that training stops by, where that are not all.
-WATCHED = "watched_loss"
+# What is the lower the better, where that is not the loss of all modalities.
+WATCHED = "watched"
 
 
 class Learner(L.LightningModule):
@@ -133,7 +134,12 @@ class Learner(L.LightningModule):
         labels, predictions = labels.numpy(), self.objective.predictions(outputs).numpy()
         self.log("valid_loss", self.objective.sum(valid), prog_bar=True)
         self.log(f"valid_{self.task.score}", self.task.mean_score(labels, predictions), prog_bar=True)
-        if not self.objective.all_watched:
+        if self.training_settings.watch == "score":
+            columns = self.objective.watched_columns()
+            score = self.task.mean_score(labels[:, columns], predictions[:, columns])
+            # Without a target of which it is defined, no epoch is better than another.
+            self.log(WATCHED, 0.0 if np.isnan(score) else -score)
+        elif not self.objective.all_watched:
             self.log(WATCHED, self.objective.sum(valid, watched=True))
         self._of_modalities = {}
         if len(valid) > 1:
@@ -256,7 +262,8 @@ def train(
     work = _resumable(
         work, job | {"freeze": freeze, "finetune": chosen, "task": dataset.task.name, "inputs": list(inputs)}
     )
-    monitor = "valid_loss" if module.objective.all_watched else WATCHED
+    by_loss = training.watch == "loss" and module.objective.all_watched
+    monitor = "valid_loss" if by_loss else WATCHED
     stopping = Stopping(monitor, training)
     # The best epoch is saved first, so that the last checkpoint, which a resumed run starts from, knows of it.
     every_epoch = {"save_on_train_epoch_end": True, "enable_version_counter": False}

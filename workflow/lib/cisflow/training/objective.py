@@ -81,6 +81,11 @@ class Objective(nn.Module):
     def all_watched(self):
         return all(modality.watched for modality in self.modalities)
 
+    def watched_columns(self):
+        """Indices of the targets of the modalities that training stops by."""
+        watched = [modality.columns for modality in self.modalities if modality.watched]
+        return [column for columns in watched for column in range(columns.start, columns.stop)]
+
     def links(self):
         """Link of each target, a list of t names, see tasks.losses.LINKS."""
         return [

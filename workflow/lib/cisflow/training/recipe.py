@@ -68,7 +68,14 @@ class Training(Loss):
         "warmup_cosine rises from 0 and falls to 0, batch by batch.",
     )
     warmup_epochs: int = setting(5, minimum=0, meaning="Epochs of the rise; fewer than `max_epochs`.")
-    patience: int = setting(5, minimum=1, meaning="Epochs without a lower validation loss before training stops.")
+    patience: int = setting(5, minimum=1, meaning="Epochs without a better one before training stops.")
+    watch: str = setting(
+        "loss",
+        choices=["loss", "score"],
+        meaning="By what an epoch is better, and the best one kept: the validation loss, or the score of the "
+        "validation fold, AUROC or of numbers Pearson's r, as a mean over targets. A small fold may have its lowest "
+        "squared error long before its highest correlation.",
+    )
     anneal: Anneal = setting(
         None,
         meaning="Once training has stopped, go on from the best weights for some rounds, in which the learning rate is "
