@@ -8,7 +8,7 @@ import re
 from pathlib import PurePosixPath
 
 from cisflow.config import code, entries, paths
-from cisflow.config.figures import Figures
+from cisflow.config.gathering import Gathering, resource
 from cisflow.config.study import to_json
 
 
@@ -23,16 +23,12 @@ def option(name, files):
     return [f"--{name}", files[0]] if files else []
 
 
-def resource(name):
-    return paths.fill(paths.RESOURCE, name=name)
-
-
 def genome(name):
     """A genome with its index."""
     return [resource(name), paths.fill(paths.INDEX, name=name)]
 
 
-class Jobs(Figures):
+class Jobs(Gathering):
     """A Study that answers the rules."""
 
     def code(self, command, *modules):
@@ -62,29 +58,11 @@ class Jobs(Figures):
         dataset = self.dataset(wildcards)
         return self.code("windows", dataset.source_module, *dataset.joined_modules, *dataset.target_modules)(wildcards)
 
-    def target_arguments(self, wildcards):
-        """The entries of a dataset's `targets`, as an option."""
-        targets = self.dataset(wildcards).targets
-        return ["--targets", to_json(list(targets))] if targets else []
-
     def method(self, wildcards):
         """Module of the attribution method of the wildcard `method`."""
         return self.methods[wildcards.method].module
 
     # --- Windows -----------------------------------------------------------------------------------------------------
-
-    def source_files(self, wildcards):
-        """Resources of a dataset's source, each once, then the index of each genome."""
-        dataset = self.dataset(wildcards)
-        names = sorted(set(dataset.resources))
-        places = [part for source in dataset.sources for part in (source, source.get("background", {}))]
-        genomes = dict.fromkeys(part["genome"] for part in places if "genome" in part)
-        return [resource(name) for name in names] + [paths.fill(paths.INDEX, name=name) for name in genomes]
-
-    def source_arguments(self, wildcards, input):
-        """NAME=PATH of each resource of a dataset's source."""
-        names = sorted(set(self.dataset(wildcards).resources))
-        return [f"{name}={path}" for name, path in zip(names, input, strict=False)]
 
     def datasets_with(self, planted=False, matched=False):
         """The datasets whose source writes a planted truth, what negatives were matched on, or neither, as a wildcard
