@@ -75,9 +75,12 @@ def slot(names, folder=None, wait_s=1.0):
 @contextlib.contextmanager
 def deterministic(wanted):
     """Whether torch refuses algorithms that may differ from run to run, for as long as the block runs."""
-    before = torch.are_deterministic_algorithms_enabled()
+    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(wanted)
+    # Torch would write into every new tensor, before what computes it does: a twentieth of a small network's epoch.
+    torch.utils.deterministic.fill_uninitialized_memory = not wanted
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before[0])
+        torch.utils.deterministic.fill_uninitialized_memory = before[1]

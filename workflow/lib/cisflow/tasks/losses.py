@@ -11,7 +11,7 @@ from cisflow.errors import InputError, listing
 
 LINKS = ("identity", "exp", "sigmoid")
 # Labels that are looked at together; they may lie in a mapped file.
-BLOCK = 1 << 24
+BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Kind:
     Attributes
     ----------
     link : from raw outputs to predictions; "any" where the loss takes the predictions of the losses beside it.
-    lowest, highest : of labels, None where there is no bound. counts : whether labels are taken for counts.
+    lowest, highest : of labels, None where there is no bound; none from above alone. counts : whether labels are taken for counts.
     least_tracks : fewer have no loss. varying : whether a track of one value carries none.
     profile : whether it reads bins besides totals.
     additive : whether the loss of a fold is the mean of those of its batches.
@@ -95,9 +95,11 @@ class Loss:
             kind = KINDS[term]
             if len(names) < kind.least_tracks:
                 return f"have {len(names)} track; loss {term} expects at least {kind.least_tracks}"
+            if kind.lowest is None:
+                continue
             for values in (labels, profiles) if kind.profile else (labels,):
                 seen = _Seen(values)
-                if kind.lowest is not None and (low := seen.lowest < kind.lowest).any():
+                if (low := seen.lowest < kind.lowest).any():
                     return _out_of_range(term, kind, names, low, seen.lowest)
                 if kind.highest is not None and (high := seen.highest > kind.highest).any():
                     return _out_of_range(term, kind, names, high, seen.highest)
@@ -105,6 +107,8 @@ class Loss:
 
     def warnings(self, labels, names):
         """What is doubtful of labels that have a loss: a list of texts; parameters as of `complaint`."""
+        if not any(KINDS[term].link == "exp" or KINDS[term].varying for term in self.terms):
+            return []
         seen, found = _Seen(labels), []
         names = np.asarray(names, dtype=object)
         for term in self.terms:

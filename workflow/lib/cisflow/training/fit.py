@@ -91,6 +91,10 @@ class Learner(L.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
+    def transfer_batch_to_device(self, batch, device, _):
+        # Lightning's own search for tensors takes longer than a small batch.
+        return batches.Batch(*(None if values is None else values.to(device, non_blocking=True) for values in batch))
+
     def forward(self, codes):
         """Raw outputs (n, t) of base codes (n, length), and logits (n, t, bins) where the loss reads profiles."""
         inputs = self.network.inputs(codes, self.device)

@@ -10,7 +10,7 @@ from cisflow.errors import InputError, listing
 from cisflow.training import batches, losses
 
 # Rows of labels that are looked at together.
-ROWS = 1 << 16
+ROWS = 1 << 12
 
 
 class Modality(nn.Module):
