@@ -90,6 +90,8 @@ READS = {
     "runs": set(),
     "evaluate": {*WINDOWS, "predict", "fit", "runs"},
     "evaluate_tracks": {"windows", "predict", "fit", "runs"},
+    "input_contribution": {"windows", "split", "train"},
+    "stack_inputs": {"input_contribution"},
     "stack_metrics": {"evaluate"},
     "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
     "explained_ledger": {*WINDOWS, "predict", "split"},
@@ -122,7 +124,7 @@ READS = {
             "recovery",
             "study",
         ),
-        *("sequence_classes", "variants", "class_variants"),
+        *("sequence_classes", "variants", "class_variants", "stack_inputs"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
@@ -146,8 +148,9 @@ def expected_counts(config):
         read |= {dataset.get("genes")}
         background = source.get("background", {})
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
-        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs", "peaks"} & set(source)
-        read |= {source[key] for key in files}
+        parts = [part["source"] for part in source.get("inputs", ())] or [source]
+        files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs", "peaks"}
+        read |= {part[key] for part in parts for key in files & set(part)}
         read |= {entry[key] for entry in dataset.get("targets", []) for key in ("matrix", "sheet") if key in entry}
         for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
@@ -160,6 +163,11 @@ def expected_counts(config):
         for rule in ("evaluate", "runs"):
             counts[rule] += name in evaluated
         counts["evaluate_tracks"] += name in evaluated and dataset.get("task") == "regression"
+        if source["kind"] == "inputs":
+            counts["stack_inputs"] += 1
+            counts["input_contribution"] += sum(
+                splits * len(config["models"][model].get("seeds", [1])) for model in networks & set(dataset["models"])
+            )
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset
         for entry in dataset.get("explain", []):

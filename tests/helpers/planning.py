@@ -9,10 +9,12 @@ import yaml
 import pipeline
 from cisflow.config import figures
 
-# Numbers as labels: of a table, and counted in bins; a network and scores of known motifs are trained on them.
+# Numbers as labels: of a table, counted in bins, and of two sequences a sample; a network and scores of known motifs are
+# trained on them.
 REGRESSION = {
     "resources": {
-        name: {"url": name} for name in ("reporters.csv", "sites.bed", "genome.fa", "signals.tsv", "known.meme")
+        name: {"url": name}
+        for name in ("reporters.csv", "enhancers.csv", "sites.bed", "genome.fa", "signals.tsv", "known.meme")
     },
     "datasets": {
         "reporters": {
@@ -30,11 +32,29 @@ REGRESSION = {
             "splits": {"random": {"kind": "random"}},
             "models": ["profiles"],
         },
+        "pairs": {
+            "source": {
+                "kind": "inputs",
+                "inputs": [
+                    {"name": "promoter", "window": 60, "source": {"kind": "table", "table": "reporters.csv"}},
+                    {
+                        "name": "enhancer",
+                        "window": 40,
+                        "source": {"kind": "table", "table": "enhancers.csv", "target": None},
+                    },
+                ],
+            },
+            "task": "regression",
+            "window": 100,
+            "splits": {"random": {"kind": "random"}},
+            "models": ["joined"],
+        },
     },
     "models": {
         "motif_cnn": {"architecture": "MotifCNN", "seeds": [1, 2]},
         "motif_scores": {"classifier": "ridge", "features": "known"},
         "profiles": {"architecture": "BPNet", "training": {"loss": "profile"}},
+        "joined": {"architecture": "Modular", "training": {"reverse_complement": "none"}},
     },
     "features": {"known": {"kind": "motifs", "database": "known.meme"}},
 }

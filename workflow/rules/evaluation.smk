@@ -74,6 +74,25 @@ rule evaluate_tracks:
         " --runs {input.runs:q} --settings {params.settings:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
+rule stack_inputs:
+    input:
+        study.contributions,
+    output:
+        report(paths.STACKED_INPUTS, caption="../report/tables.rst", category="Tables", subcategory="{dataset}"),
+    log:
+        "logs/{dataset}/stack_inputs.log",
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code.command("stack_tables"),
+    shell:
+        "python -m cisflow stack-tables --tables {input:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule stack_metrics:
     input:
         study.metric_tables(),

@@ -70,6 +70,39 @@ rule predict:
         " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
+rule input_contribution:
+    input:
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
+        weights=paths.WEIGHTS,
+    output:
+        paths.INPUT_CONTRIBUTION,
+    log:
+        "logs/{dataset}/input_contribution.{model}.{split}.seed{seed}.log",
+    wildcard_constraints:
+        model=study.models_of(entries.Network),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime="2h",
+    params:
+        code=study.code("input_contribution", study.architecture),
+        names=lambda wildcards: to_json(dict(wildcards.items())),
+        seed=study.evaluation["seed"],
+        dataset=subpath(input.windows, parent=True),
+        device=study.device,
+    shell:
+        "python -m cisflow input-contribution --dataset {params.dataset:q} --split {input.split:q}"
+        " --weights {input.weights:q} --names {params.names:q} --seed {params.seed} --device {params.device}"
+        " --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
+
+
 rule tune:
     input:
         unpack(study.classifier_features),

@@ -319,6 +319,12 @@ class Dataset:
         return any(entry.get("bins") for entry in self.targets)
 
     @property
+    def has_inputs(self):
+        """Whether a sample has several sequences."""
+        joined = "data/sources/inputs" in (self.source_module, *self.joined_modules)
+        return joined or any(len(source.get("sequences", ())) > 1 for source in self.sources)
+
+    @property
     def is_labelled(self):
         """Whether its source labels its windows itself, see `data.build`."""
         return is_labelled(self.source)

@@ -253,6 +253,10 @@ class Jobs(Gathering):
         metrics = self.dataset(wildcards).metrics
         return ["--metrics", *metrics] if metrics is not None else []
 
+    def contributions(self, wildcards):
+        """What each input gives to each network of a dataset."""
+        return self.run_files(paths.INPUT_CONTRIBUTION, wildcards.dataset, network=True)
+
     def track_settings(self, wildcards):
         """How tracks and regions are judged, and which splits' test folds may be pooled: those of one kind that differ
         in nothing but what they hold out.

@@ -38,12 +38,15 @@ MODEL_MANIFEST = f"{MODEL}/manifest.json"
 CLASSIFIER = f"{MODEL}/model.txt"
 CLASSIFIER_WEIGHTS = f"{MODEL}/weights.tsv"
 TUNING = f"{MODEL}/tuning.tsv"
+# What the network loses with each of several sequences of a sample exchanged; and of all trainings of a dataset.
+INPUT_CONTRIBUTION = f"{MODEL}/inputs.tsv"
 # Checkpoints and trials live where Snakemake does not delete them when their job fails, so that it goes on from them.
 TRAINING_WORK = f"{MODEL}/work"
 TUNING_WORK = f"{MODEL}/trials"
 
 EVALUATION = f"{DATASET}/evaluation"
 EVALUATION_TABLE = f"{EVALUATION}/{{table}}.tsv"
+STACKED_INPUTS = f"{EVALUATION}/inputs.tsv"
 STACKED_METRICS = "results/metrics.tsv"
 
 EXPLAINED = f"{DATASET}/attributions/{{model}}/{{split}}/seed{{seed}}"

@@ -23,6 +23,14 @@ class Targets(Jobs):
             for table in TRACK_TABLES
         ]
 
+    def input_tables(self):
+        """What each of several sequences a sample gives, of every dataset of numbers that has a network."""
+        return [
+            paths.fill(paths.STACKED_INPUTS, dataset=dataset.name)
+            for dataset in self.evaluated
+            if dataset.task == "regression" and dataset.has_inputs and set(dataset.models) & set(self.networks)
+        ]
+
     def all_leakage(self):
         return [
             paths.fill(paths.LEAKAGE, dataset=dataset.name, split=split)
