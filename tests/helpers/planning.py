@@ -9,8 +9,8 @@ import yaml
 import pipeline
 from cisflow.config import figures
 
-# Numbers as labels: of a table, counted in bins, and of two sequences a sample; a network and scores of known motifs are
-# trained on them.
+# Numbers as labels: of a table, counted in bins, and of two sequences a sample; networks and scores of known motifs learn
+# them.
 REGRESSION = {
     "resources": {
         name: {"url": name}

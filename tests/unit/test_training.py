@@ -66,6 +66,12 @@ def test_the_epoch_of_the_best_score_is_kept_where_that_is_watched(tmp_path, tas
     assert kept[score] == max(row[score] for row in history)
 
 
+def test_the_last_epoch_is_kept_where_none_is_better_than_another(tmp_path):
+    dataset, folds = planted()
+    history = run(tmp_path, dataset, folds, max_epochs=5, patience=1, learning_rate=0.2, watch="last")[2]
+    assert [row["best"] for row in history] == [0, 0, 0, 0, 1]
+
+
 def test_same_seed_gives_the_same_weights(tmp_path):
     dataset, folds = planted()
     first = run(tmp_path / "a", dataset, folds)[0]

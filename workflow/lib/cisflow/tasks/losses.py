@@ -21,7 +21,8 @@ class Kind:
     Attributes
     ----------
     link : from raw outputs to predictions; "any" where the loss takes the predictions of the losses beside it.
-    lowest, highest : of labels, None where there is no bound; none from above alone. counts : whether labels are taken for counts.
+    lowest, highest : of labels, None where there is no bound; none from above alone.
+    counts : whether labels are taken for counts.
     least_tracks : fewer have no loss. varying : whether a track of one value carries none.
     profile : whether it reads bins besides totals.
     additive : whether the loss of a fold is the mean of those of its batches.

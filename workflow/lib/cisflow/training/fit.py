@@ -138,7 +138,9 @@ class Learner(L.LightningModule):
         labels, predictions = labels.numpy(), self.objective.predictions(outputs).numpy()
         self.log("valid_loss", self.objective.sum(valid), prog_bar=True)
         self.log(f"valid_{self.task.score}", self.task.mean_score(labels, predictions), prog_bar=True)
-        if self.training_settings.watch == "score":
+        if self.training_settings.watch == "last":
+            self.log(WATCHED, -float(self.current_epoch))
+        elif self.training_settings.watch == "score":
             columns = self.objective.watched_columns()
             score = self.task.mean_score(labels[:, columns], predictions[:, columns])
             # Without a target of which it is defined, no epoch is better than another.

@@ -71,10 +71,11 @@ class Training(Loss):
     patience: int = setting(5, minimum=1, meaning="Epochs without a better one before training stops.")
     watch: str = setting(
         "loss",
-        choices=["loss", "score"],
+        choices=["loss", "score", "last"],
         meaning="By what an epoch is better, and the best one kept: the validation loss, or the score of the "
         "validation fold, AUROC or of numbers Pearson's r, as a mean over targets. A small fold may have its lowest "
-        "squared error long before its highest correlation.",
+        "squared error long before its highest correlation. With `last` every epoch is better than those before it, so "
+        "that training never stops early: for a schedule that ends near a rate of 0.",
     )
     anneal: Anneal = setting(
         None,
