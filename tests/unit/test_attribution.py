@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cisflow.attribution import methods, targets
+from cisflow.attribution import methods, targets, weighted
 from cisflow.config.declared import classes
 from cisflow.errors import InputError
 from cisflow.models.network import Network
@@ -86,14 +86,14 @@ def test_groups_are_weighted_sums_and_rows_may_have_their_own(network, codes, me
 
 def test_entries_of_the_config_are_weighted_sums():
     entries = ["a", {"name": "m", "mean": ["b", "c"]}, {"name": "d", "contrast": ["m", "a"]}]
-    groups = targets.members(entries)
+    groups = weighted.members(entries)
     assert groups == {"a": {"a": 1}, "m": {"b": 0.5, "c": 0.5}, "d": {"b": 0.5, "c": 0.5, "a": -1}}
     found = targets.from_members(groups, ["c", "b", "a"], ["d", "a", "d"])
     np.testing.assert_array_equal(found.values, [[0, 0, 1], [0.5, 0.5, 0], [0.5, 0.5, -1]])
     assert found.which[:, 0].tolist() == [2, 0, 2]
     assert not targets.from_members({"b": {"b": 1.0}}, ["c", "b"], ["b"]).weighted
     with pytest.raises(InputError, match="two entries named 'a'"):
-        targets.members(["a", {"name": "a", "mean": ["b"]}])
+        weighted.members(["a", {"name": "a", "mean": ["b"]}])
     with pytest.raises(InputError, match="'d': 'b' is not predicted; expected one of x, y"):
         targets.from_members({"d": {"b": 1.0}}, ["x", "y"], [])
 

@@ -52,7 +52,7 @@ def select(predictions, settings, groups=None, task=None):
     predictions : path of predictions.tsv.
     settings : Settings; `max_per_target` rows of a target at most, drawn at random. The draw is an order of the windows
         that neither the method nor the network changes, so that seeds of a network share most rows.
-    groups : {name: {output: weight}} to explain, from `targets.members`; None explains every output by itself.
+    groups : {name: {output: weight}} to explain, from `weighted.members`; None explains every output by itself.
     task : Task of the predictions; None is binary.
 
     Returns
@@ -88,7 +88,7 @@ def of_windows(dataset, folds, settings, groups):
     ----------
     dataset : `dataset.Dataset`. folds : (n,) fold of each of its windows.
     settings : Settings; `min_probability` is not asked. The draw is that of `select`.
-    groups : {name: {output: weight}} to explain, from `targets.members`.
+    groups : {name: {output: weight}} to explain, from `weighted.members`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow.attribution import baselines, blocks, files, methods, selection, targets
+from cisflow.attribution import baselines, blocks, files, methods, selection, targets, weighted
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError, listing
@@ -52,7 +52,7 @@ def arguments(parser):
 class Explained(NamedTuple):
     """What is explained, and by which network.
 
-    groups : {name: {output: weight}}, from `targets.members`.
+    groups : {name: {output: weight}}, from `weighted.members`.
     chosen : frame with id, target and fold, one row an attribution; prediction, where there are predictions.
     codes : (rows, length) uint8, what the network sees of each. files : what all of it was read from.
     """
@@ -75,7 +75,7 @@ def of_predictions(args, asked, groups):
         raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
     codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
     read = [args.weights, args.predictions, f"{args.dataset}/sequences.npy"]
-    return Explained(network, groups or targets.members(network.outputs), chosen, codes, read)
+    return Explained(network, groups or weighted.members(network.outputs), chosen, codes, read)
 
 
 def of_split(args, asked, groups):
@@ -112,7 +112,7 @@ def asked_for(args, network):
 
 def prediction(explained, where, strands):
     """Prediction (rows,) float32 of each row's target: the weighted mean over its outputs."""
-    shares = targets.shares(explained.groups, explained.network.outputs).T
+    shares = weighted.shares(explained.groups, explained.network.outputs).T
     group_of = {name: number for number, name in enumerate(explained.groups)}
     column = np.array([group_of[name] for name in explained.chosen["target"]])
     found = [values @ shares for values in predict.stream(explained.network, explained.codes, where, strands)]
@@ -123,7 +123,7 @@ def run(args):
     method = methods.read(args.method, "--method")
     asked = dict(args.selection)
     entries = asked.pop("outputs", None)
-    groups = None if entries is None else targets.members(entries)
+    groups = None if entries is None else weighted.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
     network, chosen, codes = explained.network, explained.chosen, explained.codes

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cisflow.attribution import files, methods, targets
+from cisflow.attribution import files, methods, targets, weighted
 from cisflow.attribution.comparison import agreement, perturbation, timing
 from cisflow.commands import options
 from cisflow.errors import InputError, listing
@@ -60,7 +60,7 @@ def run(args):
             weights = args.weights or file_of(args, "models", seed, "model.safetensors")
             network = extractors.load(args.extractor, weights).to(where)
             outputs, _ = extractors.target_names(args.extractor, weights, network.n_outputs, args.names)
-            wanted = targets.from_members(targets.members(args.outputs or outputs), outputs, some.targets)
+            wanted = targets.from_members(weighted.members(args.outputs or outputs), outputs, some.targets)
             found["agreement"].append(agreement.agreement(parts, args.reference).assign(seed=seed))
             if truth is not None:
                 check_within(truth, some.codes.shape[1], args.truth)

@@ -2,7 +2,7 @@
 
 import sys
 
-from cisflow.attribution import explained, selection, targets
+from cisflow.attribution import explained, selection, weighted
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
@@ -21,7 +21,7 @@ def arguments(parser):
 def run(args):
     asked = dict(args.selection)
     entries = asked.pop("outputs", None)
-    groups = None if entries is None else targets.members(entries)
+    groups = None if entries is None else weighted.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
     dataset = datasets.read(args.dataset, mmap=True)
     if args.predictions:
