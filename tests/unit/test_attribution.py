@@ -92,6 +92,8 @@ def test_entries_of_the_config_are_weighted_sums():
     np.testing.assert_array_equal(found.values, [[0, 0, 1], [0.5, 0.5, 0], [0.5, 0.5, -1]])
     assert found.which[:, 0].tolist() == [2, 0, 2]
     assert not targets.from_members({"b": {"b": 1.0}}, ["c", "b"], ["b"]).weighted
+    sides = weighted.members([{"name": "d", "contrast": [["a", "b"], ["c", "d"]]}])
+    assert sides == {"d": {"a": 0.5, "b": 0.5, "c": -0.5, "d": -0.5}}
     with pytest.raises(InputError, match="two entries named 'a'"):
         weighted.members(["a", {"name": "a", "mean": ["b"]}])
     with pytest.raises(InputError, match="'d': 'b' is not predicted; expected one of x, y"):

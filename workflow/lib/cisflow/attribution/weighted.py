@@ -8,8 +8,8 @@ from cisflow.errors import InputError
 def members(entries):
     """Entries of the config's `explain.outputs` as weighted sums of outputs.
 
-    A `mean` weighs its outputs alike; a `contrast` is its first side minus its second, each an output or an entry
-    above.
+    A `mean` weighs its outputs alike; a `contrast` is its first side minus its second, each an output, an entry above,
+    or a list of outputs, of which it is the mean.
 
     Parameters
     ----------
@@ -37,10 +37,17 @@ def members(entries):
         else:
             weights = {}
             for side, sign in zip(entry["contrast"], (1.0, -1.0), strict=True):
-                for output, weight in found.get(side, {side: 1.0}).items():
+                for output, weight in _side(side, found).items():
                     weights[output] = weights.get(output, 0.0) + sign * weight
         found[name] = weights
     return found
+
+
+def _side(side, found):
+    """{output: weight} of a side of a contrast; `found` are the entries above."""
+    if isinstance(side, list):
+        return dict.fromkeys(side, 1 / len(side))
+    return found.get(side, {side: 1.0})
 
 
 def shares(groups, outputs):
