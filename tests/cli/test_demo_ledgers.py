@@ -4,6 +4,7 @@ What a file holds is counted here from its text, by none of the project's reader
 """
 
 import gzip
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tables import text
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+PLACED = ("window", "draw")
 STUDY = load(yaml.safe_load((ROOT / "config" / "demo.yaml").read_text()))
 
 
@@ -41,6 +43,7 @@ def made(tmp_path_factory, resources):
             folders[name] = folder = tmp_path_factory.mktemp(name)
             inputs = [f"{resource}={resources[resource]}" for resource in dataset.resources]
             common = {"dataset": name, "source": dataset.source, "window": dataset.window, "task": dataset.task}
+            common |= {"targets": json.dumps(dataset.targets)} if dataset.targets else {}
             assert call("windows", **common, seed=dataset.seed, inputs=inputs, output=folder) == 0
             for split, settings in dataset.splits.items():
                 paths = {"windows": folder / "windows.tsv", "output": folder / "splits" / f"{split}.tsv"}
@@ -59,16 +62,21 @@ def records(path):
     return [len("".join(part.splitlines()[1:])) for part in path.read_text().split(">")[1:]]
 
 
-def introns(path):
-    """Gaps between the exons of each transcript of a GTF whose lines are exons alone, each gap once."""
-    transcripts = defaultdict(set)
+def transcripts(path):
+    """{(chromosome, strand, gene, transcript): {(start, end) of each exon}} of a GTF."""
+    found = defaultdict(set)
     for line in lines(path):
         chrom, _, kind, start, end, _, strand, _, names = line.split("\t")
-        assert kind == "exon"
-        gene, transcript = (names.split(f'{key} "')[1].split('"')[0] for key in ("gene_id", "transcript_id"))
-        transcripts[chrom, strand, gene, transcript].add((int(start), int(end)))
+        if kind == "exon":
+            gene, transcript = (names.split(f'{key} "')[1].split('"')[0] for key in ("gene_id", "transcript_id"))
+            found[chrom, strand, gene, transcript].add((int(start), int(end)))
+    return found
+
+
+def introns(path):
+    """Gaps between the exons of each transcript of a GTF, each gap once."""
     gaps = set()
-    for (chrom, strand, _, _), exons in transcripts.items():
+    for (chrom, strand, _, _), exons in transcripts(path).items():
         exons = sorted(exons)
         gaps |= {(chrom, strand, a[1], b[0]) for a, b in zip(exons, exons[1:], strict=False) if a[1] + 1 < b[0]}
     return gaps
@@ -87,14 +95,19 @@ def there_is(dataset, resources):
         found["window", source["positives"]] = len(records(resources[source["positives"]]))
         found["draw", source["background"]["genome"]] = tiles(resources[source["background"]["genome"]], length)
     elif source["kind"] == "annotation":
-        found["read", source["annotation"]] = len(lines(resources[source["annotation"]]))
-        found["window", source["annotation"]] = len(introns(resources[source["annotation"]]))
+        path = resources[source["annotation"]]
+        found["read", source["annotation"]] = len(lines(path))
+        genes = {key[:3] for key in transcripts(path)}
+        found["window", source["annotation"]] = len(genes if source.get("anchor") == "tss" else introns(path))
     elif source["kind"] == "planted":
         motifs = [line for line in lines(resources[source["motifs"]]) if line.startswith("MOTIF")]
         found["read", source["motifs"]] = len(motifs)
         found["draw", source["genome"]] = tiles(resources[source["genome"]], length)
     else:
         pytest.fail(f"what a source of kind {source['kind']} reads is not counted here yet")
+    for entry in dataset.targets:
+        # A row of names stands above those of genes.
+        found["target", entry["matrix"]] = len(lines(resources[entry["matrix"]])) - 1
     return found
 
 
@@ -107,14 +120,21 @@ def test_every_row_of_the_demo_is_kept_or_has_a_reason(made, resources, name):
     assert (kept["reason"] == "").all() and (dropped["reason"] != "").all()
     counted = [lines.groupby(["step", "input"])["n"].sum().to_dict() for lines in (kept, dropped)]
     told = {key: (counted[0].get(key, 0), counted[1].get(key, 0)) for key in {**counted[0], **counted[1]}}
+    if STUDY.datasets[name].targets:
+        # Every window that the source gave has numbers, or none.
+        expected["filter", "windows"] = sum(some for (step, _), (some, _) in told.items() if step in PLACED)
     assert {key: sum(both) for key, both in told.items()} == expected
     for (step, file), (some, others) in told.items():
         print(f"{name}: {step}: {file}: {expected[step, file]} = {some} kept + {others} dropped")
     # Rows that have numbers have each their own, and none is missing.
     for (_, file), rows in ledger[ledger["row"] != ""].groupby(["step", "input"]):
-        assert sorted(map(int, rows["row"])) == list(range(1, 1 + len(rows))), file
-    placed = kept[kept["step"].isin(["window", "draw"])]
-    assert sorted(placed["id"]) == sorted(text(folder / "windows.tsv")["id"])
+        # Records count from 1; a row of names stands above those of a table.
+        numbers = sorted(map(int, rows["row"]))
+        assert numbers == list(range(numbers[0], numbers[0] + len(rows))) and numbers[0] in (1, 2), file
+    placed = kept.loc[kept["step"].isin(PLACED), "id"]
+    filtered = dropped.loc[dropped["step"] == "filter", "name"]
+    assert placed.is_unique and filtered.is_unique and set(filtered) <= set(placed)
+    assert sorted(set(placed) - set(filtered)) == sorted(text(folder / "windows.tsv")["id"])
 
 
 @pytest.mark.parametrize("name", CONFIG["datasets"])
@@ -137,15 +157,17 @@ EXPLAINED = [
 @pytest.mark.parametrize(("name", "number"), EXPLAINED)
 def test_every_window_of_the_demo_is_explained_or_has_a_reason(made, tmp_path, name, number):
     """By predictions of no network: what is explained of them is worked out again, row by row."""
-    folder, job = made(name), STUDY.datasets[name].explain[number]
+    folder, dataset = made(name), STUDY.datasets[name]
+    job, numbers = dataset.explain[number], dataset.task == "regression"
     frame, targets = text(folder / "windows.tsv"), text(folder / "targets.tsv")["target"].tolist()
     folds = text(folder / "splits" / f"{job.split}.tsv")["fold"]
     rng = np.random.default_rng(number)
+    names = ("value", "prediction") if numbers else ("label", "probability")
     parts = []
     for target in targets:
-        probability = rng.random(len(frame)).round(6)
-        columns = {"id": frame["id"], "fold": folds, "target": target, "label": frame[target]}
-        parts.append(pd.DataFrame(columns | {"probability": probability}))
+        values = (frame[target], rng.random(len(frame)).round(6))
+        columns = {"id": frame["id"], "fold": folds, "target": target, **dict(zip(names, values, strict=True))}
+        parts.append(pd.DataFrame(columns))
     predictions = pd.concat(parts).sort_index(kind="stable")
     predictions.to_csv(tmp_path / "predictions.tsv", sep="\t", index=False)
     paths = {"dataset": folder, "predictions": tmp_path / "predictions.tsv", "output": tmp_path / "ledger.tsv"}
@@ -153,13 +175,17 @@ def test_every_window_of_the_demo_is_explained_or_has_a_reason(made, tmp_path, n
     told = text(tmp_path / "ledger.tsv")
     kept, asked = told["outcome"] == "kept", job.asked
     assert ((told["reason"] == "") == kept).all() and kept.any()
-    for target in targets:
+    explained = [output["name"] for output in job.outputs] if job.outputs else targets
+    assert told["target"].unique().tolist() == explained
+    for target in explained:
         rows = told[told["target"] == target]
         assert rows["id"].tolist() == frame["id"].tolist()
-        own = predictions[predictions["target"] == target].set_index("id")
-        right = np.where(own["label"] == "1", own["probability"], 1 - own["probability"])
-        fits = own["fold"].isin(asked["folds"]) & own["label"].astype(int).isin(asked["labels"])
-        fits &= right > asked["min_probability"]
+        fits = folds.isin(asked["folds"])
+        if not numbers:
+            # The demo explains outputs of classes one by one.
+            own = predictions[predictions["target"] == target].reset_index(drop=True)
+            right = np.where(own["label"] == "1", own["probability"], 1 - own["probability"])
+            fits &= own["label"].astype(int).isin(asked["labels"]) & (right > asked["min_probability"])
         chosen = set(rows.loc[rows["outcome"] == "kept", "id"])
-        assert chosen <= set(own.index[fits])
+        assert chosen <= set(frame.loc[fits, "id"])
         assert len(chosen) == min(fits.sum(), asked["max_per_target"] or len(frame))

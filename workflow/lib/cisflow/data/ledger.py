@@ -1,6 +1,6 @@
 """The ledger of a dataset: what became of every row that its source read and of every place that it drew from.
 
-A line stands for one row of a file; lines without a row stand for `n` candidates of the genome (or transcripts of an
+A line stands for one row of a file; lines without a row stand for `n` candidates of the genome (or lines of an
 annotation) that share their fate. Of each file, and of each draw, kept and dropped lines add up to all that there was.
 """
 
