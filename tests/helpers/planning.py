@@ -9,8 +9,7 @@ import yaml
 import pipeline
 from cisflow.config import figures
 
-# Numbers as labels: of a table, counted in bins, and of two sequences a sample; networks and scores of known motifs learn
-# them.
+# Numbers as labels: of a table, counted in bins, and of two sequences a sample, for networks and motif scores.
 REGRESSION = {
     "resources": {
         name: {"url": name}

@@ -124,7 +124,9 @@ def _side_by_side(dataset, names, parts):
     if len(set(bins.values())) > 1:
         found = ", ".join(f"{count} of '{name}'" for name, count in bins.items())
         raise InputError(f"dataset '{dataset}': targets: found bins {found}; expected as many of each modality")
-    values = np.concatenate([part.values for part in parts], axis=1).astype(np.float32, copy=False)
+    # Of one modality nothing is copied: profiles may be mapped, as they may be larger than memory.
+    whole = parts[0].values if len(parts) == 1 else np.concatenate([part.values for part in parts], axis=1)
+    values = whole.astype(np.float32, copy=False)
     # A profile with a bin that is not known has a total that is not known.
     return (values, None) if values.ndim == 2 else (values.sum(axis=2), values)
 
