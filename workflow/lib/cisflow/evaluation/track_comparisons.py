@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from cisflow.evaluation import axes, statistics
-from cisflow.evaluation.predictions import MEAN
+from cisflow.evaluation.predictions import ENSEMBLE, MEAN
 
 COLUMNS = (
-    *("dataset", "split", "fold", "modality", "class", "axis", "regions", "over", "metric", "model_a", "model_b"),
+    *("dataset", "split", "fold", "modality", "class", "axis", "regions", "over", "seeds", "metric", "model_a"),
+    "model_b",
     *("mean_a", "mean_b", "difference", "lower", "upper", "p_value", "p_permutation", "a_better", "b_better", "n"),
     "winner",
 )
@@ -46,7 +47,7 @@ def rows(names, scores, counts, rng, resampled=None):
         entry |= _judged(own, drawn[:, place], entry["metric"])
         entry["p_permutation"] = (reached[place] + 1) / (len(signs) + 1)
         found.append(entry | {"winner": _winner(entry, entry["p_permutation"])})
-        if resampled is not None and (entry["metric"], entry["regions"]) == ("pearson", "all"):
+        if resampled is not None and (entry["metric"], entry["regions"], entry["seeds"]) == ("pearson", "all", MEAN):
             n, draws = resampled
             if entry["model_a"] in draws and entry["model_b"] in draws:
                 judged = _judged(own, draws[entry["model_a"]] - draws[entry["model_b"]], "pearson")
@@ -56,19 +57,27 @@ def rows(names, scores, counts, rng, resampled=None):
 
 
 def _pairs(names, scores):
-    """(what rows are of, differences (u, rows) of the first model from the second, NaN where one has no value)."""
+    """(what rows are of, differences (u, rows) of the first model from the second, NaN where one has no value).
+
+    Of models of several seeds there are the means of their seeds' values, and the values of their mean prediction.
+    """
     turned = names["axis"] == "track"
     everywhere = np.ones(len(scores.units), dtype=bool)
     parts = [("all", scores.values, everywhere)]
     parts.append(("variable", scores.variable, everywhere) if turned else ("variable", scores.values, scores.variable))
     entries, columns = [], []
-    for regions, values, chosen in parts:
+    for (regions, values, chosen), seeds in itertools.product(parts, (MEAN, ENSEMBLE)):
         models = [model for model, seed in values if seed == MEAN]
+        several = {model for model, seed in values if seed == ENSEMBLE}
+        of_model = {model: values[model, seeds if model in several else MEAN] for model in models}
         for metric, (a, b) in itertools.product(METRICS, itertools.combinations(models, 2)):
-            one, two = (np.where(chosen, values[model, MEAN][metric], np.nan) for model in (a, b))
+            if seeds == ENSEMBLE and not several & {a, b}:
+                continue
+            one, two = (np.where(chosen, of_model[model][metric], np.nan) for model in (a, b))
             known = np.isfinite(one - two)
             if known.any():
-                entry = {"regions": regions, "over": f"{names['axis']}s", "metric": metric, "model_a": a, "model_b": b}
+                entry = {"regions": regions, "over": f"{names['axis']}s", "seeds": seeds, "metric": metric}
+                entry |= {"model_a": a, "model_b": b}
                 entries.append(names | entry | {"mean_a": one[known].mean(), "mean_b": two[known].mean()})
                 columns.append(one - two)
     return entries, np.column_stack(columns) if columns else None

@@ -66,6 +66,7 @@ def verdicts(comparisons, metric="pearson", regions="all"):
     comparisons : rows of track_comparisons.tsv.
     """
     rows = comparisons[(comparisons["metric"] == metric) & (comparisons["regions"] == regions)]
+    rows = rows[rows["seeds"] == MEAN]
     # Of two rows per track, the one over regions stands behind the one over tracks.
     rows = rows.drop_duplicates(["split", "modality", "class", "axis", "model_a", "model_b"], keep="last")
     sentences = []
