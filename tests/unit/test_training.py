@@ -495,7 +495,7 @@ def test_shape_and_total_of_profiles_are_learned(tmp_path, profiled, loss):
     _, folds = planted(600)
     names = np.array([f"w{i}" for i in range(600)])
     dataset = datasets.Dataset(names, codes, profiles.sum(2), ["a", "b"], tasks.get("regression"), profiles=profiles)
-    recipe = {"loss": loss, "max_epochs": 30, "patience": 30, "learning_rate": 0.1}
+    recipe = {"loss": loss, "max_epochs": 25, "patience": 25, "learning_rate": 0.03, "batch_size": 16}
     network, header, _ = fit.train(dataset, folds, "Profiled", {}, recipe, 1, CPU, tmp_path / "work")
     assert header["links"] == ["exp", "exp"] and header["settings"]["bins"] == 4
     with torch.inference_mode():
