@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.spatial import distance
 
 from calls import call
 from cisflow import tasks
@@ -310,6 +311,39 @@ def test_a_cut_is_a_value_or_a_quantile_of_the_training_labels(numbers):
     positives = (labels[known, 4] > 0).sum()
     assert row["value"] == pytest.approx(statistic / (positives * (len(known) - positives)))
     assert "auroc" not in set(evaluate(dataset, runs)["tracks"]["metric"])
+
+
+def test_profiles_are_judged_where_networks_predict_them(numbers):
+    dataset, runs = numbers
+    rng = np.random.default_rng(8)
+    counted = rng.poisson(3, (N, T, 5)).astype(np.float32)
+    counted[0, 0] = 0
+    dataset = dataset._replace(profiles=counted)
+    strong = [run for run in runs if run.model == "strong"]
+    shares = {run: rng.dirichlet(np.ones(5), (N, T)).astype(np.float16) for run in strong}
+    for run, values in shares.items():
+        np.save(run.profiles, values)
+    table = pick(evaluate(dataset, runs)["tracks"], metric="jensen_shannon", split="s0", fold="test")
+    assert set(table["model"]) == {"strong", tracks.TRACK_MEAN}
+    folds, _ = matrix.read(runs[0].predictions, dataset.ids, dataset.targets, TASK)
+    rows = np.flatnonzero(folds == "test")
+    first, second = (shares[run].astype(float) for run in strong[:2])
+    expected = {"1": first, "ensemble": (first + second) / 2}
+    for seed, values in expected.items():
+        each = [distance.jensenshannon(counted[row, 2], values[row, 2], base=2) for row in rows]
+        found = pick(table, model="strong", seed=seed, axis="track", unit="t2").iloc[0]
+        assert found["value"] == pytest.approx(np.mean(each), rel=1e-4)
+    region = pick(table, model="strong", seed="ensemble", axis="region", unit="w0001", **{"class": "all"}).iloc[0]
+    each = [distance.jensenshannon(counted[1, t], expected["ensemble"][1, t], base=2) for t in range(T)]
+    assert region["value"] == pytest.approx(np.mean(each), rel=1e-4)
+    # Of the profile of the training fold.
+    whole = counted[folds == "train"].sum(axis=0)
+    each = [distance.jensenshannon(counted[row, 5], whole[5], base=2) for row in rows]
+    found = pick(table, model=tracks.TRACK_MEAN, axis="track", unit="t5").iloc[0]
+    assert found["value"] == pytest.approx(np.mean(each), rel=1e-4)
+    np.save(strong[0].profiles, shares[strong[0]][:, :, :4])
+    with pytest.raises(InputError, match=r"profiles.npy: shape is \(120, 8, 4\), expected \(120, 8, 5\)"):
+        evaluate(dataset, runs)
 
 
 @pytest.mark.parametrize(

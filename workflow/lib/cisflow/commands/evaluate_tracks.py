@@ -5,14 +5,12 @@ similarity.tsv.
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from cisflow.commands import options
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
-from cisflow.evaluation import profiles, runs, track_folds, track_results, tracks
+from cisflow.evaluation import runs, track_folds, track_results, tracks
 from cisflow.io.tables import write_table
 
 
@@ -47,11 +45,6 @@ def run(args):
     cut = track_folds.Cut(chosen.cut, chosen.cut_quantile)
     numbers = chosen.seed, chosen.resamples, chosen.permutations
     found = tracks.evaluate(args.dataset, trained, dataset, *numbers, cut, chosen.pools, chosen.k)
-    shapes = profiles.frame(
-        args.dataset, trained, dataset, tracks.tracks_of(dataset), tracks.FOLDS, chosen.seed, chosen.resamples
-    )
-    if len(shapes):
-        found["tracks"] = pd.concat([found["tracks"], shapes.reindex(columns=list(tracks.COLUMNS))], ignore_index=True)
     for sentence in track_results.verdicts(found["track_comparisons"]):
         print(sentence, file=sys.stderr)
     for name, table in found.items():

@@ -14,7 +14,7 @@ COLUMNS = (
     *("mean_a", "mean_b", "difference", "lower", "upper", "p_value", "p_permutation", "a_better", "b_better", "n"),
     "winner",
 )
-METRICS = ("pearson", "spearman", "rmse")
+METRICS = ("pearson", "spearman", "rmse", "jensen_shannon")
 # Certain enough to name a winner.
 ALPHA = 0.05
 
@@ -72,6 +72,8 @@ def _pairs(names, scores):
         of_model = {model: values[model, seeds if model in several else MEAN] for model in models}
         for metric, (a, b) in itertools.product(METRICS, itertools.combinations(models, 2)):
             if seeds == ENSEMBLE and not several & {a, b}:
+                continue
+            if not all(metric in of_model[model] for model in (a, b)):
                 continue
             one, two = (np.where(chosen, of_model[model][metric], np.nan) for model in (a, b))
             known = np.isfinite(one - two)

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cisflow.errors import InputError
-from cisflow.evaluation import matrix
+from cisflow.evaluation import matrix, profile_distances
 from cisflow.evaluation.predictions import ENSEMBLE, MEAN
 
 # The mean of each track over the training fold, as a prediction of all regions.
@@ -22,7 +22,7 @@ class Fold(NamedTuple):
     rows : (m,) int, rows of the dataset. values : {(model, seed): (m, t) float32}, of the seeds by their numbers, of
     `ensemble` where a model has several, and of `track_mean` with seed `mean`.
     thresholds : (m, t) float32, above which a label is positive, or None. train : (k,) int rows that trained, or None
-    of several splits.
+    of several splits. distances : {(model, seed): (m, t) float32} of predicted profiles to counted ones.
     """
 
     split: str
@@ -31,6 +31,7 @@ class Fold(NamedTuple):
     values: dict
     thresholds: np.ndarray | None
     train: np.ndarray | None
+    distances: dict
 
 
 class Cut(NamedTuple):
@@ -114,6 +115,7 @@ def _of_split(runs, dataset, cut, names):
     labels = np.asarray(dataset.labels)[train]
     # A track without a training label has no mean, and is predicted as 0.
     mean, thresholds = np.nan_to_num(means(labels)).astype(np.float32), cut.thresholds(labels)
+    distances = profile_distances.distances(dataset, runs, train, TRACK_MEAN)
     made = []
     for name in names:
         rows = np.flatnonzero(folds == name)
@@ -121,7 +123,8 @@ def _of_split(runs, dataset, cut, names):
             own = {key: predicted[rows] for key, predicted in values.items()}
             own[TRACK_MEAN, MEAN] = np.broadcast_to(mean, (len(rows), len(mean)))
             above = None if thresholds is None else np.broadcast_to(thresholds, (len(rows), len(mean)))
-            made.append(Fold(runs[0].split, name, rows, own, above, train))
+            apart = {key: values[rows] for key, values in distances.items()}
+            made.append(Fold(runs[0].split, name, rows, own, above, train, apart))
     return made
 
 
@@ -134,12 +137,13 @@ def _joined(name, folds):
             file=sys.stderr,
         )
         return None
-    values = {
-        key: np.concatenate([fold.values[key] for fold in folds])
-        for key in folds[0].values
-        if all(key in fold.values for fold in folds)
-    }
-    thresholds = None if folds[0].thresholds is None else np.concatenate([fold.thresholds for fold in folds])
     order = np.argsort(rows)
-    values = {key: array[order] for key, array in values.items()}
-    return Fold(name, "test", rows[order], values, None if thresholds is None else thresholds[order], None)
+    values, distances = (_stacked([getattr(fold, name) for fold in folds], order) for name in ("values", "distances"))
+    above = None if folds[0].thresholds is None else np.concatenate([fold.thresholds for fold in folds])[order]
+    return Fold(name, "test", rows[order], values, above, None, distances)
+
+
+def _stacked(parts, order):
+    """Arrays of several folds below each other, of what all of them have, in another order of their rows."""
+    shared = [key for key in parts[0] if all(key in part for part in parts)]
+    return {key: np.concatenate([part[key] for part in parts])[order] for key in shared}

@@ -5,7 +5,12 @@ from cisflow.evaluation.predictions import MEAN
 from cisflow.io.tables import matching, table
 
 AXES = {"track": "per track across regions", "region": "per region across tracks"}
-WORDS = {"pearson": "Pearson's r", "spearman": "Spearman's \u03c1", "rmse": "RMSE"}
+WORDS = {
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's \u03c1",
+    "rmse": "RMSE",
+    "jensen_shannon": "Jensen-Shannon distance",
+}
 _NUMBERS = ("value", "lower", "upper", "n", "null", "p_null", "ceiling", "share")
 _COMPARED = (
     "mean_a",

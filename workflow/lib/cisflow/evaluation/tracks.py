@@ -23,7 +23,7 @@ FOLDS = ("valid", "test")
 # All tracks of a modality, where they have several classes or none.
 ALL = "all"
 # Rows of single regions are of these alone, and of the test fold: there may be many.
-OF_REGIONS = ("pearson", "spearman", "rmse")
+OF_REGIONS = ("pearson", "spearman", "rmse", "jensen_shannon")
 # The regions that differ most between the tracks of a class: a tenth of those of the fold.
 VARIABLE = "mean of the most variable tenth"
 SHARE = 0.1
@@ -174,6 +174,11 @@ def _scores(axis, labels, fold, group, dataset, orders):
         if turned and variable.any():
             some = None if positive is None else positive[:, variable]
             apart[run] = axes.metrics(y[:, variable], p[:, variable], wanted, some)
+        if run in fold.distances:
+            found = fold.distances[run][:, columns]
+            values[run]["jensen_shannon"] = _means(found.T if turned else found)
+            if run in apart:
+                apart[run]["jensen_shannon"] = _means(found[variable].T)
     tracks = tracks_of(dataset)
     replicates = ceilings.of_tracks(tracks, columns)
     ceiling = {}
