@@ -22,6 +22,7 @@ REGRESSION = {
             "window": 60,
             "splits": {"random": {"kind": "random"}},
             "models": ["motif_cnn", "motif_scores"],
+            "explain": [{"model": "motif_cnn", "split": "random", "methods": ["tism"]}],
         },
         "counted": {
             "source": {"kind": "bed", "bed": "sites.bed", "genome": "genome.fa"},
@@ -56,6 +57,7 @@ REGRESSION = {
         "joined": {"architecture": "Modular", "training": {"reverse_complement": "none"}},
     },
     "features": {"known": {"kind": "motifs", "database": "known.meme"}},
+    "attribution": {"tism": {"method": "tism"}},
 }
 
 

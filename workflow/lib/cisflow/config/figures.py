@@ -169,6 +169,10 @@ class Figures(Study):
         files = self.run_files(paths.PREDICTIONS, known["dataset"])
         return [path for path in files if f"/{known['split']}/seed" in path] if "split" in known else files
 
+    def _artifact_explained_predictions(self, known):
+        """Of the network that is explained, where it is trained here."""
+        return [] if self.networks[known["model"]].is_published else paths.fill(paths.PREDICTIONS, **known)
+
     def _artifact_profile_predictions(self, known):
         """The predictions beside which networks of profiles write these, where windows have any."""
         return self._artifact_predictions(known) if self.datasets[known["dataset"]].has_profiles else []
@@ -277,6 +281,10 @@ class Figures(Study):
     def _setting_methods(self, wildcards):
         job = self.explanation(wildcards) if hasattr(wildcards, "seed") else self.comparison(wildcards)
         return {"methods": list(job.methods)}
+
+    def _setting_outputs(self, wildcards):
+        """What is explained, as the config has it."""
+        return {"outputs": self.explanation(wildcards).outputs}
 
     def _setting_reference(self, wildcards):
         return {"reference": self.comparison(wildcards).reference}

@@ -166,13 +166,13 @@ def choose(part, truth, n_sequences):
     return list(first.values())[:n_sequences]
 
 
-def busiest(values):
-    """(start, end) of the WINDOW that has most of the |score|, each method (methods, length) counting the same.
+def busiest(values, window=WINDOW):
+    """(start, end) of the `window` bases with most of the |score|, each method (methods, length) counting the same.
 
     Weights that fall towards the ends of the window put what counts into its middle.
     """
     weight = relative(values)
-    width = min(WINDOW, len(weight))
+    width = min(window, len(weight))
     sums = np.convolve(weight, np.hanning(width + 2)[1:-1], mode="valid")
     start = int(np.argmax(sums.round(9)))
     return start, start + width
