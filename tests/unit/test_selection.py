@@ -91,6 +91,20 @@ def test_of_numbers_the_windows_of_the_folds_are_explained(measured):
     assert found.loc["difference", "prediction"].to_dict() == pytest.approx({"a": 1.25, "b": 0.4, "c": -7.5})
 
 
+def test_of_numbers_the_same_windows_are_drawn_for_every_output_and_group(tmp_path):
+    task, rng = tasks.get("regression"), np.random.default_rng(0)
+    rows = [(f"w{number}", "test", target, None) for number in range(60) for target in "xyz"]
+    path = tmp_path / "predictions.tsv"
+    frame = pd.DataFrame(rows, columns=["id", "fold", "target", task.truth])
+    write_table(path, frame.assign(**{task.truth: np.where(rng.random(180) < 0.5, np.nan, 1), task.predicted: 0.5}))
+    groups = {"x": {"x": 1.0}, "difference": {"y": 1.0, "z": -1.0}}
+    for asked, names in ((None, ["x", "y", "z"]), (groups, list(groups))):
+        found = selection.select(path, selection.Settings(max_per_target=7), asked, task)
+        windows = {name: part["id"].tolist() for name, part in found.groupby("target")}
+        assert sorted(windows) == sorted(names) and len({tuple(sorted(ids)) for ids in windows.values()}) == 1
+        assert len(found) == 7 * len(names)
+
+
 @pytest.mark.parametrize(("task", "expected"), [("binary", ["w1"]), ("regression", ["w0", "w1", "w3"])])
 def test_windows_without_predictions_are_chosen_by_label_where_labels_are_classes(task, expected):
     labels = np.array([[0, 1], [1, 0], [1, 1], [np.nan, 0]], dtype=np.float32)

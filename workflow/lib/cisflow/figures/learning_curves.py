@@ -27,7 +27,7 @@ COLUMNS, MOST_COLUMNS, FEW = 4, 5, 16
 # In mm: a plot and a line of its title where there is room, and the key.
 HEIGHT, TITLE, KEY = 46, 3, 12
 # Lines of the key for which that is enough, and the height of another.
-KEY_LINES, KEY_LINE = 2, 3.4
+KEY_LINES, KEY_LINE = 2, 4.2
 NAME_WIDTH = 25
 TRAIN, VALID, SCORE = style.BLACK, style.ORANGE, style.BLUE
 TRAIN_DASHES = (0, (3, 1.2))
@@ -87,7 +87,7 @@ def draw(inputs, settings):
         upper, lower = grid[divmod(i, columns)].subgridspec(2, 1, height_ratios=[1.25, 1]).subplots(sharex=True)
         draw_cell(upper, lower, frames if n_modalities < 2 else rescaled(frames, curves), curves, title, limits)
         if i % columns == 0:
-            upper.set_ylabel("Loss" if n_modalities < 2 else "Loss, rescaled")
+            upper.set_ylabel("Loss" if n_modalities < 2 else "Loss,\nrescaled")
             lower.set_ylabel(label)
             figure.align_ylabels([upper, lower])
     figure.legend(

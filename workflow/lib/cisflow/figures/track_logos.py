@@ -23,9 +23,8 @@ FIGURE = {
     "tasks": ["regression"],
 }
 LEAST, MOST = 2, 8
-# Letters that there is room for; characters of an id, and of a line of a track's name, which has two.
-WINDOW, ID_WIDTH = 54, 40
-NAME_WIDTH, NAME_LINES = 22, 2
+# Letters that there is room for; characters of an id, and of a line of a track's name.
+WINDOW, ID_WIDTH, NAME_WIDTH = 54, 40, 22
 # Millimetres: margins, the logos, the bars beside them, and the heights of a sequence's parts.
 LEFT, LOGO, GAP, BARS = 36, 108, 8, 28
 TITLE, OVERVIEW, AXIS = 7, 9, 11
@@ -80,9 +79,8 @@ def draw(inputs, settings):
         )
     most = max(len(item.tracks) for item in shown)
     fixed = TITLE + OVERVIEW + AXIS
-    height = min(HIGHEST, max(LOWEST, (style.PAGE / len(shown) - fixed) / most))
-    # More sequences than a page has room for are left to others of its kind.
-    shown = shown[: max(1, int(style.PAGE // (fixed + height * most)))]
+    shown = shown[: int(style.PAGE // (fixed + LOWEST * most))]
+    height = min(HIGHEST, (style.PAGE / len(shown) - fixed) / most)
     blocks = [fixed + height * len(item.tracks) for item in shown]
     figure = style.figure(style.DOUBLE, sum(blocks), layout=None)
     for i, (item, letter) in enumerate(zip(shown, style.letters(), strict=False)):
@@ -138,10 +136,7 @@ def gather(part, measured, predicted, path, n_sequences):
         rows = rows_of[name][:MOST]
         codes = part.codes[rows[0]]
         present = np.array(
-            [
-                scores.observed(scores.transform(part.multipliers[row], codes, "hypothetical"), codes)
-                for row in rows
-            ]
+            [scores.observed(scores.transform(part.multipliers[row], codes, "hypothetical"), codes) for row in rows]
         )
         start, end = attribution_logos.busiest(present, WINDOW)
         shown.append(
@@ -205,11 +200,12 @@ def draw_title(figure, baseline, item, letter, method):
 
 
 def label(track):
-    """The name of a track on as many lines as there is room for."""
-    lines = style.wrap(track, NAME_WIDTH).split("\n")
-    if len(lines) > NAME_LINES:
-        lines = [*lines[: NAME_LINES - 1], lines[NAME_LINES - 1][: NAME_WIDTH - 1] + "\u2026"]
-    return "\n".join(lines)
+    """The name of a track on at most two lines; of a long one the beginning and the end."""
+    first, *others = style.wrap(track, NAME_WIDTH).split("\n")
+    if len(others) > 1:
+        # Names of tracks differ at their ends.
+        others = ["\u2026" + track[1 - NAME_WIDTH :]]
+    return "\n".join([first, *others])
 
 
 def y_limits(item):
