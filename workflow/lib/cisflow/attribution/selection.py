@@ -36,8 +36,8 @@ class Settings(settings.Settings):
     max_per_target: int | None = setting(
         None,
         minimum=1,
-        meaning="Windows of one target at most, drawn at random: for every seed the same, as far as it predicts them. Of "
-        "numbers the same for every target.",
+        meaning="Windows of one target at most, drawn at random: for every seed the same, as far as it predicts them. "
+        "Of numbers they are the same for every target.",
     )
 
 
