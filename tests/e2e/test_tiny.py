@@ -67,6 +67,11 @@ TABLES = {
     "evaluation/comparisons.tsv": "comparisons",
     "evaluation/strata.tsv": "strata",
     "evaluation/calibration.tsv": "calibration",
+    "evaluation/tracks.tsv": "tracks",
+    "evaluation/track_comparisons.tsv": "track_comparisons",
+    "evaluation/similarity.tsv": "similarity",
+    "evaluation/inputs.tsv": "input_contribution",
+    "models/*/*/*/inputs.tsv": "input_contribution",
     "comparisons/*/*/agreement.tsv": "agreement",
     "comparisons/*/*/planted.tsv": "planted",
     "comparisons/*/*/perturbation.tsv": "perturbation",
@@ -80,8 +85,10 @@ TABLES = {
     "motifs/*/*/*/*/recovery.tsv": "recovery",
 }
 MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
-# Tables with other columns where labels are numbers.
-OF_NUMBERS = ("windows", "targets", "predictions", "history")
+# Tables with other columns where labels are numbers, and where these come from a file of their own.
+OF_NUMBERS = {name: f"{name}.regression" for name in ("windows", "targets", "predictions", "history")}
+OF_MATRIX = OF_NUMBERS | {"targets": "targets.tracks", "predictions": "predictions.transformed"}
+OF_DATASET = {"strengths": OF_NUMBERS, "alleles": OF_MATRIX}
 # What differs from run to run: how long it took.
 VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv"}
 VARYING |= {f"attribution_{name}.{kind}" for name in ("agreement.small.random", "cost") for kind in ("svg", "png")}
@@ -126,8 +133,7 @@ def test_tables_fit_their_schemas(finished):
     checked = set()
     for pattern, schema in TABLES.items():
         for path in (finished / "results").glob(f"*/{pattern}"):
-            numbers = path.is_relative_to(finished / "results" / "strengths") and schema in OF_NUMBERS
-            check_table(path, f"{schema}.regression" if numbers else schema)
+            check_table(path, OF_DATASET.get(path.relative_to(finished / "results").parts[0], {}).get(schema, schema))
             checked.add(path)
         assert any(path.match(f"results/*/{pattern}") for path in checked), f"no {pattern}"
     check_table(finished / "results" / "metrics.tsv", "metrics")
@@ -172,6 +178,7 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
         "intervals": {"intervals.bed": 160},
         "reporters": {"reporters.csv": 150},
         "strengths": {"strengths.tsv": 150},
+        "alleles": {"pairs.tsv": 150},
         "accessible": {"sites.bed": len((finished / "data" / "sites.bed").read_text().splitlines())},
         "summits": {"summits.narrowPeak": 163},
         "factors": {},
@@ -193,7 +200,8 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
         assert before.groupby("input")["n"].sum().to_dict() == read.get(folder.name, {})
         placed = ledger[ledger["step"].isin(["window", "draw"])]
         assert ((placed["id"] != "") == (placed["outcome"] == "kept")).all()
-        assert sorted(placed.loc[placed["outcome"] == "kept", "id"]) == sorted(ids)
+        filtered = ledger[(ledger["step"] == "filter") & (ledger["outcome"] == "dropped")]["name"]
+        assert sorted(placed.loc[placed["outcome"] == "kept", "id"]) == sorted([*ids, *filtered])
         of_files = placed[(placed["step"] == "window") & (placed["row"] != "")]
         assert of_files.groupby("input").size().to_dict() == rows[folder.name]
         assert of_files["row"].is_unique and set(placed["n"][placed["step"] == "window"]) <= {"1"}
@@ -209,6 +217,14 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
                 with np.load(file) as arrays:
                     explained = list(zip(arrays["ids"], arrays["target"], strict=True))
                 assert sorted(explained) == sorted(zip(kept["id"], kept["target"], strict=True))
+    numbers = text(finished / "results" / "alleles" / "ledger.tsv")
+    numbers = numbers[numbers["step"].isin(["target", "filter"])].astype({"n": int})
+    assert numbers.groupby(["step", "outcome"])["n"].sum().to_dict() == {
+        ("filter", "dropped"): 1,
+        ("filter", "kept"): 149,
+        ("target", "dropped"): 1,
+        ("target", "kept"): 149,
+    }
     ledger = text(finished / "results" / "summits" / "ledger.tsv")
     dropped = ledger[(ledger["step"] == "window") & (ledger["outcome"] == "dropped")]
     assert dropped[["row", "reason"]].values.tolist() == [
@@ -269,7 +285,7 @@ def test_features_are_the_outputs_of_the_network_on_each_window(finished):
 
 def test_predictions_are_of_the_windows_of_their_dataset(finished):
     paths = list((finished / "results").glob("*/models/*/*/*/predictions.tsv"))
-    assert len(paths) == 13
+    assert len(paths) == 15
     for path in paths:
         folder, split = path.parents[4], path.parents[1].name
         frame, table = text(folder / "windows.tsv"), text(path).rename(columns={"value": "label"})

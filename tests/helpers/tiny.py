@@ -87,6 +87,15 @@ def write_data(folder):
         strength = "" if number % 10 == 0 else f"{piece.count('CG') + piece.count('G') / 10 - 1.5:.3f}"
         rows.append(f"s{number}\t{piece}\t{strength}")
     (folder / "strengths.tsv").write_text("\n".join(rows) + "\n")
+    pairs, measured = ["header\tref\talt"], ["name\tliver\tlung"]
+    for number in range(150):
+        ref, alt = bases[250 * number :][:30], bases[250 * number + 100 :][:30]
+        pairs.append(f"p{number}\t{ref}\t{alt}")
+        # The last is of no pair, and one number in nine is missing.
+        liver = "" if number % 9 == 0 else f"{ref.count('G') - alt.count('G')}"
+        measured.append(f"p{number + (number == 149)}\t{liver}\t{ref.count('CA') + 0.1 * number:.2f}")
+    (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n")
+    (folder / "measured.tsv").write_text("\n".join(measured) + "\n")
 
 
 def summits(pieces):
