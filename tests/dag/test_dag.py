@@ -37,6 +37,7 @@ WRITTEN_BY = {
     "timing": {"time_attributions"},
     "split_table": {"split"},
     "profile_predictions": {"predict"},
+    "explained_predictions": {"predict"},
     "class_scores": {"class_variants"},
     "published_metrics": set(),
     "published_targets": set(),
@@ -63,7 +64,9 @@ ORDER = (
 def shown(figure):
     """The rules whose files a figure reads."""
     artifacts = [artifact.rstrip("?") for artifact in [*figure.inputs.values(), *figure.reads]]
-    return set().union(*(WRITTEN_BY[artifact] for artifact in artifacts))
+    found = set().union(*(WRITTEN_BY[artifact] for artifact in artifacts))
+    # No windows of these configs that are drawn or planted have numbers.
+    return found if "binary" in (figure.tasks or ["binary"]) else found - (WINDOWS - {"windows"})
 
 
 # Rule -> the rules whose files it reads, of all configs together.
