@@ -26,7 +26,7 @@ demo: system $(INSTALLED)
 	@echo 'report   $(REPORT): unpack it and open report.html'
 
 test: system $(INSTALLED)
-	OMP_NUM_THREADS=1 $(RUN) pytest -q -n $(CORES) --dist loadfile --durations=10
+	OMP_NUM_THREADS=1 $(RUN) pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: $(INSTALLED)
 	$(RUN) ruff check
