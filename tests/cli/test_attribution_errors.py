@@ -101,7 +101,7 @@ def test_a_comparison_of_what_is_not_there_is_refused(results, tmp_path, capsys,
     ("architecture", "sizes", "words"),
     [
         ("Beluga", {"lengths": [200, 400]}, "timing: lengths: found 200; expected 2000 alone, which Beluga reads"),
-        ("Basset", {}, "unknown architecture 'Basset'; expected one of AttentionConv, BassetLike, "),
+        ("Basset", {}, "unknown architecture 'Basset'; expected one of AttentionConv, BPNet, "),
         ("MotifCNN", {"lengths": []}, "--sizes.lengths: [] is too short; expected 1 or more"),
     ],
 )

@@ -21,7 +21,9 @@ def test_a_network_of_two_inputs_is_judged_with_each_exchanged(tmp_path):
     planted.write(dataset, targets=("a", "b"), task="regression")
     write_table(dataset / "inputs.tsv", pd.DataFrame({"name": ["left", "right"], "start": [0, 30], "end": [30, 60]}))
     training = MODEL["training"] | {"reverse_complement": "none", "max_epochs": 12}
-    assert train(dataset, folder, MODEL | {"training": training}) == 0
+    settings = {"stem": {"kernels": 16, "width": 9}, "summary": {"kind": "max"}}
+    network = {"architecture": "Modular", "settings": settings, "training": training}
+    assert train(dataset, folder, network) == 0
     assert contribution(dataset, folder, exchanges=3) == 0
     table = check_table(folder / "inputs.tsv", "input_contribution").set_index(["input", "axis", "metric"])
     drops = table["drop"].astype(float)

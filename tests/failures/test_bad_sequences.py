@@ -271,7 +271,7 @@ CASES = {
     "another anchor": (
         {**GTF, "anchor": "middle"},
         {"a": exon(1, 4), "g": GENOME},
-        r"source.anchor: 'middle' is not one of \['center', 'donor', 'acceptor'\]",
+        r"source.anchor: 'middle' is not one of \['center', 'donor', 'acceptor', 'tss', ",
     ),
     "a packed GTF": (GTF, {"a": b"\x1f\x8b\x08\xff", "g": GENOME}, "a.txt: corrupt or incomplete gzip"),
 }

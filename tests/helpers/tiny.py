@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from figwig import BigWigWriter
 
 import pipeline
 
@@ -94,8 +95,20 @@ def write_data(folder):
         # The last is of no pair, and one number in nine is missing.
         liver = "" if number % 9 == 0 else f"{ref.count('G') - alt.count('G')}"
         measured.append(f"p{number + (number == 149)}\t{liver}\t{ref.count('CA') + 0.1 * number:.2f}")
+    write_signal(folder / "signal.bw", pieces)
+    (folder / "signals.tsv").write_text("track\tfile\ncoverage\tsignal.bw\n")
     (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n")
     (folder / "measured.tsv").write_text("\n".join(measured) + "\n")
+
+
+def write_signal(path, pieces):
+    """A bigWig that is 1 at every G and 2 at every C of the pieces."""
+    lengths = {chrom: start + PIECE for chrom, (start, _) in pieces.items()}
+    with BigWigWriter(str(path), lengths) as writer:
+        for chrom in sorted(pieces):
+            start, bases = pieces[chrom]
+            values = np.array([{"G": 1, "C": 2}.get(base, 0) for base in bases], dtype=np.float32)
+            writer.write(chrom, [start], values[None], missing=np.nan)
 
 
 def summits(pieces):

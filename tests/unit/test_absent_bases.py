@@ -8,7 +8,7 @@ from cisflow import models
 from cisflow.attribution import baselines, scores
 from cisflow.attribution.ism import exact
 from cisflow.data import duplicates
-from cisflow.features import composition
+from cisflow.features.kinds import composition
 from cisflow.models.network import reverse_complement
 from cisflow.sequence import dna
 from small_networks import PLANNED, brute_force, sequences

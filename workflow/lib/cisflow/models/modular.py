@@ -22,7 +22,7 @@ class Settings(settings.Settings):
     summary: dict = setting({}, meaning="What becomes one row of numbers a sequence.")
     dense: dict = setting(None, meaning="A dense stack on these numbers. Without it the heads read them.")
     heads: dict[str, dict] = setting(
-        {}, meaning="Dense layers of a modality's own, before its last one, by the modality's name."
+        None, meaning="Dense layers of a modality's own, before its last one, by the modality's name."
     )
     trunks: list[dict] = setting(
         None, meaning="For each input, in their order, `stem`, `blocks` and `summary` where its trunk is another."
@@ -32,7 +32,7 @@ class Settings(settings.Settings):
         meaning="One trunk for all inputs, which then have one length; under a formula the dense stack and heads too.",
     )
     join: dict = setting({}, meaning="How several inputs are joined.")
-    joins: dict[str, dict] = setting({}, meaning="The same for modalities that are joined otherwise, by their name.")
+    joins: dict[str, dict] = setting(None, meaning="The same for modalities that are joined otherwise, by their name.")
     profile: dict = setting({}, meaning="The head for shapes, where the dataset has bins.")
 
 
@@ -90,11 +90,11 @@ class Modular(Architecture):
         self.length = sum(self.segments)
         self.shared = read.shared
         self.trunks = nn.ModuleList(self._trunks({name: getattr(read, name) for name in PARTS}, read.trunks))
-        self.joins = self._joins(read.join, read.joins)
+        self.joins = self._joins(read.join, read.joins or {})
         widths = [trunk.width for trunk in self.trunks]
         if self.joins is None:
             widths = [sum(widths) * (len(self.segments) if read.shared else 1)]
-        self.readouts = nn.ModuleList(self._readout(read.dense, read.heads, width) for width in widths)
+        self.readouts = nn.ModuleList(self._readout(read.dense, read.heads or {}, width) for width in widths)
         self.bins = bins
         self.shape = None if bins is None else self._shape(read.profile, bins)
 

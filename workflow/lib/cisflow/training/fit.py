@@ -313,7 +313,8 @@ def _start(network, pretrained, freeze, chosen, motifs):
         print(f"first kernels: {count} start from motifs", file=sys.stderr)
     if not pretrained:
         if freeze or chosen is not None:
-            raise InputError("freeze and finetune: there are no pretrained weights to start from")
+            key = "freeze" if freeze else "finetune"
+            raise InputError(f"{key}: there are no pretrained weights to keep")
         return
     if chosen is None:
         taken = checkpoints.take_weights(network, pretrained)
