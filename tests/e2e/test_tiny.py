@@ -368,8 +368,8 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    # Of eight datasets, four feature arrays, seven networks, six classifiers and two jobs of variants.
-    assert len(paths) == 8 + 4 + 7 + 6 + 2
+    # Of ten datasets, five feature arrays, nine networks, seven classifiers and two jobs of variants.
+    assert len(paths) == 10 + 5 + 9 + 7 + 2
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}

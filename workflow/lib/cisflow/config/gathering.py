@@ -39,4 +39,4 @@ class Gathering(Figures):
         """{resource: path} of the sheets of a dataset's targets that are files here, not taken from an archive."""
         named = dict.fromkeys(entry["sheet"] for entry in dataset.targets if "sheet" in entry)
         found = {name: self.resources[name] for name in named}
-        return {name: entry.url for name, entry in found.items() if entry.source and not entry.member}
+        return {name: self.shipped(entry.url) for name, entry in found.items() if entry.source and not entry.member}
