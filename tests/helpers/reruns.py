@@ -1,6 +1,5 @@
 """Which jobs of the tiny run an edit of a module makes due, told by what the module feeds."""
 
-
 NUMBERS = ("strengths", "alleles", "signals")
 
 

@@ -73,9 +73,6 @@ def test_tables_have_their_schemas(numbers, tmp_path):
         check_table(tmp_path / f"{name}.tsv", name)
     frame = track_results.read(tmp_path / "tracks.tsv")
     assert set(frame["class"]) == {"a", "b", "all"} and set(frame["split"]) == {"s0", "s1", "s2", "pooled"}
-    assert track_results.headline_split(frame) == "pooled"
-    assert len(track_results.units(frame, "region", split="pooled", model="weak", **{"class": "all"})) == N
-    assert track_results.means(frame, "track", variable=True)["unit"].unique().tolist() == [tracks.VARIABLE]
     assert len(track_results.read_comparisons(tmp_path / "track_comparisons.tsv"))
     assert len(track_results.read_similarity(tmp_path / "similarity.tsv"))
 

@@ -1,8 +1,8 @@
 """What the tables of tracks and regions say, for figures and pages."""
 
-from cisflow.evaluation import axes, similarity, track_comparisons, tracks
+from cisflow.evaluation import similarity, track_comparisons, tracks
 from cisflow.evaluation.predictions import MEAN
-from cisflow.io.tables import matching, table
+from cisflow.io.tables import table
 
 AXES = {"track": "per track across regions", "region": "per region across tracks"}
 WORDS = {
@@ -42,25 +42,6 @@ def read_similarity(path):
     return table(path, [name for name in similarity.COLUMNS if name not in numbers], numbers)
 
 
-def headline_split(frame):
-    """The pooled test folds where there are any, or else the first split of a table."""
-    names = list(dict.fromkeys(frame["split"]))
-    return next((name for name in names if name.startswith("pooled")), names[0] if names else "")
-
-
-def units(frame, axis, metric="pearson", **conditions):
-    """Rows of single tracks, or regions, of the test fold and the mean over seeds; without means of replicates."""
-    rows = matching(frame, axis=axis, metric=metric, seed=MEAN, fold="test", **conditions)
-    means = rows["unit"].isin([MEAN, tracks.VARIABLE]) | rows["unit"].str.contains(r", mean of \d+ replicates$")
-    return rows[~means].reset_index(drop=True)
-
-
-def means(frame, axis, metric="pearson", variable=False, **conditions):
-    """Rows of the mean over units of the test fold and over seeds; of the most variable tenth of regions alone."""
-    unit = tracks.VARIABLE if variable else MEAN
-    return matching(frame, axis=axis, metric=metric, seed=MEAN, fold="test", unit=unit, **conditions)
-
-
 def verdicts(comparisons, metric="pearson", regions="all"):
     """Sentences, one a pair of models, split, modality and class: which of them wins on which axis.
 
@@ -92,8 +73,3 @@ def _verdict(row, a, b):
         other = b if row.winner == a else a
         return f"{AXES[row.axis]} {row.winner} beats {other}: {a} and {b} have {numbers}"
     return f"{AXES[row.axis]} neither {a} nor {b} is surely better: {numbers}"
-
-
-def is_better(metric, value, other):
-    """Whether a value of a metric is better than another."""
-    return value < other if metric in axes.LOWER else value > other

@@ -4,7 +4,7 @@ import numpy as np
 
 from cisflow.evaluation import track_folds, track_results
 from cisflow.evaluation.predictions import ENSEMBLE, MEAN
-from cisflow.evaluation.tracks import ALL
+from cisflow.evaluation.tracks import ALL, VARIABLE
 from cisflow.io import tables
 
 # What the names of pooled splits begin with.
@@ -27,7 +27,7 @@ def read(path, metric="pearson"):
 
 def single(frame, axis):
     """Rows of single units of an axis: of all tracks of a modality together, where it has several classes."""
-    rows = frame[(frame["axis"] == axis) & ~frame["unit"].str.startswith(MEAN) & frame["value"].notna()]
+    rows = frame[(frame["axis"] == axis) & ~frame["unit"].isin([MEAN, VARIABLE]) & frame["value"].notna()]
     rows = rows[~rows["unit"].str.contains(r", mean of \d+ replicates$", regex=True)]
     if axis == "track":
         return rows
