@@ -145,9 +145,11 @@ def brute_force(model, codes, positions=None):
     effects = []
     for sequence in codes:
         reference = model(inputs(sequence[None], "cpu")[0].to(dtype))
-        mutants = np.tile(sequence, (4 * len(at), 1))
-        mutants[np.arange(4 * len(at)), np.tile(at, 4)] = np.repeat(np.arange(4), len(at))
+        # The base present is no mutant: its effect is zero.
+        base, place = np.nonzero(np.arange(4)[:, None] != sequence[at])
+        mutants = np.tile(sequence, (len(base), 1))
+        mutants[np.arange(len(base)), at[place]] = base
         outputs = torch.cat([model(part) for part in inputs(mutants, "cpu")[0].to(dtype).split(64)])
         effects.append(np.zeros((reference.shape[1], 4, length)))
-        effects[-1][:, :, at] = (outputs - reference).double().T.reshape(-1, 4, len(at)).numpy()
+        effects[-1][:, base, at[place]] = (outputs - reference).double().T.numpy()
     return np.stack(effects)
