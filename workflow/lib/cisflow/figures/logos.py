@@ -1,7 +1,6 @@
 """Sequence logos in the project's base colours."""
 
 import numpy as np
-from tangermeme.plot import plot_logo
 
 from cisflow.figures import style
 from cisflow.io.meme import column_information
@@ -16,6 +15,9 @@ def logo(axes, heights, limits):
     limits : (lower, upper) of the y axis.
     """
     if np.any(heights):
+        # Here, as it takes torch with it: a figure of no letters does without.
+        from tangermeme.plot import plot_logo
+
         plot_logo(heights, ax=axes, color=style.BASE_COLOURS, ylim=limits)
     axes.set(xlim=(0, heights.shape[1]), ylim=limits)
     axes.axhline(0, color="black", linewidth=0.4, zorder=0)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from tangermeme.plot import plot_logo
 from tqdm import tqdm
 
 from cisflow.errors import InputError
@@ -116,6 +115,9 @@ def draw_logo(heights, folder, name):
     axes = figure.add_axes((0, 0.02, 1, 0.96))
     lower, upper = np.minimum(heights, 0).sum(axis=0).min(), np.maximum(heights, 0).sum(axis=0).max()
     if upper > lower:
+        # Here, as it takes torch with it: a page of no patterns does without.
+        from tangermeme.plot import plot_logo
+
         plot_logo(heights, ax=axes, ylim=(lower, upper))
     axes.set_axis_off()
     path = Path("logos") / name
