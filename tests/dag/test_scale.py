@@ -57,10 +57,10 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_thousand_trainings_are_planned(folder):
-    call = pipeline.snakemake(folder, "-n", "--quiet", "--cores", "1", "--configfile", "many.yaml")
-    assert call.status == 0, call.err
+    # A dry run through Snakemake's own API, which tells the jobs as well: an error of planning is its exit status.
     command = [sys.executable, "-c", PLAN, "many.yaml"]
-    done = subprocess.run(command, cwd=folder, env=pipeline.environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, env=pipeline.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     counts, longest = json.loads(done.stdout.splitlines()[-1])
     splits = len(yaml.safe_load((folder / "many.yaml").read_text())["datasets"]["ctcf"]["splits"])
     assert counts["train"] >= MODELS * SEEDS * splits == 2000
