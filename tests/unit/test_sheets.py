@@ -54,6 +54,7 @@ def test_a_job_reads_a_sheet_where_it_lies_and_the_files_it_names(lab):
         targets=[{"sheet": "sheet"}, {"sheet": "sheet"}, {"sheet": "other"}, {"matrix": "m"}],
     )
     study = SimpleNamespace(resources={"sheet": local, "other": remote}, dataset=lambda wildcards: dataset)
+    study.shipped = lambda path: path
     study.sheets = lambda entry: Gathering.sheets(study, entry)
     study.source_files = lambda wildcards: Gathering.source_files(study, wildcards)
     files = study.source_files(None)

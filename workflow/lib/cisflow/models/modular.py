@@ -18,7 +18,7 @@ class Settings(settings.Settings):
     """What a network is composed of."""
 
     stem: dict = setting({}, meaning="What reads the bases.")
-    blocks: list[dict] = setting([], meaning="What lies between, in this order; the key `kind` says what each is.")
+    blocks: list[dict] = setting(None, meaning="What lies between, in this order; the key `kind` says what each is.")
     summary: dict = setting({}, meaning="What becomes one row of numbers a sequence.")
     dense: dict = setting(None, meaning="A dense stack on these numbers. Without it the heads read them.")
     heads: dict[str, dict] = setting(
@@ -89,7 +89,8 @@ class Modular(Architecture):
         self.segments = _segments(segments, length, read.shared)
         self.length = sum(self.segments)
         self.shared = read.shared
-        self.trunks = nn.ModuleList(self._trunks({name: getattr(read, name) for name in PARTS}, read.trunks))
+        parts = {"stem": read.stem, "blocks": read.blocks or [], "summary": read.summary}
+        self.trunks = nn.ModuleList(self._trunks(parts, read.trunks))
         self.joins = self._joins(read.join, read.joins or {})
         widths = [trunk.width for trunk in self.trunks]
         if self.joins is None:
