@@ -24,7 +24,7 @@ rule windows:
         seed=lambda wildcards: study.dataset(wildcards).seed,
         task=lambda wildcards: study.dataset(wildcards).task,
         resources=study.source_arguments,
-        targets=lambda wildcards: study.target_arguments(wildcards),
+        targets=study.target_arguments,
         folder=subpath(output.windows, parent=True),
     shell:
         "python -m cisflow windows --dataset {wildcards.dataset} --source {params.source:q} --window {params.window}"

@@ -21,7 +21,6 @@
 Rows are joined by id, and every reader checks their number.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +104,7 @@ def read(folder, mmap=False, coordinates=False):
         if (path := folder / f"{name}.npy").exists():
             found[name] = read_array(path, np.float32, (len(ids), len(targets), *shape), mmap=mapped)
     if (path := folder / "transforms.json").exists():
-        found["transforms"] = json.loads(files.read_text(path))
+        found["transforms"] = files.read_json(path)
     if (path := folder / "inputs.tsv").exists():
         table = read_table(path, ["name", "start", "end"], text=("name",))
         found["inputs"] = tuple(zip(table["name"], table["start"].astype(int), table["end"].astype(int), strict=True))
@@ -209,7 +208,7 @@ def _write_optional(folder, windows):
         if getattr(windows, name) is not None:
             write_array(folder / f"{name}.npy", getattr(windows, name).astype(np.float32, copy=False))
     if windows.transforms:
-        files.write_text(folder / "transforms.json", json.dumps(windows.transforms, indent=1) + "\n")
+        files.write_json(folder / "transforms.json", windows.transforms)
     if windows.inputs:
         write_table(folder / "inputs.tsv", pd.DataFrame(windows.inputs, columns=["name", "start", "end"]))
     if windows.folds is not None:

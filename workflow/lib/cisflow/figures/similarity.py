@@ -5,8 +5,7 @@ from scipy import stats
 
 from cisflow.evaluation import track_results
 from cisflow.evaluation.track_folds import TRACK_MEAN
-from cisflow.evaluation.tracks import ALL
-from cisflow.figures import given, style
+from cisflow.figures import given, style, units
 from cisflow.io import tables
 
 FIGURE = {
@@ -34,9 +33,7 @@ def draw(inputs, settings):
     given.demand("similarity", "settings", settings, ("dataset", "baselines"))
     frame = tables.matching(track_results.read_similarity(inputs["similarity"]), metric="pearson")
     frame = frame[(frame["model"] != TRACK_MEAN) & ~frame["model"].isin(list(settings["baselines"]))]
-    frame = frame.dropna(subset=["similarity", "value"])
-    whole = frame.groupby(["split", "modality"])["class"].transform(lambda classes: (classes == ALL).any())
-    frame = frame[~whole | (frame["class"] == ALL)]
+    frame = units.of_all_tracks(frame.dropna(subset=["similarity", "value"]))
     plots = list(frame.groupby(["split", "model", "modality"], sort=True))[:PLOTS]
     if not plots:
         return style.explained(

@@ -29,15 +29,16 @@ def single(frame, axis):
     """Rows of single units of an axis: of all tracks of a modality together, where it has several classes."""
     rows = frame[(frame["axis"] == axis) & ~frame["unit"].isin([MEAN, VARIABLE]) & frame["value"].notna()]
     rows = rows[~rows["unit"].str.contains(r", mean of \d+ replicates$", regex=True)]
-    if axis == "track":
-        return rows
-    whole = rows.groupby(["split", "modality"])["class"].transform(lambda classes: (classes == ALL).any())
-    return rows[~whole | (rows["class"] == ALL)]
+    return rows if axis == "track" else of_all_tracks(rows)
 
 
 def means(frame, axis):
     """Rows of the means over units of an axis, of the same tracks as `single`."""
-    rows = frame[(frame["axis"] == axis) & (frame["unit"] == MEAN)]
+    return of_all_tracks(frame[(frame["axis"] == axis) & (frame["unit"] == MEAN)])
+
+
+def of_all_tracks(rows):
+    """Those rows of each split and modality that are of all its tracks together, where it has such; or else all."""
     whole = rows.groupby(["split", "modality"])["class"].transform(lambda classes: (classes == ALL).any())
     return rows[~whole | (rows["class"] == ALL)]
 

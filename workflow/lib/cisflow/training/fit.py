@@ -24,8 +24,7 @@ from cisflow.training.objective import Means, Objective
 from cisflow.training.recipe import Training
 from cisflow.training.schedule import learning_rate
 
-# Name of the validation loss of those modalities that training stops by, where that are not all.
-# What is the lower the better, where that is not the loss of all modalities.
+# What an epoch is better by, the lower the better, where that is not the loss of all modalities.
 WATCHED = "watched"
 
 
