@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.features import arrays as features
 from cisflow.features.kinds import composition
-from cisflow.io.arrays import write_array
 from cisflow.io.manifests import manifest
-from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -29,8 +24,4 @@ def run(args):
     codes = datasets.read_sequences(args.sequences, len(ids))
     with manifest(folder / "manifest.json", args.extractor, [args.windows, args.sequences]) as record:
         names = composition.names(k)
-        write_table(folder / "targets.tsv", features.target_table(names, ["composition"] * len(names)))
-        write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
-        write_array(folder / "features.npy", composition.frequencies(codes, k).astype(np.float16))
-        # float16 keeps eleven binary digits of a frequency, whatever its size.
-        record |= {"windows": len(ids), "targets": len(names), "largest_relative_error": 2.0**-11}
+        record |= features.write(folder, ids, names, "composition", composition.frequencies(codes, k))

@@ -2,17 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.features import arrays as features
 from cisflow.features.kinds import motifs
-from cisflow.io.arrays import write_array
 from cisflow.io.manifests import manifest
 from cisflow.io.meme import read_meme
-from cisflow.io.tables import write_table
 
 
 def arguments(parser):
@@ -34,8 +29,4 @@ def run(args):
     with manifest(folder / "manifest.json", args.extractor, inputs) as record:
         names = motifs.names(known, settings.statistics)
         values = motifs.scores(codes, known, settings.statistics, settings.pseudocount)
-        write_table(folder / "targets.tsv", features.target_table(names, ["motifs"] * len(names)))
-        write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
-        write_array(folder / "features.npy", values.astype(np.float16))
-        # float16 keeps eleven binary digits of a score, whatever its size.
-        record |= {"windows": len(ids), "targets": len(names), "largest_relative_error": 2.0**-11}
+        record |= features.write(folder, ids, names, "motifs", values)

@@ -2,14 +2,15 @@
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cisflow.errors import InputError, listing
 from cisflow.io import files
-from cisflow.io.arrays import read_array, read_arrays
-from cisflow.io.tables import read_table
+from cisflow.io.arrays import read_array, read_arrays, write_array
+from cisflow.io.tables import read_table, write_table
 from cisflow.published import groups
 
 
@@ -81,6 +82,25 @@ def _group_of_assay(assay, rule):
 def target_table(names, groups):
     """targets.tsv of a feature array: name and group of each column."""
     return pd.DataFrame({"name": names, "group": groups})
+
+
+def write(folder, ids, names, group, values):
+    """Write features.npy, ids.tsv and targets.tsv of features that are made at once, all of one group.
+
+    Parameters
+    ----------
+    ids : (n,) str. names : f names. values : (n, f), which are kept as float16.
+
+    Returns
+    -------
+    what the manifest records of them.
+    """
+    folder = Path(folder)
+    write_table(folder / "targets.tsv", target_table(names, [group] * len(names)))
+    write_table(folder / "ids.tsv", pd.DataFrame({"id": ids}))
+    write_array(folder / "features.npy", values.astype(np.float16))
+    # float16 keeps eleven binary digits of a number, whatever its size.
+    return {"windows": len(ids), "targets": len(names), "largest_relative_error": 2.0**-11}
 
 
 def read_target_names(path, rule, expected):
