@@ -50,6 +50,20 @@ use rule attribute as attribute_shard with:
         dataset=study.explained_datasets(sharded=True),
 
 
+# What the network makes of sequences that keep dinucleotides and nothing else: the null of seqlets and hits.
+use rule attribute as attribute_shuffled with:
+    output:
+        paths.NULL_ATTRIBUTIONS,
+    log:
+        "logs/{dataset}/attribute_shuffled.{model}.{split}.seed{seed}.{method}.log",
+    benchmark:
+        "benchmarks/{dataset}/attribute_shuffled.{model}.{split}.seed{seed}.{method}.tsv"
+    wildcard_constraints:
+        dataset="[A-Za-z0-9_-]+",
+    params:
+        shard=["--shuffled", str(study.motifs["n_shuffled"])],
+
+
 rule gather_attributions:
     input:
         study.attribution_shards,

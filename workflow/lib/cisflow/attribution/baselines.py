@@ -14,6 +14,7 @@ from cisflow.sequence import dna
 # Baseline -> the value that each channel has at every position, where that is one.
 CONSTANT = {"uniform": 0.25, "zeros": 0.0}
 BASELINES = (*CONSTANT, "dinucleotide_shuffled")
+ROWS_AT_ONCE = 1000
 
 
 def make(baseline, x, codes, count, seed):
@@ -46,6 +47,26 @@ def make(baseline, x, codes, count, seed):
     unknown = x[:, 0][torch.from_numpy(codes == dna.UNKNOWN).to(x.device)]
     shuffled = torch.where(shuffled.sum(dim=2, keepdim=True) == 0, unknown[0] if len(unknown) else 0.25, shuffled)
     return shuffled.masked_fill(torch.from_numpy(codes == dna.ABSENT).to(x.device)[:, None, None], 0)
+
+
+def shuffled_codes(codes, seed):
+    """One shuffle of each sequence that keeps its dinucleotides, as `make` draws it.
+
+    Parameters
+    ----------
+    codes : (n, length) uint8. seed : of the shuffles, which depend on it and on the sequence alone.
+
+    Returns
+    -------
+    (n, length) uint8: unknown bases among the others, places without a base where they were.
+    """
+    seeds = [zlib.crc32(sequence.tobytes(), seed) for sequence in codes]
+    shuffled = np.empty_like(codes)
+    for first in range(0, len(codes), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        found = _shuffles(codes[rows], 1, seeds[rows])[:, 0]
+        shuffled[rows] = np.where(found.any(axis=1), found.argmax(axis=1), dna.UNKNOWN)
+    return np.where(codes == dna.ABSENT, codes, shuffled)
 
 
 def _shuffles(codes, count, seeds):

@@ -44,6 +44,12 @@ def arguments(parser):
     options.device(parser)
     parser.add_argument("--shards", default=1, type=options.positive, help="parts that the rows are divided in")
     parser.add_argument("--shard", default=1, type=options.positive, help="the part to explain, counted from 1")
+    parser.add_argument(
+        "--shuffled",
+        type=options.positive,
+        metavar="N",
+        help="explain shuffles that keep the dinucleotides of at most so many rows, in place of the rows",
+    )
     parser.add_argument("--code", help="digest of the program; finished rows of another one are not used")
     parser.add_argument("--work", required=True, help="folder for finished rows; removed on success")
     parser.add_argument("--output", required=True, help=".npz")
@@ -101,6 +107,18 @@ def of_split(args, asked, groups):
     return Explained(network, groups, chosen, codes, read)
 
 
+def shuffled(explained, most, seed):
+    """The Explained of shuffles, by dinucleotides, of at most so many rows: what the network sees where nothing is.
+
+    The rows are drawn at random; they keep their names, and lose their predictions, which were of other sequences.
+    """
+    chosen, rng = explained.chosen, np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(chosen))[:most])
+    codes = baselines.shuffled_codes(explained.codes[rows], seed)
+    kept = chosen.iloc[rows].drop(columns="prediction", errors="ignore").reset_index(drop=True)
+    return explained._replace(chosen=kept, codes=codes)
+
+
 def asked_for(args, network):
     """What a window must be to be explained, in words."""
     if args.split:
@@ -126,12 +144,23 @@ def run(args):
     groups = None if entries is None else weighted.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
     explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
+    if args.shuffled:
+        explained = shuffled(explained, args.shuffled, args.seed)
     network, chosen, codes = explained.network, explained.chosen, explained.codes
     if none := [name for name in explained.groups if name not in set(chosen["target"])]:
         print(f"no window of {asked_for(args, network)}: {listing(none, 12)}", file=sys.stderr)
     wanted = targets.from_members(explained.groups, network.outputs, chosen["target"])
     key = {
-        "job": [args.method, args.selection, args.extractor, args.seed, args.code, args.shard, args.shards],
+        "job": [
+            args.method,
+            args.selection,
+            args.extractor,
+            args.seed,
+            args.code,
+            args.shard,
+            args.shards,
+            args.shuffled,
+        ],
         "inputs": [digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}

@@ -51,6 +51,7 @@ STACKED_METRICS = "results/metrics.tsv"
 
 EXPLAINED = f"{DATASET}/attributions/{{model}}/{{split}}/seed{{seed}}"
 ATTRIBUTIONS = f"{EXPLAINED}/{{method}}.npz"
+NULL_ATTRIBUTIONS = f"{EXPLAINED}/shuffled/{{method}}.npz"
 EXPLAINED_LEDGER = f"{EXPLAINED}/ledger.tsv"
 ATTRIBUTION_SHARD = f"{EXPLAINED}/{{method}}.shards/{{part}}.npz"
 COMPARISON = f"{DATASET}/comparisons/{{model}}/{{split}}"
