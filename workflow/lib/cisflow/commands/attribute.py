@@ -150,17 +150,9 @@ def run(args):
     if none := [name for name in explained.groups if name not in set(chosen["target"])]:
         print(f"no window of {asked_for(args, network)}: {listing(none, 12)}", file=sys.stderr)
     wanted = targets.from_members(explained.groups, network.outputs, chosen["target"])
+    which = [args.shard, args.shards, args.shuffled]
     key = {
-        "job": [
-            args.method,
-            args.selection,
-            args.extractor,
-            args.seed,
-            args.code,
-            args.shard,
-            args.shards,
-            args.shuffled,
-        ],
+        "job": [args.method, args.selection, args.extractor, args.seed, args.code, *which],
         "inputs": [digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}

@@ -1,7 +1,7 @@
 """Tests of one motif at a time: do sequences of the foreground hold it more often than those of the background?
 
-A unit is a sequence, counted once: with a hit in its windows of the foreground, or in the windows of the background that
-were matched to these. Arrays are (n, motifs) bool, row i of foreground and background of one pair.
+A unit is a sequence, counted once: with a hit in its windows of the foreground, or in the windows of the background
+that were matched to these. Arrays are (n, motifs) bool, row i of foreground and background of one pair.
 """
 
 from typing import NamedTuple

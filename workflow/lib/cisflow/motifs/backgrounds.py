@@ -1,7 +1,7 @@
 """Background windows: of the width, GC and CpG of each seqlet window, drawn where attributions say nothing.
 
-Windows are (row, start, end) of rows of base codes. A window's match has exactly its width, its number of G and C and its
-number of CpG, so that composition cannot tell the two apart; a window without a match is left out, and counted.
+Windows are (row, start, end) of rows of base codes. A window's match has exactly its width, its number of G and C and
+its number of CpG, so that composition cannot tell the two apart; a window without a match is left out, and counted.
 """
 
 import numpy as np

@@ -20,8 +20,9 @@ SAME_NAMES = 0.5
 def of(motifs, cut=CUT):
     """Family (n,) int of each motif, numbered from 1 in the order of the database.
 
-    Average linkage on the distance 1 - shared / poorer: the bits that two motifs share as they lie best on either strand
-    (as `naming.shared_information`), over those of the poorer of the two. Clusters with mostly the same names are one.
+    Average linkage on the distance 1 - shared / poorer: the bits that two motifs share as they lie best on either
+    strand (as `naming.shared_information`), over those of the poorer of the two. Clusters with mostly the same names
+    are one.
     """
     if len(motifs) < 2:
         return np.ones(len(motifs), dtype=np.int64)
