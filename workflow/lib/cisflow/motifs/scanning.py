@@ -175,7 +175,7 @@ class Scanner:
         return found
 
     def _scanned(self, codes, found):
-        """The hits of each piece of the codes, (row, way, start) and score; if `found` is given none, but True there."""
+        """(row, way, start) and score of the hits of each piece of the codes; if `found` is given, True there alone."""
         if self._groups is None:
             self._groups = lookups.groups(self._weights, self.thresholds.ravel())
         n, length = codes.shape
