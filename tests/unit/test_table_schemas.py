@@ -9,7 +9,17 @@ NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("
 CONTRACT = {
     *("windows.regression", "targets.regression", "predictions.regression", "history.regression", "windows"),
     *("targets", "split", "runs", "truth", "features_targets", "history", "predictions", "metrics", "curves"),
-    *("comparisons", "strata", "calibration", "tuning", "patterns", "seqlets", "motif_scores", "recovery"),
+    *(
+        "comparisons",
+        "strata",
+        "calibration",
+        "tuning",
+        "patterns",
+        "seqlets",
+        "motif_scores",
+        "motif_nulls",
+        "recovery",
+    ),
     *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),

@@ -85,11 +85,18 @@ rule motif_report:
 
 rule scan_seqlets:
     input:
+        unpack(study.scanned_files),
         attributions=paths.ATTRIBUTIONS,
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
         database=study.database,
     output:
         seqlets=paths.SEQLETS,
         scores=paths.MOTIF_SCORES,
+        background=paths.BACKGROUND,
+        nulls=paths.MOTIF_NULLS,
     log:
         "logs/{dataset}/scan_seqlets.{model}.{split}.seed{seed}.{method}.log",
     conda:
@@ -102,10 +109,13 @@ rule scan_seqlets:
         code=code.command("scan_seqlets"),
         settings=to_json(study.motifs["seqlets"]),
         seed=study.motifs["seed"],
+        dataset=subpath(input.windows, parent=True),
+        files=study.scanned_arguments,
     shell:
-        "python -m cisflow scan-seqlets --attributions {input.attributions:q} --database {input.database:q}"
-        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --seqlets {output.seqlets:q}"
-        " --scores {output.scores:q} > {log:q} 2>&1"
+        "python -m cisflow scan-seqlets --attributions {input.attributions:q} {params.files:q}"
+        " --dataset {params.dataset:q} --database {input.database:q} --settings {params.settings:q}"
+        " --seed {params.seed} --threads {threads} --seqlets {output.seqlets:q} --scores {output.scores:q}"
+        " --background {output.background:q} --nulls {output.nulls:q} > {log:q} 2>&1"
 
 
 rule recovery:

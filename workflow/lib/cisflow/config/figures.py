@@ -37,6 +37,7 @@ PER_METHOD = {
     "patterns": paths.PATTERNS,
     "recovery": paths.RECOVERY,
     "motif_scores": paths.MOTIF_SCORES,
+    "motif_nulls": paths.MOTIF_NULLS,
 }
 # Artifact -> pattern: one file.
 FILES = {

@@ -21,9 +21,8 @@ class Gathering(Figures):
         """Resources of a dataset's source, each once, then the index of each genome, sheets and the files they name."""
         dataset = self.dataset(wildcards)
         names = sorted(set(dataset.resources))
-        places = [part for source in dataset.sources for part in (source, source.get("background", {}))]
-        genomes = dict.fromkeys(part["genome"] for part in places if "genome" in part)
-        found = [resource(name) for name in names] + [paths.fill(paths.INDEX, name=name) for name in genomes]
+        indices = [paths.fill(paths.INDEX, name=name) for name in dataset.genomes]
+        found = [resource(name) for name in names] + indices
         local = self.sheets(dataset).values()
         return [*found, *local, *dict.fromkeys(path for sheet in local for path in sheets.files(sheet))]
 

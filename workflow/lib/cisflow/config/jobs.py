@@ -340,6 +340,19 @@ class Jobs(Gathering):
         number, count = part.split("-of-")
         return ["--shard", number, "--shards", count]
 
+    def scanned_files(self, wildcards):
+        """What seqlets are told from, and the genome that their background is drawn from, where settings ask for it."""
+        asked, found = self.motifs["seqlets"], {}
+        if asked["null"] == "shuffled":
+            found["null"] = paths.fill(paths.NULL_ATTRIBUTIONS, **dict(wildcards.items()))
+        if asked["background"] == "genome" and (genomes := self.dataset(wildcards).genomes):
+            found["genome"] = genome(genomes[0])
+        return found
+
+    def scanned_arguments(self, wildcards, input):
+        """The files of `scanned_files`, as options."""
+        return option("null", input.get("null", [])) + option("genome", input.get("genome", []))
+
     def compared_files(self, wildcards):
         """Weights and attributions of every seed of a comparison, and the names of a published network's outputs."""
         job = self.comparison(wildcards)

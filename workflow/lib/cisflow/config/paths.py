@@ -66,6 +66,8 @@ PATTERNS = f"{MOTIFS}/patterns.tsv"
 MOTIF_REPORT = f"{MOTIFS}/report"
 SEQLETS = f"{MOTIFS}/seqlets.tsv"
 MOTIF_SCORES = f"{MOTIFS}/motif_scores.tsv"
+BACKGROUND = f"{MOTIFS}/background.bed"
+MOTIF_NULLS = f"{MOTIFS}/motif_nulls.tsv"
 RECOVERY = f"{MOTIFS}/recovery.tsv"
 
 VARIANTS = "results/variants/{job}"

@@ -8,8 +8,10 @@ import re
 import sys
 from collections import Counter
 
+import pandas as pd
+
 from cisflow.errors import InputError, listing
-from cisflow.io import text
+from cisflow.io import files, text
 from cisflow.io.genome import Locus
 
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
@@ -189,3 +191,22 @@ def _coordinate(place, name, value):
     if match is None or whole != int(whole):
         raise InputError(f"{place}: {name} is '{value}', expected an integer of 0 or more")
     return int(whole)
+
+
+def write_bed(path, frame, nothing):
+    """Write intervals as BED, sorted by chromosome, start and end as UCSC's tools sort.
+
+    Parameters
+    ----------
+    frame : columns of BED from the first on, at least three; names have `_` for blanks, and score is of 0 to 1000.
+    nothing : what a comment says in a file of no interval, which browsers take for broken without a line.
+    """
+    frame = frame.sort_values(list(frame.columns[:3]), kind="stable")
+    if "name" in frame:
+        names = frame["name"].map(lambda name: "_".join(str(name).split()) or ".")
+        frame = frame.assign(name=names)
+    with files.atomic(path) as temporary:
+        if len(frame):
+            pd.DataFrame(frame).to_csv(temporary, sep="\t", header=False, index=False, lineterminator="\n")
+        else:
+            temporary.write_text(f"# {nothing}\n")

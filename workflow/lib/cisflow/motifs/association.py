@@ -79,11 +79,30 @@ def mcnemar(first_only, second_only):
 
 
 def fisher(first, first_total, second, second_total):
-    """Two-sided p-values of Fisher's exact test, by doubling the smaller tail, of counts (motifs,) of two totals."""
+    """The Tails of Fisher's exact test, of counts (motifs,) in two totals."""
     first, hits = np.asarray(first), np.asarray(first) + np.asarray(second)
     null = (first_total + second_total, hits, first_total)
-    lower, upper = stats.hypergeom.cdf(first, *null), stats.hypergeom.sf(first - 1, *null)
-    return np.minimum(1, 2 * np.minimum(lower, upper))
+    below, above = stats.hypergeom.cdf(first - 1, *null), stats.hypergeom.sf(first, *null)
+    return Tails(below, stats.hypergeom.pmf(first, *null), above)
+
+
+def weighted(first, second, weights):
+    """The Tails of Fisher's test of a foreground against a weighted background of as many units.
+
+    Weights w of mean 1 make the background worth n / mean(w^2) units, of which as large a share has a hit as of the
+    weighted ones (Rao & Scott 1992, doi 10.2307/2532311); between whole counts the tails are interpolated.
+
+    Parameters
+    ----------
+    first, second : (n, motifs) bool, hits of foreground and background. weights : (n,) of the background.
+    """
+    n, spread = len(first), (weights**2).mean()
+    total = max(int(round(n / spread)), 1)
+    count = total * (weights @ second) / n
+    lower = np.minimum(np.floor(count).astype(int), total)
+    share = count - lower
+    one, other = (fisher(first.sum(axis=0), n, part, total) for part in (lower, np.minimum(lower + 1, total)))
+    return Tails(*((1 - share) * a + share * b for a, b in zip(one, other, strict=True)))
 
 
 def logistic(hits, label, covariates):
@@ -133,17 +152,17 @@ def _information(x, weight):
     return (x * weight[:, None]).T @ x + PENALTY * np.eye(x.shape[1])
 
 
-def strata(score, n):
-    """Strata (2 n,) int of units by a balancing score: of equally many units each, LEAST of either side on average.
+def strata(keys, n):
+    """Strata (2 n,) int of units that are alike: of equally many units each, LEAST of either side on average.
 
     Parameters
     ----------
-    score : (2 n,) float, of foreground and background units; it is what they were balanced on (Rosenbaum & Rubin 1983,
-        doi 10.1093/biomet/70.1.41). n : units of the foreground.
+    keys : (2 n, k) float, what units are alike in, of foreground and background units; the first counts most.
     """
     count = int(np.clip(n // LEAST, 1, MOST_STRATA))
-    edges = np.quantile(score, np.linspace(0, 1, count + 1)[1:-1])
-    return np.searchsorted(edges, score, side="right")
+    _, place = np.unique(keys, axis=0, return_inverse=True)
+    edges = np.quantile(place, np.linspace(0, 1, count + 1)[1:-1])
+    return np.searchsorted(edges, place.ravel(), side="right")
 
 
 def simes(p_values, groups):

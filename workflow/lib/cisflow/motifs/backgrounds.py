@@ -57,19 +57,20 @@ class Pool:
     def __init__(self, codes, taken, groups=None):
         self.codes, self.taken = codes, taken
         self.groups = np.full(len(codes), -1) if groups is None else groups
-        known = codes < dna.UNKNOWN
-        strong = (codes == G) | (codes == C)
-        pair = (codes[:, :-1] == C) & (codes[:, 1:] == G)
-        self._known, self._strong, self._pair = _summed(known), _summed(strong), _summed(pair)
+        self._known, self._strong, self._pair = (
+            _summed(codes < dna.UNKNOWN),
+            _summed(strong(codes)),
+            _summed(cpg(codes)),
+        )
 
     def candidates(self, width):
         """{(GC, CpG): places (k,) int, row x length + start} of windows of a width that hold no unknown base."""
         length = self.codes.shape[1]
         if width > length:
             return {}
-        gc, cpg, known = self._of_width(self._strong, width), self._cpg(width), self._of_width(self._known, width)
+        gc, pairs, known = self._of_width(self._strong, width), self._cpg(width), self._of_width(self._known, width)
         rows, starts = np.nonzero(known == width)
-        key = gc[rows, starts] * (width + 1) + cpg[rows, starts]
+        key = gc[rows, starts] * (width + 1) + pairs[rows, starts]
         order = np.argsort(key, kind="stable")
         keys, first = np.unique(key[order], return_index=True)
         parts = np.split((rows * length + starts)[order], first[1:]) if len(keys) else []
@@ -117,11 +118,10 @@ def match(windows, codes, pool, rng, own_rows=False):
     -------
     frame with COLUMNS: the windows that have a match, in the given order, and where it lies.
     """
-    strong, pair = _summed((codes == G) | (codes == C)), _summed((codes[:, :-1] == C) & (codes[:, 1:] == G))
-    unknown = _summed(codes >= dna.UNKNOWN)
+    summed, pair, unknown = _summed(strong(codes)), _summed(cpg(codes)), _summed(codes >= dna.UNKNOWN)
     rows, starts, ends = windows[["row", "start", "end"]].to_numpy(dtype=np.int64).T
-    gc = strong[rows, ends] - strong[rows, starts]
-    cpg = pair[rows, ends - 1] - pair[rows, starts]
+    gc = summed[rows, ends] - summed[rows, starts]
+    pairs = pair[rows, ends - 1] - pair[rows, starts]
     usable = np.flatnonzero(unknown[rows, ends] == unknown[rows, starts])
     found = {}
     with tqdm(total=len(usable), desc="background", unit="window") as progress:
@@ -129,15 +129,30 @@ def match(windows, codes, pool, rng, own_rows=False):
         for width in sorted(set((ends - starts)[usable].tolist()), reverse=True):
             places = pool.candidates(width)
             of_width = [i for i in usable if ends[i] - starts[i] == width]
-            options = [len(places.get((int(gc[i]), int(cpg[i])), ())) for i in of_width]
+            options = [len(places.get((int(gc[i]), int(pairs[i])), ())) for i in of_width]
             for place in np.argsort(options, kind="stable"):
                 i = of_width[place]
                 if options[place]:
-                    key, group = (int(gc[i]), int(cpg[i])), int(rows[i]) if own_rows else None
+                    key, group = (int(gc[i]), int(pairs[i])), int(rows[i]) if own_rows else None
                     if (drawn := pool.draw(places[key], width, group, rng)) is not None:
                         found[i] = (rows[i], starts[i], ends[i], *drawn)
             progress.update(len(of_width))
     return pd.DataFrame([found[i] for i in sorted(found)], columns=COLUMNS, dtype=np.int64)
+
+
+def strong(codes):
+    """Which bases (n, length) bool are G or C."""
+    return (codes == G) | (codes == C)
+
+
+def cpg(codes):
+    """Where (n, length - 1) bool a CpG starts."""
+    return (codes[:, :-1] == C) & (codes[:, 1:] == G)
+
+
+def firsts(values):
+    """Where each run of equal values starts."""
+    return np.flatnonzero(np.r_[True, values[1:] != values[:-1]]) if len(values) else np.zeros(0, dtype=np.int64)
 
 
 def cut(codes, rows, starts, ends, width):

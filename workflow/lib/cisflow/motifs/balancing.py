@@ -20,13 +20,11 @@ PENALTIES = 1e-3 * 4.0 ** np.arange(12)
 class Balance(NamedTuple):
     """Weights of the background and what they are made of.
 
-    weights : (b,) float, of mean 1. score : (f + b,) float, the balancing score of foreground and background windows,
-        whose exponential the weights are. worth : float, (sum of weights)^2 / sum of squares: as many equal windows.
+    weights : (b,) float, of mean 1. worth : float, (sum of weights)^2 / sum of squares: as many equal windows.
     before, after : float, largest difference of a word's frequency between the two, in its standard deviations.
     """
 
     weights: np.ndarray
-    score: np.ndarray
     worth: float
     before: float
     after: float
@@ -43,10 +41,9 @@ def balance(foreground, background):
     scale = both.std(axis=0)
     varying = scale > 0
     x = (background[:, varying] - foreground[:, varying].mean(axis=0)) / scale[varying]
-    everything = (both[:, varying] - foreground[:, varying].mean(axis=0)) / scale[varying]
     n, start = len(background), np.zeros(int(varying.sum()))
     if not len(start) or n < 2:
-        return Balance(np.ones(n), np.zeros(len(both)), float(n), 0.0, 0.0)
+        return Balance(np.ones(n), float(n), 0.0, 0.0)
 
     def problem(coefficients, penalty):
         logits = x @ coefficients
@@ -60,7 +57,7 @@ def balance(foreground, background):
             break
     weights = n * share
     means = np.abs(x.mean(axis=0)).max(), np.abs(share @ x).max()
-    return Balance(weights, everything @ found, float(weights.sum() ** 2 / (weights**2).sum()), *map(float, means))
+    return Balance(weights, float(weights.sum() ** 2 / (weights**2).sum()), *map(float, means))
 
 
 def words(codes):

@@ -1,50 +1,73 @@
-"""Known motifs in the spots of high attribution, counted by sequence against windows of the same sequences."""
+"""Seqlets: spans of positive attribution that are rare where there is nothing to find.
+
+That is seen in a control: attributions by the same network of shuffled sequences. The sum of a span is ranked among the
+control's sums of its width; spans that are the rarest of all that overlap them are candidates, in the control as well,
+and a seqlet's q-value is the share of candidates at least as rare that are expected to be false: as many as the control
+has (target and decoy, Elias & Gygi 2007, doi 10.1038/nmeth1019).
+"""
 
 import sys
-import warnings
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import pandas as pd
-from memelite import fimo
-from numba.core.dispatcher import Dispatcher
-from scipy import stats
-from tangermeme import seqlet
-from tqdm import tqdm
 
-from cisflow.attribution import files, scores
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
-from cisflow.io import matrices
-from cisflow.io.tables import write_table
-from cisflow.sequence import dna
 
-SPOT_COLUMNS = ("id", "target", "start", "end", "strand", "score", "p_value")
-SCORE_COLUMNS = (
-    *("motif_id", "motif_name", "n_sequences", "n_in_seqlets", "n_background", "seqlets_only", "background_only"),
-    *("log2_ratio", "p_value", "q_value"),
-)
-ROWS_AT_ONCE = 2000
+COLUMNS = ("id", "target", "start", "end", "strand", "score", "p_value", "q_value")
+# Each width that is tried is so many times the one before.
+STEP = 1.3
+# Spans that more of the control's reach are never candidates.
+COMMON = 0.05
 
-# tangermeme compiles its search for seqlets anew in every process, for some ten seconds; numba can keep the result.
-for compiled in vars(seqlet).values():
-    if isinstance(compiled, Dispatcher):
-        compiled.enable_caching()
+
+class Called(NamedTuple):
+    """Seqlets, the control that they stand out from, and how many of them are false by the shuffled sequences.
+
+    spots : frame with row, start, end (0-based, half-open), score (sum of attributions), p_value (share of the
+        control's spans of that width whose sum is as large), q_value; by row and start.
+    null : "shuffled" or "permuted". fdr : estimated share of false seqlets against `null`; NaN where there is none.
+    """
+
+    spots: pd.DataFrame
+    null: str
+    fdr: float
 
 
 class Settings(settings.Settings):
-    """Scan of attribution seqlets for known motifs."""
+    """Seqlets, and the scan of them for known motifs."""
 
-    target_fdr: float = setting(
-        0.1, above=0, below=1, meaning="Share of false seqlets, estimated on shuffled attributions."
+    target_fdr: float = setting(0.1, above=0, below=1, meaning="Share of false seqlets, estimated by `null`.")
+    null: str = setting(
+        "shuffled",
+        choices=["shuffled", "permuted"],
+        meaning="What seqlets are told from: attributions by the same network of sequences shuffled with their "
+        "dinucleotides kept, or the positions of the attributions themselves permuted.",
     )
-    min_length: int = setting(4, minimum=1, meaning="Shortest seqlet, in bp.")
-    max_length: int = setting(25, minimum=2, meaning="Longest seqlet, in bp.")
+    min_length: int = setting(
+        10, minimum=1, meaning="Narrowest span that is looked at, in bp; a seqlet has no ends that take from its sum."
+    )
+    max_length: int = setting(25, minimum=2, meaning="Widest span that is looked at, in bp.")
     # Seqlets are narrower than binding sites.
     flank: int = setting(5, minimum=0, meaning="Bases added on either side of a seqlet before it is scanned.")
     p_value: float = setting(0.0001, above=0, below=1, meaning="Of a motif hit, on each strand.")
+    background: str = setting(
+        "sequences",
+        choices=["sequences", "other", "genome"],
+        meaning="Where windows of the same width, GC and CpG are drawn that seqlets are compared with: off the seqlets "
+        "of the same sequences; in windows of the other class or, of numbers, in those with the lowest predictions; or "
+        "anywhere in the genome of the source.",
+    )
+    extreme: float = setting(
+        0.25,
+        above=0,
+        maximum=0.5,
+        meaning="Of numbers, with `background: other`: share of the sequences with the highest predictions whose "
+        "seqlets are compared with as many of the lowest.",
+    )
 
     @classmethod
     def complete(cls, given, where):
@@ -56,158 +79,112 @@ class Settings(settings.Settings):
         return found
 
 
-class Counts(NamedTuple):
-    """Rows by motif, each (motifs,) int: with a hit in seqlet windows, in background windows, in only one of them."""
+def call(observed, control, settings, rng):
+    """The Called of attributions.
 
-    in_seqlets: np.ndarray
-    background: np.ndarray
-    seqlets_only: np.ndarray
-    background_only: np.ndarray
-
-
-def scan_seqlets(attributions, database, settings, seed, threads, seqlets, output):
-    """Call seqlets, scan them and write both tables.
-
-    Parameters
-    ----------
-    attributions : `.npz` of raw multipliers. database : MEME file. settings : Settings.
-    seed : of the shuffled control and of the background windows.
-    threads : at most as many as NUMBA_NUM_THREADS allows.
-    seqlets, output : paths of seqlets.tsv and motif_scores.tsv.
-    """
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    motifs = matrices.read_motifs(database)
-    rows = files.read(attributions)
-    rng = np.random.default_rng(seed)
-    spots = call_seqlets(scores.observed(rows.hypothetical(), rows.codes), settings, rng)
-    print(f"{len(spots)} seqlets in {spots['row'].nunique()} of {len(rows.ids)} rows", file=sys.stderr)
-    windows = draw_windows(spots, rows.codes.shape, settings.flank, rng)
-    counts = count_rows(rows.codes, windows, motifs, settings.p_value)
-    n_sequences = int((windows > 0).any(axis=1).sum())
-    named = spots.assign(id=rows.ids[spots["row"]], target=rows.targets[spots["row"]], strand="")
-    write_table(seqlets, named[list(SPOT_COLUMNS)])
-    write_table(output, enrichment(motifs, counts, n_sequences))
-
-
-def call_seqlets(observed, settings, rng):
-    """Spans of positive attribution that are rare when the positions of each row are shuffled.
+    Without a control, or where nothing stands out from it, the control is `observed` itself with the positions of each
+    row permuted: it says what single bases add up to by chance, and nothing of what the network makes of any sequence.
 
     Parameters
     ----------
     observed : (m, length) float, signed attribution of the base present.
+    control : (k, length) float, the same of shuffled sequences; None for permuted positions.
     settings : Settings.
-
-    Returns
-    -------
-    frame with row, start, end (0-based, half-open), score (sum of attributions), p_value (ranks the spots, is no error
-    rate), by row and start.
     """
-    columns = {"example_idx": "row", "start": "start", "end": "end", "attribution": "score", "p-value": "p_value"}
-    longest = min(settings.max_length, observed.shape[1])
-    if observed.size == 0 or longest < settings.min_length:
-        return pd.DataFrame(columns=columns.values()).astype({"row": int, "start": int, "end": int})
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        spots = seqlet.recursive_seqlets(
-            observed,
-            min_seqlet_len=settings.min_length,
-            max_seqlet_len=longest,
-            X_control=rng.permuted(observed, axis=1),
-            target_fdr=settings.target_fdr,
+    lowest = np.nan
+    if control is not None:
+        spots = ranked(observed, control, settings)
+        kept = spots[spots["q_value"] <= settings.target_fdr]
+        if len(kept) or not len(spots):
+            return Called(kept.reset_index(drop=True), "shuffled", float(kept["q_value"].max()))
+        lowest = spots["q_value"].min()
+        print(
+            f"seqlets: as much is attributed to spans of shuffled sequences (false: {lowest:.2g} at least, "
+            f"expected {settings.target_fdr:g} at most); positions are permuted instead",
+            file=sys.stderr,
         )
-    for warning in caught:
-        print(f"seqlets: {warning.message}", file=sys.stderr)
-    return spots.rename(columns=columns).sort_values(["row", "start"], ignore_index=True)
+    spots = ranked(observed, rng.permuted(observed, axis=1), settings)
+    kept = spots[spots["q_value"] <= settings.target_fdr].reset_index(drop=True)
+    return Called(kept, "permuted", float(lowest if control is not None else kept["q_value"].max()))
 
 
-def draw_windows(spots, shape, flank, rng):
-    """Seqlet windows and as many background windows of the same widths in the same rows.
-
-    A seqlet window is a seqlet with `flank` bases on either side, clipped to the sequence; those that meet are
-    joined. Its background window is drawn uniformly among the places that overlap no other window; a seqlet window for
-    which there is no such place is left out, so that both sets cover equally many bases of each row.
-
-    Returns
-    -------
-    (m, length) int32: 0 outside windows, k > 0 in the k-th seqlet window of the row, -k in its background window.
-    """
-    windows = np.zeros(shape, dtype=np.int32)
-    for row, group in spots.groupby("row", sort=True):
-        flanked = joined(np.maximum(group["start"] - flank, 0), np.minimum(group["end"] + flank, shape[1]))
-        taken = np.zeros(shape[1], dtype=bool)
-        for start, end in flanked:
-            taken[start:end] = True
-        # Wide ones first: they fit in the fewest places.
-        ranked = sorted(flanked, key=lambda span: (span[0] - span[1], span[0]))
-        for number, (start, end) in enumerate(ranked, start=1):
-            free = free_starts(taken, end - start)
-            if len(free):
-                place = free[rng.integers(len(free))]
-                taken[place : place + end - start] = True
-                windows[row, start:end] = number
-                windows[row, place : place + end - start] = -number
-    return windows
+def ranked(observed, control, settings):
+    """All candidates as a frame with row, start, end, score, p_value and q_value, by row and start."""
+    longest = min(settings.max_length, observed.shape[1])
+    names = ["row", "start", "end", "score", "p_value", "q_value"]
+    if not observed.size or not control.size or longest < settings.min_length or not (observed > 0).any():
+        return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if i < 3 else float) for i, name in enumerate(names)})
+    of_width = {width: np.sort(_sums(control, width), axis=None) for width in widths(settings.min_length, longest)}
+    found, false = (_candidates(values, of_width) for values in (observed, control))
+    order = np.argsort(found["p_value"].to_numpy(), kind="stable")
+    p_values = found["p_value"].to_numpy()[order]
+    expected = np.searchsorted(np.sort(false["p_value"]), p_values, side="right") + 1
+    as_rare = np.searchsorted(p_values, p_values, side="right")
+    share = expected * (observed.size / control.size) / as_rare
+    q_values = np.empty(len(order))
+    q_values[order] = np.minimum(np.minimum.accumulate(share[::-1])[::-1], 1)
+    return found.assign(q_value=q_values).sort_values(["row", "start"], ignore_index=True)[names]
 
 
-def joined(starts, ends):
-    """Disjoint spans [(start, end)] that cover the given ones, which are sorted by start."""
-    spans = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
-        else:
-            spans.append((start, end))
+def widths(shortest, longest):
+    """Widths in bp from the shortest to the longest, each STEP times the one before, and both of them."""
+    steps = np.arange(np.log(longest / shortest) / np.log(STEP) + 1e-9)
+    return sorted({*np.rint(shortest * STEP**steps).astype(int).tolist(), longest})
+
+
+def _sums(values, width):
+    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
+    return total[:, width:] - total[:, :-width]
+
+
+def _candidates(values, of_width):
+    """Spans that are the rarest of those that overlap them, without ends that take from the sum."""
+    parts = []
+    for width, ordered in of_width.items():
+        sums = _sums(values, width)
+        rows, starts = np.nonzero((sums > 0) & (sums >= ordered[int((1 - COMMON) * (len(ordered) - 1))]))
+        sums = sums[rows, starts]
+        as_large = len(ordered) - np.searchsorted(ordered, sums, side="left")
+        # Beyond the largest sum of the control, the more beyond the rarer.
+        beyond = sums / ordered[-1] if ordered[-1] > 0 else np.ones(len(sums))
+        p_values = (as_large + 1) / (len(ordered) + 1) / np.maximum(beyond, 1)
+        parts.append((rows, starts, np.full(len(rows), width), sums, p_values))
+    rows, starts, wide, sums, p_values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    # Of equally rare ones the largest sum, then the first.
+    order = np.lexsort((starts, rows, -sums, p_values))
+    kept = order[_disjoint(rows[order], starts[order], wide[order], *values.shape)]
+    spans = np.column_stack([rows[kept], starts[kept], starts[kept] + wide[kept]])
+    spans = _trimmed(spans, values.astype(np.float64))
+    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
+    score = total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]
+    frame = pd.DataFrame(spans, columns=["row", "start", "end"])
+    return frame.assign(score=score, p_value=p_values[kept])
+
+
+@numba.njit(cache=True)
+def _disjoint(rows, starts, wide, m, length):
+    """Which spans, taken in order, overlap none that was taken before."""
+    taken = np.zeros((m, length), dtype=np.bool_)
+    kept = np.zeros(len(rows), dtype=np.bool_)
+    for i in range(len(rows)):
+        free = True
+        for place in range(starts[i], starts[i] + wide[i]):
+            if taken[rows[i], place]:
+                free = False
+                break
+        if free:
+            kept[i] = True
+            taken[rows[i], starts[i] : starts[i] + wide[i]] = True
+    return kept
+
+
+@numba.njit(cache=True)
+def _trimmed(spans, values):
+    for i in range(len(spans)):
+        row, start, end = spans[i]
+        while start < end - 1 and values[row, start] <= 0:
+            start += 1
+        while start < end - 1 and values[row, end - 1] <= 0:
+            end -= 1
+        spans[i, 1], spans[i, 2] = start, end
     return spans
-
-
-def free_starts(taken, width):
-    """Where an interval of `width` overlaps nothing of the mask `taken` (length,)."""
-    before = np.concatenate([[0], np.cumsum(taken)])
-    return np.flatnonzero(before[width:] == before[:-width])
-
-
-def count_rows(codes, windows, motifs, p_value):
-    """The Counts of rows with a motif hit that lies whole within a seqlet or a background window."""
-    totals = np.zeros((len(Counts._fields), len(motifs)), dtype=np.int64)
-    matrices = {motif.id: motif.matrix for motif in motifs}
-    used = np.flatnonzero(windows.any(axis=1))
-    chunks = [used[start : start + ROWS_AT_ONCE] for start in range(0, len(used), ROWS_AT_ONCE)]
-    for chunk in tqdm(chunks, desc="scan", unit="chunk"):
-        one_hot = np.ascontiguousarray(np.moveaxis(np.eye(dna.ABSENT + 1, 4, dtype=np.int8)[codes[chunk]], 1, 2))
-        for index, hits in enumerate(fimo(matrices, one_hot, threshold=p_value)):
-            if len(hits):
-                totals[:, index] += _count(windows[chunk], *hits[["sequence_name", "start", "end"]].to_numpy().T)
-    return Counts(*totals)
-
-
-def _count(windows, rows, starts, ends):
-    first, last = windows[rows, starts], windows[rows, ends - 1]
-    inside = first == last
-    in_seqlets, background = np.zeros((2, len(windows)), dtype=bool)
-    in_seqlets[rows[inside & (first > 0)]] = True
-    background[rows[inside & (first < 0)]] = True
-    return in_seqlets.sum(), background.sum(), (in_seqlets & ~background).sum(), (background & ~in_seqlets).sum()
-
-
-def enrichment(motifs, counts, n_sequences):
-    """The table of motifs with a hit in any window: exact two-sided McNemar test over rows, q-values over motifs.
-
-    Under the null hypothesis a row with a hit in one set of windows only is as likely to have it in the other
-    (McNemar 1947, doi 10.1007/BF02295996): the p-value is binomial in the discordant rows. A row counts once,
-    however many hits it holds. `log2_ratio` adds one half to both counts.
-    """
-    rows = []
-    for motif, in_seqlets, background, seqlets_only, background_only in zip(motifs, *counts, strict=True):
-        if in_seqlets + background:
-            ratio = np.log2((in_seqlets + 0.5) / (background + 0.5))
-            row = (motif.id, motif.name, n_sequences, in_seqlets, background, seqlets_only, background_only, ratio)
-            rows.append((*row, mcnemar(seqlets_only, background_only)))
-    table = pd.DataFrame(rows, columns=SCORE_COLUMNS[:-1])
-    table["q_value"] = stats.false_discovery_control(table["p_value"]) if rows else None
-    return table.sort_values(["p_value", "motif_id"], ignore_index=True)
-
-
-def mcnemar(first_only, second_only):
-    """Exact two-sided p-value of McNemar's test from the two counts of discordant pairs; 1 where there are none."""
-    n = int(first_only + second_only)
-    return stats.binomtest(int(first_only), n).pvalue if n else 1.0
