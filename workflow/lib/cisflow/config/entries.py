@@ -314,12 +314,6 @@ class Dataset:
         return found
 
     @property
-    def genomes(self):
-        """Names of the genomes that its sources read, and of those that they draw backgrounds from, each once."""
-        places = [part for source in self.sources for part in (source, source.get("background", {}))]
-        return list(dict.fromkeys(part["genome"] for part in places if "genome" in part))
-
-    @property
     def has_profiles(self):
         """Whether numbers are counted in bins."""
         return any(entry.get("bins") for entry in self.targets)

@@ -9,6 +9,12 @@ def resource(name):
     return paths.fill(paths.RESOURCE, name=name)
 
 
+def genomes(dataset):
+    """Names of the genomes that a dataset's sources read, and of those that they draw backgrounds from, each once."""
+    places = [part for source in dataset.sources for part in (source, source.get("background", {}))]
+    return list(dict.fromkeys(part["genome"] for part in places if "genome" in part))
+
+
 class Gathering(Figures):
     """A Study that answers the rules of windows."""
 
@@ -21,7 +27,7 @@ class Gathering(Figures):
         """Resources of a dataset's source, each once, then the index of each genome, sheets and the files they name."""
         dataset = self.dataset(wildcards)
         names = sorted(set(dataset.resources))
-        indices = [paths.fill(paths.INDEX, name=name) for name in dataset.genomes]
+        indices = [paths.fill(paths.INDEX, name=name) for name in genomes(dataset)]
         found = [resource(name) for name in names] + indices
         local = self.sheets(dataset).values()
         return [*found, *local, *dict.fromkeys(path for sheet in local for path in sheets.files(sheet))]

@@ -1,11 +1,11 @@
 """What a run ends in: the files that the target rules ask for."""
 
 from cisflow.config import paths
+from cisflow.config.explaining import Explaining
 from cisflow.config.figures import TRACK_TABLES
-from cisflow.config.jobs import Jobs
 
 
-class Targets(Jobs):
+class Targets(Explaining):
     """A Study that knows which files its config asks for, as lists of paths."""
 
     def stacked_metrics(self):
