@@ -14,6 +14,9 @@ import pytest
 import cisflow
 from attributed import write
 from cisflow.__main__ import main
+from cisflow.data import dataset as datasets
+from cisflow.data import windows
+from cisflow.data.windows import Windows
 from cisflow.io import files
 from cisflow.io.meme import read_meme
 from cisflow.sequence import dna
@@ -22,6 +25,7 @@ from tables import check_table
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 PLANTED = "MA0139.2"
 M, LENGTH = 200, 120
+SCANNED = dict(scores="s.tsv", background="b.bed", nulls="n.tsv")
 
 
 class Page(HTMLParser):
@@ -64,6 +68,10 @@ def folder(tmp_path_factory):
         codes[row, span] = instance
         multipliers[row, :, span] += effect
         truth.append((f"w{row}", "CTCF", PLANTED, start, start + len(instance), strand))
+    ids = [f"w{row}" for row in range(M)]
+    datasets.write(
+        folder / "dataset", Windows(windows.table(ids, [None] * M), codes, np.ones((M, 1), np.float32), ["CTCF"], {})
+    )
     columns = ["id", "target", "matrix_id", "start", "end", "strand"]
     pd.DataFrame(truth, columns=columns).to_csv(folder / "truth.tsv", sep="\t", index=False)
     targets = np.full(len(codes), "CTCF")
@@ -87,8 +95,10 @@ def stage(folder, name, attributions):
     assert run("discover", folder, attributions=attributions, settings='{"n_leiden_runs": 1}', **found) == 0
     assert run("name-motifs", folder, modisco=modisco, control=control, output=out / "patterns.tsv") == 0
     assert run("motif-report", folder, modisco=modisco, summary=summary, output=out / "report") == 0
-    tables = dict(seqlets=out / "seqlets.tsv", scores=out / "motif_scores.tsv")
-    assert run("scan-seqlets", folder, attributions=attributions, settings="{}", seed=1, **tables) == 0
+    tables = dict(seqlets=out / "seqlets.tsv", scores=out / "motif_scores.tsv", nulls=out / "motif_nulls.tsv")
+    tables |= dict(background=out / "background.bed", dataset=folder / "dataset")
+    settings = '{"null": "permuted"}'
+    assert run("scan-seqlets", folder, attributions=attributions, settings=settings, seed=1, **tables) == 0
     truth = folder / "truth.tsv"
     assert run("recovery", folder, patterns=out / "patterns.tsv", truth=truth, output=out / "recovery.tsv") == 0
     return out
@@ -101,7 +111,8 @@ def found(folder):
 
 def test_planted_motif_passes_through_the_stage(found):
     tables = {
-        name: check_table(found / f"{name}.tsv", name) for name in ("patterns", "seqlets", "motif_scores", "recovery")
+        name: check_table(found / f"{name}.tsv", name)
+        for name in ("patterns", "seqlets", "motif_scores", "motif_nulls", "recovery")
     }
     assert tables["patterns"]["match_id"][0] == PLANTED
     assert tables["motif_scores"]["motif_id"][0] == PLANTED
@@ -199,7 +210,7 @@ def test_discovery_does_not_depend_on_threads(folder, tmp_path):
         ("motif-report", dict(modisco="o.h5", summary="absent.json", output="r"), "absent.json: not readable as JSON"),
         (
             "scan-seqlets",
-            dict(attributions="a.npz", database="truth.tsv", seed=1, seqlets="h.tsv", scores="s.tsv"),
+            dict(attributions="a.npz", dataset="dataset", database="truth.tsv", seed=1, seqlets="h.tsv", **SCANNED),
             "truth.tsv: not a MEME file",
         ),
         ("recovery", dict(patterns="absent.tsv", truth="truth.tsv", output="r.tsv"), "absent.tsv: no such file"),

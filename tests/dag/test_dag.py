@@ -33,6 +33,7 @@ WRITTEN_BY = {
     "recovery": {"recovery"},
     "seqlets": {"scan_seqlets"},
     "motif_scores": {"scan_seqlets"},
+    "motif_nulls": {"scan_seqlets"},
     "motif_database": {"fetch"},
     "timing": {"time_attributions"},
     "split_table": {"split"},
@@ -101,7 +102,9 @@ READS = {
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
-    "scan_seqlets": {"attribute", "fetch"},
+    # No network with published weights of these configs has motifs sought.
+    "attribute_shuffled": {*WINDOWS, "train", "predict"},
+    "scan_seqlets": {*WINDOWS, "attribute", "attribute_shuffled", "fetch"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "study_settings": set(),
     "study": {
@@ -182,7 +185,7 @@ def expected_counts(config):
             counts["explained_ledger"] += seeds
             counts["compare_attributions"] += "reference" in entry
             if database:
-                for rule in ("discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
+                for rule in ("attribute_shuffled", "discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
                     counts[rule] += seeds * methods
                 counts["recovery"] += seeds * methods if planted else 0
                 read.add(dataset.get("motifs", database))
