@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cisflow.attribution import baselines, blocks, files, methods, selection, targets, weighted
+from cisflow.attribution import baselines, blocks, classes, files, logits, methods, selection, targets, weighted
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError, listing
@@ -40,6 +40,9 @@ def arguments(parser):
     parser.add_argument("--genome", help="with --split: FASTA, for context genome")
     options.mapping(parser, "--method", "method and its settings", required=True)
     options.mapping(parser, "--selection", "folds, labels, min_probability, outputs, …", default={})
+    options.mapping(
+        parser, "--classes", "with --predictions: logits of classes in place of --selection: folds, rows, …"
+    )
     options.seed(parser)
     options.device(parser)
     parser.add_argument("--shards", default=1, type=options.positive, help="parts that the rows are divided in")
@@ -75,13 +78,28 @@ def of_predictions(args, asked, groups):
     dataset = datasets.read(args.dataset)
     network = checkpoints.load(args.weights)
     chosen = selection.select(args.predictions, asked, groups, network.task)
-    row_of = {item: row for row, item in enumerate(dataset.ids)}
-    absent = [item for item in chosen["id"] if item not in row_of]
-    if absent:
-        raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
-    codes = dataset.codes[np.array([row_of[item] for item in chosen["id"]], dtype=np.int64)]
+    codes = codes_of(dataset, chosen["id"], args)
     read = [args.weights, args.predictions, f"{args.dataset}/sequences.npy"]
     return Explained(network, groups or weighted.members(network.outputs), chosen, codes, read)
+
+
+def codes_of(dataset, ids, args):
+    """Base codes (rows, length) of windows with predictions, by their ids."""
+    row_of = {item: row for row, item in enumerate(dataset.ids)}
+    absent = [item for item in ids if item not in row_of]
+    if absent:
+        raise InputError(f"{args.predictions}: window '{absent[0]}' is not in {args.dataset}/windows.tsv")
+    return dataset.codes[np.array([row_of[item] for item in ids], dtype=np.int64)]
+
+
+def of_classes(args, settings):
+    """Logits of both classes, of windows and their reverse complements that a network trained by cisflow predicts."""
+    dataset = datasets.read(args.dataset)
+    network, groups = logits.members(checkpoints.load(args.weights), settings.logits)
+    chosen = classes.select(classes.read(args.predictions, settings))
+    codes = classes.sequences(codes_of(dataset, chosen["id"], args), chosen["strand"])
+    read = [args.weights, args.predictions, f"{args.dataset}/sequences.npy"]
+    return Explained(network, groups, chosen, codes, read)
 
 
 def of_split(args, asked, groups):
@@ -137,13 +155,30 @@ def prediction(explained, where, strands):
     return np.concatenate(found)[np.arange(len(column)), column]
 
 
-def run(args):
-    method = methods.read(args.method, "--method")
+def explained_by(args):
+    """The Explained that the options ask for."""
+    if args.classes is not None:
+        if not args.predictions:
+            raise InputError("--classes: no predictions to choose by; expected the option --predictions")
+        return of_classes(args, classes.Settings.complete(args.classes, "--classes"))
     asked = dict(args.selection)
     entries = asked.pop("outputs", None)
     groups = None if entries is None else weighted.members(entries)
     asked = selection.Settings.complete(asked, "--selection")
-    explained = (of_predictions if args.predictions else of_split)(args, asked, groups)
+    return (of_predictions if args.predictions else of_split)(args, asked, groups)
+
+
+def method_of(args):
+    """The Method that the options ask for; of rows that are strands, on their own strand."""
+    given = args.method
+    if args.classes is not None and classes.Settings.complete(args.classes, "--classes").rows == "strands":
+        given = given | {"strands": "forward"}
+    return methods.read(given, "--method")
+
+
+def run(args):
+    method = method_of(args)
+    explained = explained_by(args)
     if args.shuffled:
         explained = shuffled(explained, args.shuffled, args.seed)
     network, chosen, codes = explained.network, explained.chosen, explained.codes
@@ -152,7 +187,7 @@ def run(args):
     wanted = targets.from_members(explained.groups, network.outputs, chosen["target"])
     which = [args.shard, args.shards, args.shuffled]
     key = {
-        "job": [args.method, args.selection, args.extractor, args.seed, args.code, *which],
+        "job": [args.method, args.selection, args.classes, args.extractor, args.seed, args.code, *which],
         "inputs": [digest(path) for path in explained.files],
     }
     layout = {"multipliers": ((4, codes.shape[1]), np.float32)}
