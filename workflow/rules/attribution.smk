@@ -64,6 +64,21 @@ use rule attribute as attribute_shuffled with:
         shard=["--shuffled", str(study.motifs["n_shuffled"])],
 
 
+# As in the intron retention study: the logit of a class, on each strand.
+use rule attribute as attribute_classes with:
+    output:
+        paths.CLASS_ATTRIBUTIONS,
+    log:
+        "logs/{dataset}/attribute_classes.{model}.{split}.seed{seed}.{method}.log",
+    benchmark:
+        "benchmarks/{dataset}/attribute_classes.{model}.{split}.seed{seed}.{method}.tsv"
+    wildcard_constraints:
+        dataset="[A-Za-z0-9_-]+",
+    params:
+        selection="{}",
+        shard=study.class_arguments,
+
+
 rule gather_attributions:
     input:
         study.attribution_shards,

@@ -118,6 +118,45 @@ rule scan_seqlets:
         " --background {output.background:q} --nulls {output.nulls:q} > {log:q} 2>&1"
 
 
+rule published_scores:
+    input:
+        attributions=paths.CLASS_ATTRIBUTIONS,
+        predictions=paths.PREDICTIONS,
+        sequences=paths.SEQUENCES,
+        windows=paths.WINDOWS,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        database=study.published_motifs,
+        matched=study.matched_scores,
+    output:
+        scores=report(
+            paths.PUBLISHED_SCORES,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "{model} ({split}, seed {seed})", "method": "{method}", "content": "published scoring"},
+        ),
+        classes=paths.PUBLISHED_CLASSES,
+    log:
+        "logs/{dataset}/published_scores.{model}.{split}.seed{seed}.{method}.log",
+    conda:
+        "../../envs/motifs.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=study.code("published_scores"),
+        settings=study.published_settings,
+        seed=study.motifs["seed"],
+        dataset=subpath(input.windows, parent=True),
+        matched=lambda wildcards, input: option("matched", input.get("matched", [])),
+    shell:
+        "python -m cisflow published-scores --attributions {input.attributions:q} --predictions {input.predictions:q}"
+        " --dataset {params.dataset:q} --database {input.database:q} {params.matched:q}"
+        " --settings {params.settings:q} --seed {params.seed} --output {output.scores:q}"
+        " --classes {output.classes:q} > {log:q} 2>&1"
+
+
 rule recovery:
     input:
         patterns=paths.PATTERNS,

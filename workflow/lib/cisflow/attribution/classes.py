@@ -15,7 +15,7 @@ from cisflow.sequence import dna
 COLUMNS = ("id", "fold", "target", "label", "strand", "probability", "kept")
 
 
-class Settings(settings.Settings):
+class Rows(settings.Settings):
     """What is attributed of which windows. The defaults are those of the intron retention study."""
 
     folds: list[str] = setting(
@@ -51,7 +51,7 @@ def read(predictions, settings):
 
     Parameters
     ----------
-    predictions : path of predictions.tsv, of classes. settings : Settings.
+    predictions : path of predictions.tsv, of classes. settings : Rows.
 
     Returns
     -------

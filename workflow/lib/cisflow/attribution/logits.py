@@ -15,7 +15,7 @@ def members(network, logits):
 
     Parameters
     ----------
-    network : Network of classes, of named outputs. logits : "own" or "difference", see `classes.Settings`.
+    network : Network of classes, of named outputs. logits : "own" or "difference", see `classes.Rows`.
 
     Returns
     -------

@@ -160,7 +160,7 @@ def explained_by(args):
     if args.classes is not None:
         if not args.predictions:
             raise InputError("--classes: no predictions to choose by; expected the option --predictions")
-        return of_classes(args, classes.Settings.complete(args.classes, "--classes"))
+        return of_classes(args, classes.Rows.complete(args.classes, "--classes"))
     asked = dict(args.selection)
     entries = asked.pop("outputs", None)
     groups = None if entries is None else weighted.members(entries)
@@ -171,7 +171,7 @@ def explained_by(args):
 def method_of(args):
     """The Method that the options ask for; of rows that are strands, on their own strand."""
     given = args.method
-    if args.classes is not None and classes.Settings.complete(args.classes, "--classes").rows == "strands":
+    if args.classes is not None and classes.Rows.complete(args.classes, "--classes").rows == "strands":
         given = given | {"strands": "forward"}
     return methods.read(given, "--method")
 

@@ -35,8 +35,9 @@ def check(study):
             refuse("timing.model", f"'{study.timing.model}' reads tokens, so that it cannot be attributed to bases")
         for method in study.timing.methods:
             expect(method, study.methods, "timing.methods")
-    if "database" in study.motifs:
-        expect(study.motifs["database"], study.resources, "motifs.database")
+    for where, entry in (("motifs", study.motifs), ("motifs.published", study.motifs["published"])):
+        if "database" in entry:
+            expect(entry["database"], study.resources, f"{where}.database")
 
 
 def check_network(study, network):
@@ -224,6 +225,7 @@ def check_explanations(study, dataset):
             expect(job.reference, job.methods, f"{where}.reference")
             if len(job.methods) < 2:
                 refuse(f"{where}.reference", "found one method; expected another to compare with it")
+        check_classes(study, dataset, job, network, where)
         for seed in job.seeds:
             expect(seed, network.seeds, f"{where}.seeds")
             if (job.model, job.split, seed) in explained:
@@ -252,6 +254,20 @@ def check_published(study, dataset, job, network, where):
                 "planted motifs have their places in bare windows; expected an extractor of context none, or no such "
                 "key, and windows as long as the network reads",
             )
+
+
+def check_classes(study, dataset, job, network, where):
+    """What is scored as in the intron retention study is of classes that a network predicts, and there are motifs."""
+    if job.published is None:
+        return
+    where = f"{where}.published"
+    expect(job.published, study.methods, where)
+    if dataset.task != "binary":
+        refuse(where, f"the dataset has task {dataset.task}; expected binary, whose classes are compared")
+    if network.is_published:
+        refuse(where, f"'{job.model}' has published weights and no predictions to choose by; expected no such key")
+    if study.published_database(dataset.name) is None:
+        refuse(where, "needs known motifs: the key database of motifs")
 
 
 def check_study(dataset, where):

@@ -237,6 +237,7 @@ class Explanation:
     shards: int
     features: str | None = None
     reference: str | None = None
+    published: str | None = None
     outputs: list | None = None
 
     @property

@@ -163,6 +163,17 @@ class Figures(Study):
             known, methods = known | {"seed": job.seeds[0]}, job.methods
         return [paths.fill(PER_METHOD[name], **known, method=method) for method in methods]
 
+    def _artifact_published_scores(self, known):
+        return self._of_published(paths.PUBLISHED_SCORES, known)
+
+    def _artifact_published_classes(self, known):
+        return self._of_published(paths.PUBLISHED_CLASSES, known)
+
+    def _of_published(self, pattern, known):
+        """The file of an explanation whose motifs are scored as published."""
+        method = self.explanation(SimpleNamespace(**known)).published
+        return [paths.fill(pattern, **known, method=method)] if method is not None else []
+
     def _artifact_histories(self, known):
         return self.run_files(paths.HISTORY, known["dataset"], network=True)
 

@@ -8,7 +8,8 @@ import re
 from pathlib import PurePosixPath
 
 from cisflow.config import code, entries, paths
-from cisflow.config.gathering import Gathering, resource
+from cisflow.config.gathering import resource
+from cisflow.config.published import Published
 from cisflow.config.study import to_json
 
 
@@ -28,7 +29,7 @@ def genome(name):
     return [resource(name), paths.fill(paths.INDEX, name=name)]
 
 
-class Jobs(Gathering):
+class Jobs(Published):
     """A Study that answers the rules."""
 
     def code(self, command, *modules):

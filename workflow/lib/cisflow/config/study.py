@@ -52,6 +52,10 @@ class Study:
         """Name of the resource with the known motifs of a dataset; None where none are sought."""
         return self.datasets[dataset].motifs or self.motifs.get("database")
 
+    def published_database(self, dataset):
+        """Name of the resource with the motifs that are scored as published; None where there is none."""
+        return self.motifs["published"].get("database") or self.motif_database(dataset)
+
     def database(self, wildcards):
         """The file of known motifs; where none are sought, no rule asks for it."""
         return paths.fill(paths.RESOURCE, name=self.motif_database(wildcards.dataset) or "none")

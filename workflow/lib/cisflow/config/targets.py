@@ -74,6 +74,15 @@ class Targets(Explaining):
         found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
         return [path for path in found if path.startswith(tuple(sought))]
 
+    def published_results(self):
+        """Tables of everything that is scored as published."""
+        return [
+            paths.fill(pattern, dataset=dataset, model=model, split=split, seed=seed, method=job.published)
+            for dataset, model, split, seed, job in self.explained
+            if job.published is not None
+            for pattern in (paths.PUBLISHED_SCORES, paths.PUBLISHED_CLASSES)
+        ]
+
     def _of_planted(self, path):
         return any(path.startswith(f"results/{name}/") for name, dataset in self.datasets.items() if dataset.is_planted)
 

@@ -22,6 +22,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from cisflow.attribution import classes, files, scores
+from cisflow.attribution.classes import Rows
 from cisflow.config.settings import setting
 from cisflow.data import dataset as datasets
 from cisflow.io import matrices
@@ -41,7 +42,7 @@ LABELS = {"control": 0, "positive": 1}
 WINDOWS_AT_ONCE = 2000
 
 
-class Settings(classes.Settings):
+class Settings(Rows):
     """Scoring of known motifs as in the intron retention study, flaws included; each can be undone by its name."""
 
     bases: str = setting(
@@ -367,7 +368,7 @@ def beside(table, path, target):
         return table.assign(**dict.fromkeys(MATCHED_COLUMNS, np.nan))
     names = ("target", "motif_id", "family", "stands", "log2_ratio", "p_value", "q_value")
     matched = read_table(path, names, text=("target", "motif_id", "family"))
-    matched = matched[matched["target"] == target].drop_duplicates("motif_id")
+    matched = matched[matched["target"] == target]
     # A p-value may be 0.
     signed = np.sign(matched["log2_ratio"]) * -np.log10(matched["p_value"].clip(lower=1e-320))
     order = matched.assign(signed=signed).sort_values(["signed", "log2_ratio"], ascending=False, kind="stable")
