@@ -34,6 +34,8 @@ WRITTEN_BY = {
     "seqlets": {"scan_seqlets"},
     "motif_scores": {"scan_seqlets"},
     "motif_nulls": {"scan_seqlets"},
+    "published_scores": {"published_scores"},
+    "published_classes": {"published_scores"},
     "motif_database": {"fetch"},
     "timing": {"time_attributions"},
     "split_table": {"split"},
@@ -98,6 +100,7 @@ READS = {
     "stack_inputs": {"input_contribution"},
     "stack_metrics": {"evaluate"},
     "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
+    "attribute_classes": {"windows", "train", "predict"},
     "explained_ledger": {*WINDOWS, "predict", "split"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
@@ -105,6 +108,7 @@ READS = {
     # No network with published weights of these configs has motifs sought.
     "attribute_shuffled": {*WINDOWS, "train", "predict"},
     "scan_seqlets": {*WINDOWS, "attribute", "attribute_shuffled", "fetch"},
+    "published_scores": {"attribute_classes", "windows", "predict", "scan_seqlets", "fetch"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "study_settings": set(),
     "study": {
@@ -127,6 +131,7 @@ READS = {
             "motif_report",
             "name_motifs",
             "scan_seqlets",
+            "published_scores",
             "recovery",
             "study",
         ),
@@ -184,6 +189,8 @@ def expected_counts(config):
             counts["attribute"] += seeds * methods
             counts["explained_ledger"] += seeds
             counts["compare_attributions"] += "reference" in entry
+            for rule in ("attribute_classes", "published_scores"):
+                counts[rule] += seeds * ("published" in entry)
             if database:
                 for rule in ("attribute_shuffled", "discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
                     counts[rule] += seeds * methods

@@ -83,6 +83,8 @@ TABLES = {
     "motifs/*/*/*/*/seqlets.tsv": "seqlets",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
+    "motifs/*/*/*/*/published.tsv": "published",
+    "motifs/*/*/*/*/published_classes.tsv": "published_classes",
 }
 MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 # Tables with other columns where labels are numbers, and where these come from a file of their own.

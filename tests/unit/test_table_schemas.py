@@ -22,6 +22,7 @@ CONTRACT = {
     ),
     *("agreement", "planted", "perturbation", "seeds", "cost", "summary", "timing", "variants", "class_scores"),
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
+    *("published", "published_classes"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
     *("predictions.transformed", "targets.tracks"),
 }
