@@ -20,7 +20,7 @@ def tables(folder, targets=("bound",), matched=True, standing=9, scored=True):
         frame["difference"] = by_gc + rng.normal(0, 0.02, N)
         frame = frame.sort_values("difference", ascending=False, ignore_index=True)
         frame = frame.assign(rank=np.arange(1, N + 1), control=5, positive=6, z=2.0, gc=0.5)
-        frame = frame.assign(p_value=0.0, p_adjusted=np.where(np.arange(N) < 50, 0.001, 1), family="f")
+        frame = frame.assign(p_value=0.0, p_adjusted=np.where(np.arange(N) < 50, 0.001, 1), family=7)
         frame = frame.assign(matched_log2_ratio=rng.normal(0, 1, N), matched_rank=1, stands=np.arange(N) % 2)
         frame["matched_q_value"] = np.where(np.arange(N) < 2 * standing, 0.01, 0.6)
         parts.append(frame if matched else frame.assign(**dict.fromkeys(MATCHED_COLUMNS, np.nan)))

@@ -15,7 +15,7 @@ FIGURE = {
     "order": 135,
     "inputs": {"scores": "published_scores", "classes": "published_classes"},
 }
-TEXT_COLUMNS = ("target", "motif_id", "motif_name", "family")
+TEXT_COLUMNS = ("target", "motif_id", "motif_name")
 NUMBERS = ("rank", "difference", "p_adjusted", "gc_difference", "matched_log2_ratio", "matched_q_value", "stands")
 SIGNIFICANT = 0.05
 # Targets drawn, motifs named of each, and the size of a row of panels in mm.
