@@ -36,6 +36,7 @@ WRITTEN_BY = {
     "motif_nulls": {"scan_seqlets"},
     "published_scores": {"published_scores"},
     "published_classes": {"published_scores"},
+    "hits": {"call_hits"},
     "motif_database": {"fetch"},
     "timing": {"time_attributions"},
     "split_table": {"split"},
@@ -101,6 +102,7 @@ READS = {
     "stack_metrics": {"evaluate"},
     "attribute": {*WINDOWS, "train", "predict", "split", "fetch", "index_genome"},
     "attribute_classes": {"windows", "train", "predict"},
+    "export_tracks": {*WINDOWS, "attribute", "fetch", "index_genome"},
     "explained_ledger": {*WINDOWS, "predict", "split"},
     "discover_motifs": {"attribute"},
     "name_motifs": {"discover_motifs", "fetch"},
@@ -109,6 +111,12 @@ READS = {
     "attribute_shuffled": {*WINDOWS, "train", "predict"},
     "scan_seqlets": {*WINDOWS, "attribute", "attribute_shuffled", "fetch"},
     "published_scores": {"attribute_classes", "windows", "predict", "scan_seqlets", "fetch"},
+    "call_hits": {"attribute", "attribute_shuffled", "discover_motifs", "name_motifs"},
+    "export_motifs": {
+        *WINDOWS,
+        *("attribute", "export_tracks", "scan_seqlets", "call_hits", "discover_motifs", "name_motifs"),
+    },
+    "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "study_settings": set(),
     "study": {
@@ -132,6 +140,9 @@ READS = {
             "name_motifs",
             "scan_seqlets",
             "published_scores",
+            "export_motifs",
+            "export_tracks",
+            "genome_page",
             "recovery",
             "study",
         ),
@@ -187,12 +198,16 @@ def expected_counts(config):
             genomes |= {extractor["genome"]} if extractor.get("context") == "genome" else set()
             read |= {config["models"][entry["model"]].get("weights"), extractor.get("names")}
             counts["attribute"] += seeds * methods
+            counts["export_tracks"] += seeds * methods
+            counts["genome_page"] += seeds
             counts["explained_ledger"] += seeds
             counts["compare_attributions"] += "reference" in entry
             for rule in ("attribute_classes", "published_scores"):
                 counts[rule] += seeds * ("published" in entry)
             if database:
                 for rule in ("attribute_shuffled", "discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
+                    counts[rule] += seeds * methods
+                for rule in ("attribute_shuffled", "call_hits", "export_motifs"):
                     counts[rule] += seeds * methods
                 counts["recovery"] += seeds * methods if planted else 0
                 read.add(dataset.get("motifs", database))

@@ -82,6 +82,7 @@ TABLES = {
     "motifs/*/*/*/*/patterns.tsv": "patterns",
     "motifs/*/*/*/*/seqlets.tsv": "seqlets",
     "motifs/*/*/*/*/motif_scores.tsv": "motif_scores",
+    "motifs/*/*/*/*/hits.tsv": "hits",
     "motifs/*/*/*/*/recovery.tsv": "recovery",
     "motifs/*/*/*/*/published.tsv": "published",
     "motifs/*/*/*/*/published_classes.tsv": "published_classes",

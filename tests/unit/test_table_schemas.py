@@ -24,7 +24,7 @@ CONTRACT = {
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
     *("published", "published_classes"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
-    *("predictions.transformed", "targets.tracks"),
+    *("predictions.transformed", "targets.tracks", "hits"),
 }
 # Tables with a column for each of what a run names.
 OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching", "history.regression")

@@ -125,6 +125,29 @@ rule explained_ledger:
         " --selection {params.selection:q} --output {output:q} > {log:q} 2>&1"
 
 
+rule export_tracks:
+    input:
+        attributions=paths.ATTRIBUTIONS,
+        windows=paths.WINDOWS,
+        genomes=study.window_genomes,
+    output:
+        directory(paths.TRACKS),
+    log:
+        "logs/{dataset}/export_tracks.{model}.{split}.seed{seed}.{method}.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=code.command("export_tracks"),
+        dataset=subpath(input.windows, parent=True),
+        genomes=study.genome_arguments,
+    shell:
+        "python -m cisflow export-tracks --attributions {input.attributions:q} --dataset {params.dataset:q}"
+        " {params.genomes:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule compare_attributions:
     input:
         unpack(study.compared_files),

@@ -127,7 +127,7 @@ CONFIG = {
 WILDCARDS = {"dataset": "demo_data", "job": "demo_data", "group": "both"}
 WILDCARDS |= {"model": "FSei", "split": "random", "seed": "1", "method": "tism"}
 # Caption -> the wildcards of each rule that has it.
-CAPTIONS = {name: [WILDCARDS] for name in ("motif_report", "study", "tables", "workflow")}
+CAPTIONS = {name: [WILDCARDS] for name in ("genome_page", "motif_report", "study", "tables", "workflow")}
 for figure in figures.registry().values():
     held = {name: WILDCARDS[name] for name in re.findall(r"{(\w+)}", figure.path)}
     CAPTIONS.setdefault(figure.caption or figure.name, []).append(held)

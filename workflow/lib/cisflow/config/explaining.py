@@ -91,6 +91,29 @@ class Explaining(Jobs):
         """The files of `scanned_files`, as options."""
         return option("null", input.get("null", [])) + option("genome", input.get("genome", []))
 
+    def window_genomes(self, wildcards):
+        """The genomes, with their indices, that the windows of a dataset are of."""
+        return [path for name in genomes(self.dataset(wildcards)) for path in genome(name)]
+
+    def genome_arguments(self, wildcards, input):
+        """The genomes of `window_genomes`, as an option."""
+        return ["--genomes", *input.genomes[::2]] if input.genomes else []
+
+    def page_files(self, wildcards):
+        """Attributions, seqlets and hits of every method of an explanation."""
+        return {name: self.artifact(name, wildcards) for name in ("attributions", "seqlets", "hits")}
+
+    def page_arguments(self, wildcards, input):
+        """The files of `page_files`, as options of NAME=PATH."""
+        options, methods = [], self.explanation(wildcards).methods
+        for name in ("attributions", "seqlets", "hits"):
+            found = input.get(name, [])
+            found = [found] if isinstance(found, str) else found
+            if found:
+                pairs = zip(methods, found, strict=True)
+                options += [f"--{name}", *(f"{method}={path}" for method, path in pairs)]
+        return options
+
     def compared_files(self, wildcards):
         """Weights and attributions of every seed of a comparison, and the names of a published network's outputs."""
         job = self.comparison(wildcards)

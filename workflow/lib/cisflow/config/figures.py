@@ -38,6 +38,7 @@ PER_METHOD = {
     "recovery": paths.RECOVERY,
     "motif_scores": paths.MOTIF_SCORES,
     "motif_nulls": paths.MOTIF_NULLS,
+    "hits": paths.HITS,
 }
 # Artifact -> pattern: one file.
 FILES = {

@@ -67,10 +67,19 @@ class Targets(Explaining):
             for pattern in patterns
         ]
 
+    def genome_files(self):
+        """Tracks of every method of every explanation, and the page of each explanation."""
+        pages = [
+            paths.fill(paths.GENOME_PAGE, dataset=dataset, model=model, split=split, seed=seed)
+            for dataset, model, split, seed, _ in self.explained
+        ]
+        return self.explained_results(paths.TRACKS) + pages
+
     def motif_results(self):
         """Tables and reports of every motif search."""
         sought = [f"results/{name}/" for name in self.datasets if self.motif_database(name) is not None]
         found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
+        found += self.explained_results(paths.SEQLET_BED, paths.HIT_BED, paths.PATTERN_MATRICES)
         found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
         return [path for path in found if path.startswith(tuple(sought))]
 

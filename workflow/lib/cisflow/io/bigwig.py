@@ -1,9 +1,10 @@
-"""bigWig: a number for each base of windows, read by figwig."""
+"""bigWig: a number for each base of windows, read and written by figwig."""
 
 import numpy as np
-from figwig import BigWigReader
+from figwig import BigWigReader, BigWigWriter
 
 from cisflow.errors import InputError
+from cisflow.io import files
 
 
 class BigWig:
@@ -60,6 +61,22 @@ class BigWig:
             before = min(-starts[row], width)
             found[row] = np.r_[np.full(before, np.nan, dtype=np.float32), found[row, : width - before]]
         return found
+
+
+def write_bases(path, sizes, values):
+    """Write a bigWig of single bases; one that is not given has no value.
+
+    Parameters
+    ----------
+    sizes : {chromosome: bases}, at least one. values : {chromosome: (positions (k,) int64, ascending, values (k,)
+        float32)}.
+    """
+    # zlib: what figwig takes by itself depends on what else is installed, and so would the bytes.
+    with files.atomic(path) as temporary, BigWigWriter(temporary, sizes, engine="zlib") as file:
+        for chrom in sizes:
+            if chrom in values:
+                positions, found = values[chrom]
+                file.write(chrom, positions, found[:, None], missing=np.nan)
 
 
 def _words(error, path):

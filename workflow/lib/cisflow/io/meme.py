@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cisflow.errors import InputError, listing
-from cisflow.io import text
+from cisflow.io import files, text
 from cisflow.sequence import dna
 
 TOLERANCE = 0.01
@@ -59,6 +59,28 @@ def read_meme(path):
             raise InputError(f"{path}: line {number}: a matrix before the first line 'MOTIF id name'")
     ends = [*starts[1:], len(lines)]
     return distinct(path, [_read_motif(path, lines[a:b], a + 1) for a, b in zip(starts, ends, strict=True)])
+
+
+def write_meme(path, motifs, sites):
+    """Write Motifs as MEME of version 4, with as many decimals as give back the same numbers.
+
+    Parameters
+    ----------
+    motifs : list of Motif; an id of theirs has `_` for blanks. sites : how many instances each was made of.
+    """
+    lines = ["MEME version 4", "", f"ALPHABET= {dna.BASES}", "", "strands: + -", ""]
+    lines += ["Background letter frequencies", " ".join(f"{base} 0.25" for base in dna.BASES), ""]
+    for motif, count in zip(motifs, sites, strict=True):
+        width = motif.matrix.shape[1]
+        lines += [f"MOTIF {'_'.join(motif.id.split())} {' '.join(motif.name.split())}".rstrip(), ""]
+        lines += [f"letter-probability matrix: alength= 4 w= {width} nsites= {count} E= 0"]
+        lines += [" ".join(map(_decimal, column)) for column in motif.matrix.T]
+        lines += [""]
+    files.write_text(path, "\n".join(lines))
+
+
+def _decimal(value):
+    return np.format_float_positional(value, min_digits=6)
 
 
 def distinct(path, motifs):
