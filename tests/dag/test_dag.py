@@ -205,9 +205,10 @@ def expected_counts(config):
             for rule in ("attribute_classes", "published_scores"):
                 counts[rule] += seeds * ("published" in entry)
             if database:
-                for rule in ("attribute_shuffled", "discover_motifs", "name_motifs", "motif_report", "scan_seqlets"):
-                    counts[rule] += seeds * methods
-                for rule in ("attribute_shuffled", "call_hits", "export_motifs"):
+                for rule in (
+                    *("attribute_shuffled", "discover_motifs", "name_motifs", "motif_report", "scan_seqlets"),
+                    *("call_hits", "export_motifs"),
+                ):
                     counts[rule] += seeds * methods
                 counts["recovery"] += seeds * methods if planted else 0
                 read.add(dataset.get("motifs", database))

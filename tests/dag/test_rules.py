@@ -44,7 +44,14 @@ def takes_device(command):
 
 def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
     asking = {name for name, rule in rules.items() if rule["gpu"]}
-    attributing = {"attribute", "attribute_shard", "attribute_shuffled", "compare_attributions", "time_attributions"}
+    attributing = {
+        "attribute",
+        "attribute_shard",
+        "attribute_shuffled",
+        "attribute_classes",
+        "compare_attributions",
+        "time_attributions",
+    }
     predicting = {"predict", "input_contribution", "features_shard", "variants", "class_variants"}
     assert asking == {"train"} | predicting | attributing
     for name, rule in rules.items():
