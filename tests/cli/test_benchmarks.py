@@ -81,3 +81,16 @@ def test_bench_sei_prints_a_ratio_and_an_error_for_every_path():
     assert plain and fused
     assert float(fused[3]) < 1e-4
     assert "75,992 windows, 2 strands, 256 bp" in run.stdout
+
+
+def test_bench_scanning_prints_a_ratio_for_both_scans_and_finds_what_memelite_finds():
+    text = printed("bench_scanning.py")
+    for other, asked in (("convolve2d", 150), ("memelite", 1)):
+        for own in ("hits", "occurs"):
+            assert_ratio(re.search(rf"{other} / {own}: {RATIO}; at least {asked} asked", text))
+    assert len(re.findall(r"GiB at the peak", text)) == 5
+    both, alone, theirs, zero = re.search(
+        r"hits: (\d+) of both, (\d+) of cisflow alone, (\d+) of memelite alone, of which (\d+) have p = 0", text
+    ).groups()
+    assert int(both) > 0 == int(alone) and theirs == zero
+    assert all(float(value) < 1e-5 for value in re.findall(r"score from convolve2d: (\S+)", text))

@@ -177,7 +177,7 @@ class Scanner:
     def _scanned(self, codes, found):
         """(row, way, start) and score of the hits of each piece of the codes; if `found` is given, True there alone."""
         if self._groups is None:
-            self._groups = lookups.groups(self._weights, self.thresholds.ravel())
+            self._groups = lookups.groups(self._weights, self.thresholds.ravel(), self.n_matrices)
         n, length = codes.shape
         step = max(1, BASES_AT_ONCE // max(length, 1))
         pieces = [(start, group) for start in range(0, n, step) for group in self._groups]
@@ -189,11 +189,10 @@ class Scanner:
             marked = none if found is None else found[start : start + step]
             capacity = 0 if found is not None else max(1000, int(2 * self.p_value * rows.size * len(group.ways)))
             while True:
-                out = np.empty((capacity, 3), dtype=np.int64), np.empty(capacity)
-                size = lookups.scan(rows, *group, self.n_matrices, marked, out)
+                places, scores = np.empty((capacity, 3), dtype=np.int64), np.empty(capacity)
+                size = lookups.scan(rows, *group, marked, places, scores)
                 if size <= capacity:
-                    places, scores = out[0][:size].copy(), out[1][:size].copy()
-                    return places + [start, 0, 0], scores
+                    return places[:size] + [start, 0, 0], scores[:size].copy()
                 capacity = size
 
         with _threads() as pool:
