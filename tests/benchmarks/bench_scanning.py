@@ -5,7 +5,7 @@
 Random windows on both strands at p < 1e-4, set-up of thresholds and tables included. The ways take turns, so that other
 work on the machine meets all of them; ratios are of wall and of CPU time within a round, with their range over the
 rounds. Of `scipy.signal.convolve2d`, one call a motif, window and strand, a sample of windows is timed and scaled.
-Peak memory is that of a process of its own for each way. The hits of memelite and of cisflow are compared, too.
+Peak memory is that of a process of its own. The hits of memelite and of cisflow are compared, too.
 `--device` adds the convolutions of torch there.
 """
 
@@ -147,7 +147,7 @@ def main():
         wall, cpu = np.transpose(values)
         scaled = f" (scaled from {min(SAMPLE, n_windows)} windows)" if way == "convolve2d" else ""
         peak = ""
-        if way in WAYS:
+        if way in ("memelite", "hits", "best"):
             gib = side_by_side.peak_gib(1, run_alone, way, options.threads, n_motifs, n_windows)
             peak = f", {gib:.2f} GiB at the peak"
         print(f"  {way:<10} {side_by_side.spread(wall)} s, CPU {side_by_side.spread(cpu)} s{scaled}{peak}")
