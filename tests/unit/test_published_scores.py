@@ -1,12 +1,13 @@
 """Scoring of factors as in the intron retention study: its own table, its hit rates, and each step by plain loops."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import signal, stats
+from scipy import ndimage, signal, stats
 
 from attributed import attributions
 from cisflow.attribution import classes
@@ -14,11 +15,16 @@ from cisflow.errors import InputError
 from cisflow.io.meme import Motif, read_meme
 from cisflow.motifs import published
 from cisflow.sequence import dna
+from database import JASPAR
+from simulated_windows import independent
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "published"
 # As the head of IG_sites.txt says.
 BACKGROUND = np.array([0.26706862388049585, 0.23234181913329058, 0.23265356791036093, 0.26793598907585264])
 N_CONTROL, N_POSITIVE = 109974, 5521
+# Settings that are sizes, not ways.
+SIZES = {"folds", "min_probability", "hot_spot", "fraction", "simulated"}
+BASES = np.full(4, 0.25)
 HEAD = {"threshold": "head", "zero": 1e-20, "window": 32}
 
 
@@ -92,6 +98,41 @@ def test_gc_content_alone_gives_the_published_ranking(jaspar, original):
     assert stats.spearmanr(original["id"].map(by_gc), own).statistic == pytest.approx(0.974, abs=0.02)
     top = sorted(by_gc, key=by_gc.get)[-40:]
     assert {"MA0003.1", "MA1650.1", "MA0162.4", "MA1515.1"} <= set(top), "TFAP2A, ZBTB14, EGR1, KLF2"
+
+
+# Nothing to find --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_meme(JASPAR)[::4]
+
+
+@pytest.mark.parametrize(("gc", "called"), [((0.40, 0.65), (0.5, 1)), ((0.5, 0.5), (0, 0.02))])
+def test_classes_that_differ_in_gc_content_alone_make_most_motifs_significant(shipped, gc, called):
+    rng, asked = np.random.default_rng(0), settings(simulated=1000)
+    hits = [published.occurs(independent(rng, 600, 42, content), shipped, BASES, asked).sum(axis=0) for content in gc]
+    table = published.compare(shipped, *hits, 600, 600, asked)
+    assert called[0] <= (table["p_adjusted"] < 0.05).mean() <= called[1]
+    by_gc = table["motif_id"].map(published.gc_differences(shipped, (0.40, 0.65), BASES, asked, seed=9))
+    rho = stats.spearmanr(table["difference"], by_gc).statistic
+    assert rho > 0.95 if gc[0] < gc[1] else abs(rho) < 0.5
+
+
+def test_windows_of_a_sequence_are_not_independent(shipped):
+    """Without any difference between the classes: z is too wide over windows, and right over sequences."""
+    rng, spread = np.random.default_rng(0), {}
+    for how, given in (("windows", {}), ("sequences", {"count": "sequences", "pad": 42})):
+        asked, hits, sizes = settings(**given), [], []
+        for _ in range(2):
+            smooth = ndimage.uniform_filter1d(rng.normal(size=(300, 4, 200)), 9, axis=2, mode="constant")
+            rows = attributions(independent(rng, 300, 200, 0.45), smooth.astype(np.float32))
+            spots = published.hot_spots(rows, asked)
+            unit = published.units(rows.ids, spots.rows, asked)
+            hits.append(published.count(published.occurs(spots.codes, shipped, BASES, asked), unit))
+            sizes.append(unit.max() + 1)
+        spread[how] = np.std(published.tested(*hits, *sizes, "z_test")[0])
+    assert spread["windows"] > 1.3 and 0.8 < spread["sequences"] < 1.2
 
 
 # Steps by plain loops ---------------------------------------------------------------------------------------------
@@ -284,3 +325,13 @@ def test_a_filtered_control_has_rows_of_its_own_label(tmp_path):
     }
     assert taken == {"unfiltered": ["w0", "w1"], "filtered": ["w0"]}
     assert published.take(rows, "t", 1, settings()).ids.tolist() == ["w2"]
+
+
+def test_the_docs_name_every_setting_and_undo_each_flaw_by_a_value_that_it_has():
+    text = (Path(__file__).parents[2] / "docs" / "motifs.md").read_text()
+    text = text.split("## Published scoring", 1)[1].split("\n## ", 1)[0]
+    (flaws,) = re.findall(r"\| to undo it \|\n\|---.*?\n\n", text, re.DOTALL)
+    undone = dict(re.findall(r"\| `(\w+): (\w+)` \|", flaws))
+    settings(**{name: int(value) if value.isdecimal() else value for name, value in undone.items()})
+    others = {"logits", "rows", "bases", "zero", "window"}
+    assert set(undone) | others == set(published.Settings.schema()) - SIZES

@@ -39,7 +39,8 @@ SCORE_COLUMNS = (
     *("p_adjusted", "gc", "gc_difference", *MATCHED_COLUMNS),
 )
 LABELS = {"control": 0, "positive": 1}
-WINDOWS_AT_ONCE = 2000
+# As many as leave what is summed of them in the cache of a core.
+WINDOWS_AT_ONCE = 250
 
 
 class Settings(Rows):
@@ -238,7 +239,7 @@ def occurs(codes, motifs, base, settings):
     widths = np.array([motif.matrix.shape[1] for motif in motifs])
     weights = {width: _weights(motifs, np.flatnonzero(widths == width), base, settings) for width in np.unique(widths)}
     starts = range(0, len(codes), WINDOWS_AT_ONCE)
-    for start in tqdm(starts, desc="scan", unit=f"{WINDOWS_AT_ONCE} windows"):
+    for start in tqdm(starts, desc="scan", unit=f" x {WINDOWS_AT_ONCE} windows"):
         part = codes[start : start + WINDOWS_AT_ONCE]
         bases = np.moveaxis(dna.one_hot(part), 1, 2)
         for width, (which, odds, least) in weights.items():
