@@ -38,6 +38,8 @@ WRITTEN_BY = {
     "published_classes": {"published_scores"},
     "hits": {"call_hits"},
     "motif_database": {"fetch"},
+    "merged_patterns": {"merge_patterns"},
+    "merged_matrices": {"merge_patterns"},
     "timing": {"time_attributions"},
     "split_table": {"split"},
     "profile_predictions": {"predict"},
@@ -60,6 +62,7 @@ ORDER = (
     "evaluation",
     "attribution",
     "motifs",
+    "patterns",
     "figures",
     "study",
 )
@@ -118,6 +121,7 @@ READS = {
     },
     "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
+    "merge_patterns": {"discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),
@@ -144,6 +148,7 @@ READS = {
             "export_tracks",
             "genome_page",
             "recovery",
+            "merge_patterns",
             "study",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs"),
@@ -190,6 +195,7 @@ def expected_counts(config):
             counts["input_contribution"] += sum(
                 splits * len(config["models"][model].get("seeds", [1])) for model in networks & set(dataset["models"])
             )
+        counts["merge_patterns"] += bool(database and dataset.get("explain"))
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset
         for entry in dataset.get("explain", []):

@@ -86,6 +86,9 @@ TABLES = {
     "motifs/*/*/*/*/recovery.tsv": "recovery",
     "motifs/*/*/*/*/published.tsv": "published",
     "motifs/*/*/*/*/published_classes.tsv": "published_classes",
+    "patterns/patterns.tsv": "merged_patterns",
+    "patterns/members.tsv": "pattern_members",
+    "patterns/instances.tsv": "pattern_instances",
 }
 MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 # Tables with other columns where labels are numbers, and where these come from a file of their own.

@@ -105,6 +105,12 @@ def read(path):
     return found
 
 
+def read_keys(path):
+    """(ids, targets) of a file's rows, each (m,) str, without reading what they are explained by."""
+    arrays = read_arrays(path, ["ids", "target"])
+    return arrays["ids"], arrays["target"]
+
+
 def read_common(paths):
     """The Attributions of several methods on the (id, target) rows that all of them hold, in the first one's order.
 

@@ -26,6 +26,7 @@ PLACES = {
     "comparison": (".{model}.{split}", "{model}, {split}"),
     "explanation": (".{model}.{split}.seed{seed}", "{model}, {split}, seed {seed}"),
     "variants": ("", "{job}"),
+    "motifs": ("", "all"),
 }
 FOLDERS = {"run": ("results", "logs"), "variants": (paths.VARIANTS, "logs/variants/{job}")}
 # Artifact -> pattern: one file for every method of an explanation.
@@ -47,6 +48,8 @@ FILES = {
     "runs": paths.RUNS,
     "timing": paths.TIMING,
     "class_scores": paths.VARIANT_CLASSES,
+    "merged_patterns": paths.MERGED_PATTERNS,
+    "merged_matrices": paths.MERGED_MATRICES,
     **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
@@ -341,6 +344,8 @@ class Figures(Study):
             return [{}] if self.timing is not None else []
         if of == "windows":
             return [{"dataset": dataset} for dataset in self.datasets]
+        if of == "motifs":
+            return [{"dataset": dataset} for dataset in self.searched]
         if of == "variants":
             return [{"job": job} for job in self.variants if self.has_classes(job)]
         if of == "explanation":

@@ -79,6 +79,13 @@ HIT_BED = f"{MOTIFS}/hits.bed"
 PATTERN_MATRICES = f"{MOTIFS}/patterns.meme"
 RECOVERY = f"{MOTIFS}/recovery.tsv"
 
+# Of all explanations of a dataset together.
+MERGED = f"{DATASET}/patterns"
+MERGED_PATTERNS = f"{MERGED}/patterns.tsv"
+MERGED_MEMBERS = f"{MERGED}/members.tsv"
+MERGED_INSTANCES = f"{MERGED}/instances.tsv"
+MERGED_MATRICES = f"{MERGED}/patterns.meme"
+
 VARIANTS = "results/variants/{job}"
 VARIANT_TABLE = f"{VARIANTS}/variants.tsv"
 VARIANT_ARRAY = f"{VARIANTS}/{{array}}.npy"

@@ -95,6 +95,11 @@ class Study:
         ]
 
     @property
+    def searched(self):
+        """The datasets whose attributions are searched for motifs."""
+        return [name for name, entry in self.datasets.items() if entry.explain and self.motif_database(name)]
+
+    @property
     def compared(self):
         """The explanations whose methods are compared with a reference."""
         return [job for dataset in self.datasets.values() for job in dataset.explain if job.reference is not None]

@@ -77,11 +77,12 @@ class Targets(Explaining):
 
     def motif_results(self):
         """Tables and reports of every motif search."""
-        sought = [f"results/{name}/" for name in self.datasets if self.motif_database(name) is not None]
+        sought = [f"results/{name}/" for name in self.searched]
         found = self.explained_results(paths.PATTERNS, paths.MOTIF_REPORT, paths.MOTIF_SCORES)
         found += self.explained_results(paths.SEQLET_BED, paths.HIT_BED, paths.PATTERN_MATRICES)
         found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
-        return [path for path in found if path.startswith(tuple(sought))]
+        found = [path for path in found if path.startswith(tuple(sought))]
+        return found + [paths.fill(paths.MERGED_PATTERNS, dataset=name) for name in self.searched]
 
     def published_results(self):
         """Tables of everything that is scored as published."""

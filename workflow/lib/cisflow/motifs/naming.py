@@ -44,11 +44,15 @@ class Pattern(NamedTuple):
     sequence: np.ndarray
     contributions: np.ndarray
 
-    def trimmed(self, flank=FLANK):
-        """The Pattern without its uninformative ends."""
+    def core(self, flank=FLANK):
+        """The columns without the uninformative ends, as a slice."""
         size = np.abs(self.contributions).sum(axis=0)
         kept = np.flatnonzero(size >= TRIM * size.max())
-        span = slice(max(kept[0] - flank, 0), kept[-1] + 1 + flank)
+        return slice(max(int(kept[0]) - flank, 0), min(int(kept[-1]) + 1 + flank, len(size)))
+
+    def trimmed(self, flank=FLANK):
+        """The Pattern without its uninformative ends."""
+        span = self.core(flank)
         return self._replace(sequence=self.sequence[:, span], contributions=self.contributions[:, span])
 
 

@@ -1,0 +1,225 @@
+"""Patterns of several runs, merged: what is shared is one row, with the seqlets, effects and seeds planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attributed import write as write_attributions
+from cisflow.errors import InputError
+from cisflow.io.meme import Motif, read_meme, write_meme
+from cisflow.motifs import merging, similarity
+from cisflow.sequence import dna
+from patterned import Planted, plant, probabilities, write
+from tables import check_table
+
+N, LENGTH = 40, 100
+SHARED, OWN = "TGACTCAGCAT", "CCGGAAGTG"
+TABLES = {"patterns": "merged_patterns", "members": "pattern_members", "instances": "pattern_instances"}
+
+
+def brute_force(first, second):
+    """Largest correlation of two matrices over the union of their columns, over places and strands."""
+    best = -1.0
+    for reverse in (False, True):
+        other = second[::-1, ::-1] if reverse else second
+        for offset in range(1 - other.shape[1], first.shape[1]):
+            left, right = min(0, offset), max(first.shape[1], offset + other.shape[1])
+            views = np.full((2, 4, right - left), 0.25)
+            views[0, :, -left : first.shape[1] - left] = first
+            views[1, :, offset - left : offset - left + other.shape[1]] = other
+            best = max(best, np.corrcoef(views[0].ravel(), views[1].ravel())[0, 1])
+    return best
+
+
+def test_similarity_is_the_correlation_over_the_union_as_motifs_lie_best():
+    rng = np.random.default_rng(0)
+    matrices = [rng.dirichlet(np.full(4, 0.4), width).T for width in (4, 9, 13, 6)]
+    found = similarity.similarities(matrices)
+    expected = [[brute_force(first, second) for second in matrices] for first in matrices]
+    np.testing.assert_allclose(found.r, expected, atol=1e-12)
+    np.testing.assert_allclose(found.r.diagonal(), 1)
+    assert not found.offset.diagonal().any() and not found.reverse.diagonal().any()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("offset", [-3, 0, 5])
+def test_similarity_says_where_a_motif_lies(offset, reverse):
+    matrix = np.random.default_rng(1).dirichlet(np.full(4, 0.1), 12).T
+    pieces = np.full((4, 40), 0.25)
+    pieces[:, 14 + offset : 26 + offset] = matrix[::-1, ::-1] if reverse else matrix
+    found = similarity.similarities([pieces[:, 14:26]], [matrix])
+    assert (found.offset.item(), found.reverse.item()) == (offset, reverse)
+
+
+def test_similarity_of_uniform_columns_and_of_nothing():
+    uniform = similarity.similarities([np.full((4, 5), 0.25), probabilities("ACGTT")])
+    np.testing.assert_allclose(uniform.r, [[0, 0], [0, 1]])
+    assert similarity.similarities([]).r.shape == (0, 0)
+
+
+# Two models, of which one has two seeds, share one motif -------------------------------------------------------------
+
+RUNS = [
+    {"model": "a", "split": "random", "seed": 1, "method": "ism"},
+    {"model": "a", "split": "random", "seed": 2, "method": "ism"},
+    {"model": "b", "split": "random", "seed": 1, "method": "tism"},
+]
+
+
+def planted():
+    """Of each run, its motifs: the shared one lies in each file elsewhere, on either strand and with either sign."""
+    rng = np.random.default_rng(0)
+
+    def somewhere(rows, low, high):
+        return rng.integers(low, high, len(rows)), rng.choice(["+", "-"], len(rows))
+
+    first, second, third = range(0, 20), range(5, 20), range(10, 40)
+    return [
+        [Planted(SHARED, first, *somewhere(first, 20, 70), height=1.0)],
+        [
+            Planted(SHARED, second, *somewhere(second, 20, 40), height=2.0, shift=4, reverse=True),
+            Planted(OWN, second, *somewhere(second, 60, 70), height=0.5),
+        ],
+        [Planted(SHARED, third, *somewhere(third, 20, 70), sign="neg", height=3.0, shift=-3)],
+    ]
+
+
+def written(folder, planted, hits=(), targets=("t", "u"), settings=None, database=None):
+    """{table: frame of text} of a merge; rows of the attribution files are half of one target, half of the other."""
+    rng = np.random.default_rng(7)
+    modisco, attributions = [], []
+    for number, motifs in enumerate(planted):
+        codes = plant(rng.integers(0, 4, (N, LENGTH)).astype(np.uint8), motifs)
+        modisco.append(write(folder / f"{number}.h5", codes, motifs))
+        of = np.array(targets)[np.arange(N) % len(targets)]
+        attributions.append(
+            write_attributions(folder / f"{number}.npz", codes, np.zeros((N, 4, LENGTH), np.float32), targets=of)
+        )
+    if database is None:
+        database = folder / "known.meme"
+        known = {"K1": "ATGCTGAGTCA", "K2": "CCGGAAGTG", "K3": "CACGTGTTAC"}
+        others = {f"R{number}": dna.decode(rng.integers(0, 4, 10).astype(np.uint8)) for number in range(30)}
+        known = [Motif(key, f"name of {key}", probabilities(text)) for key, text in (known | others).items()]
+        write_meme(database, known, [20] * len(known))
+    settings = merging.Settings.complete(settings or {}, "motifs.merging")
+    out = folder / "out"
+    out.mkdir(exist_ok=True)
+    merging.merge_patterns(RUNS[: len(planted)], modisco, attributions, hits, database, settings, out, threads=1)
+    return {name: check_table(out / f"{name}.tsv", schema) for name, schema in TABLES.items()}
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("merged")
+    return folder, written(folder, planted())
+
+
+def test_the_shared_motif_is_one_pattern_and_the_other_one_more(merged):
+    _, tables = merged
+    members = tables["members"]
+    of = members.groupby("pattern")[["model", "seed", "member"]].apply(lambda part: part.values.tolist())
+    assert of["M1"] == [["a", "1", "pos_0"], ["a", "2", "pos_0"], ["b", "1", "neg_0"]]
+    assert of["M2"] == [["a", "2", "pos_1"]] and len(members) == 4
+    assert (members["similarity"].astype(float) > 0.9).all()
+
+
+def test_cells_count_the_seqlets_effects_and_seeds_that_were_planted(merged):
+    table = merged[1]["patterns"].set_index(["pattern", "model", "output", "sign"])
+    width = len(SHARED)
+    for output, rows in (("t", 0), ("u", 1)):
+        # 20 seqlets of height 1 and 15 of height 2, of which every second row is of the output.
+        n = [sum(row % 2 == rows for row in span) for span in (range(20), range(5, 20), range(10, 40))]
+        cell = table.loc[("M1", "a", output, "+")]
+        assert (int(cell["n_seqlets"]), cell["n_seeds"], cell["seeds"]) == (n[0] + n[1], "2", "2")
+        assert float(cell["effect"]) == pytest.approx(width * (n[0] + 2 * n[1]) / (n[0] + n[1]))
+        assert int(cell["n_sequences"]) == n[0]
+        cell = table.loc[("M1", "b", output, "-")]
+        assert (int(cell["n_seqlets"]), float(cell["effect"])) == (n[2], pytest.approx(-3 * width))
+    assert table.loc[("M1", "a", "", "+")]["n_seqlets"] == "35" and table.loc[("M2", "a", "", "+")]["n_seeds"] == "1"
+    absent = table.loc[("M2", "b", "t", "")]
+    assert (absent["n_seqlets"], absent["effect"], absent["n_seeds"], absent["seeds"]) == ("0", "", "0", "1")
+    assert (table["n_hits"] == "").all()
+
+
+def test_matrices_are_the_planted_motifs_as_their_match_is_read(merged):
+    folder, tables = merged
+    motifs = {motif.id: motif for motif in read_meme(folder / "out" / "patterns.meme")}
+    table = tables["patterns"].drop_duplicates("pattern").set_index("pattern")
+    assert table["match_name"].to_dict() == {"M1": "name of K1", "M2": "name of K2"}
+    assert (table["q_value"].astype(float) < 0.01).all() and motifs["M1"].name == "name of K1"
+    # K1 is the reverse complement of what was planted; the pattern has a flank on either side.
+    for name, consensus in (("M1", "ATGCTGAGTCA"), ("M2", OWN)):
+        assert dna.decode(motifs[name].matrix.argmax(axis=0).astype(np.uint8))[1:-1] == consensus
+        assert table.loc[name, "consensus"].strip("N") == consensus
+        assert int(table.loc[name, "width"]) == motifs[name].matrix.shape[1] == len(consensus) + 2
+
+
+def test_instances_lie_where_the_sites_were_planted(merged):
+    instances = merged[1]["instances"]
+    for run, motifs in zip(RUNS, planted(), strict=True):
+        for motif in motifs:
+            name = "M1" if motif.consensus == SHARED else "M2"
+            same = (instances["pattern"] == name) & (instances["model"] == run["model"])
+            found = instances[same & (instances["seed"] == str(run["seed"]))].set_index("id")
+            assert len(found) == len(motif.rows)
+            for row, place, strand in zip(motif.rows, motif.places, motif.strands, strict=True):
+                one = found.loc[f"w{row}"]
+                # The merged pattern is read as its match, the other strand of what was planted.
+                strand = strand if name == "M2" else "+-"[strand == "+"]
+                expected = (place - 1, place + len(motif.consensus) + 1, strand)
+                assert (int(one["start"]), int(one["end"]), one["strand"]) == expected
+                assert one["output"] == "tu"[row % 2] and one["sign"] == {"pos": "+", "neg": "-"}[motif.sign]
+
+
+def test_hits_are_counted_by_merged_pattern_output_and_sign(tmp_path):
+    hits = []
+    for number, rows in enumerate(([("t", "pos_0")] * 3 + [("u", "pos_0")], [("t", "pos_1"), ("t", "pos_0")], [])):
+        hits.append(tmp_path / f"{number}.tsv")
+        pd.DataFrame(rows, columns=["target", "pattern"]).to_csv(hits[-1], sep="\t", index=False)
+    table = written(tmp_path, planted(), hits)["patterns"].set_index(["pattern", "model", "output", "sign"])
+    assert table.loc[("M1", "a", "t", "+")]["n_hits"] == "4" and table.loc[("M1", "a", "", "+")]["n_hits"] == "5"
+    assert table.loc[("M2", "a", "t", "+")]["n_hits"] == "1" and table.loc[("M1", "b", "", "-")]["n_hits"] == "0"
+    (tmp_path / "2.tsv").write_text("target\tpattern\nt\tpos_9\n")
+    with pytest.raises(InputError, match=r"2.tsv: pattern 'pos_9' is none of those that were merged"):
+        written(tmp_path, planted(), hits)
+
+
+def test_one_output_has_no_cell_of_all_together(tmp_path):
+    table = written(tmp_path, planted()[:1], targets=("t",))["patterns"]
+    assert table[["model", "output", "n_seqlets"]].values.tolist() == [["a", "t", "20"]]
+
+
+def test_a_site_past_the_end_of_its_window_is_clipped(tmp_path):
+    motif = Planted(SHARED, range(20), [0] * 10 + [LENGTH - len(SHARED)] * 10, ["+"] * 20)
+    instances = written(tmp_path, [[motif]], targets=("t",))["instances"].astype({"start": int, "end": int})
+    assert set(zip(instances["start"], instances["end"], strict=True)) == {(0, 12), (LENGTH - 12, LENGTH)}
+
+
+def test_nothing_found_is_empty_tables(tmp_path):
+    tables = written(tmp_path, [[], [], []])
+    assert all(table.empty for table in tables.values())
+    assert "MOTIF" not in (tmp_path / "out" / "patterns.meme").read_text()
+
+
+def test_similarity_of_one_merges_equal_patterns_alone(tmp_path):
+    assert written(tmp_path, planted(), settings={"similarity": 1})["members"]["pattern"].nunique() == 4
+
+
+def test_a_seqlet_of_no_row_is_refused(tmp_path):
+    motif = Planted(SHARED, range(20), [30] * 20, ["+"] * 20)
+    written(tmp_path, [[motif]])
+    codes = np.zeros((3, LENGTH), dtype=np.uint8)
+    write_attributions(tmp_path / "0.npz", codes, np.zeros((3, 4, LENGTH), np.float32))
+    settings = merging.Settings()
+    with pytest.raises(InputError, match=r"0.h5: a seqlet is of row 20; expected one of 3 rows"):
+        merging.merge_patterns(
+            RUNS[:1], [tmp_path / "0.h5"], [tmp_path / "0.npz"], [], tmp_path / "known.meme", settings, tmp_path
+        )
+
+
+def test_meme_files_are_read_back(tmp_path):
+    motifs = [Motif("M1", "A::B (var.2)", probabilities("ACGT")), Motif("M2", "M2", np.full((4, 3), 0.25))]
+    write_meme(tmp_path / "m.meme", motifs, [3, 4])
+    for motif, found in zip(motifs, read_meme(tmp_path / "m.meme"), strict=True):
+        assert (motif.id, motif.name) == (found.id, found.name)
+        np.testing.assert_allclose(motif.matrix, found.matrix, atol=1e-6)
