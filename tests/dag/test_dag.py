@@ -121,7 +121,8 @@ READS = {
     },
     "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
-    "merge_patterns": {"discover_motifs", "attribute", "fetch"},
+    "motif_runs": set(),
+    "merge_patterns": {"motif_runs", "discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),
@@ -195,7 +196,8 @@ def expected_counts(config):
             counts["input_contribution"] += sum(
                 splits * len(config["models"][model].get("seeds", [1])) for model in networks & set(dataset["models"])
             )
-        counts["merge_patterns"] += bool(database and dataset.get("explain"))
+        for rule in ("motif_runs", "merge_patterns"):
+            counts[rule] += bool(database and dataset.get("explain"))
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset
         for entry in dataset.get("explain", []):

@@ -7,12 +7,14 @@ import pytest
 from attributed import write as write_attributions
 from cisflow.errors import InputError
 from cisflow.io.meme import Motif, read_meme, write_meme
-from cisflow.motifs import merging, similarity
+from cisflow.io.tables import write_table
+from cisflow.motifs import merging, runs, similarity
 from cisflow.sequence import dna
 from patterned import Planted, plant, probabilities, write
 from tables import check_table
 
 N, LENGTH = 40, 100
+HIT_COLUMNS = ("id", "target", "pattern", "name", "start", "end", "strand", "score", "similarity", "q_value")
 SHARED, OWN = "TGACTCAGCAT", "CCGGAAGTG"
 TABLES = {"patterns": "merged_patterns", "members": "pattern_members", "instances": "pattern_instances"}
 
@@ -60,9 +62,9 @@ def test_similarity_of_uniform_columns_and_of_nothing():
 # Two models, of which one has two seeds, share one motif -------------------------------------------------------------
 
 RUNS = [
-    {"model": "a", "split": "random", "seed": 1, "method": "ism"},
-    {"model": "a", "split": "random", "seed": 2, "method": "ism"},
-    {"model": "b", "split": "random", "seed": 1, "method": "tism"},
+    ("a", "random", 1, "ism"),
+    ("a", "random", 2, "ism"),
+    ("b", "random", 1, "tism"),
 ]
 
 
@@ -84,27 +86,32 @@ def planted():
     ]
 
 
-def written(folder, planted, hits=(), targets=("t", "u"), settings=None, database=None):
+def written(folder, planted, hits=None, targets=("t", "u"), settings=None):
     """{table: frame of text} of a merge; rows of the attribution files are half of one target, half of the other."""
     rng = np.random.default_rng(7)
-    modisco, attributions = [], []
-    for number, motifs in enumerate(planted):
+    table = pd.DataFrame(RUNS[: len(planted)], columns=runs.COLUMNS)
+    (folder / "patterns").mkdir(exist_ok=True)
+    write_table(folder / "patterns" / "runs.tsv", table)
+    for number, (run, motifs) in enumerate(zip(runs.read(folder / "patterns" / "runs.tsv"), planted, strict=True)):
+        for path in (run.modisco, run.attributions):
+            path.parent.mkdir(parents=True, exist_ok=True)
         codes = plant(rng.integers(0, 4, (N, LENGTH)).astype(np.uint8), motifs)
-        modisco.append(write(folder / f"{number}.h5", codes, motifs))
+        write(run.modisco, codes, motifs)
         of = np.array(targets)[np.arange(N) % len(targets)]
-        attributions.append(
-            write_attributions(folder / f"{number}.npz", codes, np.zeros((N, 4, LENGTH), np.float32), targets=of)
-        )
-    if database is None:
-        database = folder / "known.meme"
-        known = {"K1": "ATGCTGAGTCA", "K2": "CCGGAAGTG", "K3": "CACGTGTTAC"}
-        others = {f"R{number}": dna.decode(rng.integers(0, 4, 10).astype(np.uint8)) for number in range(30)}
-        known = [Motif(key, f"name of {key}", probabilities(text)) for key, text in (known | others).items()]
-        write_meme(database, known, [20] * len(known))
+        write_attributions(run.attributions, codes, np.zeros((N, 4, LENGTH), np.float32), targets=of)
+        if hits is not None:
+            write_table(run.hits, pd.DataFrame(hits[number], columns=HIT_COLUMNS))
+    known = {"K1": "ATGCTGAGTCA", "K2": "CCGGAAGTG", "K3": "CACGTGTTAC"}
+    others = {f"R{number}": dna.decode(rng.integers(0, 4, 10).astype(np.uint8)) for number in range(30)}
+    known = [Motif(key, f"name of {key}", probabilities(text)) for key, text in (known | others).items()]
+    write_meme(folder / "known.meme", known, [20] * len(known))
+    return merge(folder, settings, hits is not None)
+
+
+def merge(folder, settings=None, hits=False):
     settings = merging.Settings.complete(settings or {}, "motifs.merging")
-    out = folder / "out"
-    out.mkdir(exist_ok=True)
-    merging.merge_patterns(RUNS[: len(planted)], modisco, attributions, hits, database, settings, out, threads=1)
+    out = folder / "patterns"
+    merging.merge_patterns(out / "runs.tsv", folder / "known.meme", settings, out, hits, threads=1)
     return {name: check_table(out / f"{name}.tsv", schema) for name, schema in TABLES.items()}
 
 
@@ -143,7 +150,7 @@ def test_cells_count_the_seqlets_effects_and_seeds_that_were_planted(merged):
 
 def test_matrices_are_the_planted_motifs_as_their_match_is_read(merged):
     folder, tables = merged
-    motifs = {motif.id: motif for motif in read_meme(folder / "out" / "patterns.meme")}
+    motifs = {motif.id: motif for motif in read_meme(folder / "patterns" / "patterns.meme")}
     table = tables["patterns"].drop_duplicates("pattern").set_index("pattern")
     assert table["match_name"].to_dict() == {"M1": "name of K1", "M2": "name of K2"}
     assert (table["q_value"].astype(float) < 0.01).all() and motifs["M1"].name == "name of K1"
@@ -159,8 +166,8 @@ def test_instances_lie_where_the_sites_were_planted(merged):
     for run, motifs in zip(RUNS, planted(), strict=True):
         for motif in motifs:
             name = "M1" if motif.consensus == SHARED else "M2"
-            same = (instances["pattern"] == name) & (instances["model"] == run["model"])
-            found = instances[same & (instances["seed"] == str(run["seed"]))].set_index("id")
+            same = (instances["pattern"] == name) & (instances["model"] == run[0])
+            found = instances[same & (instances["seed"] == str(run[2]))].set_index("id")
             assert len(found) == len(motif.rows)
             for row, place, strand in zip(motif.rows, motif.places, motif.strands, strict=True):
                 one = found.loc[f"w{row}"]
@@ -171,17 +178,32 @@ def test_instances_lie_where_the_sites_were_planted(merged):
                 assert one["output"] == "tu"[row % 2] and one["sign"] == {"pos": "+", "neg": "-"}[motif.sign]
 
 
-def test_hits_are_counted_by_merged_pattern_output_and_sign(tmp_path):
+def test_hits_lie_on_the_merged_pattern_and_are_counted(tmp_path):
+    """Where the hits are the sites that the seqlets are of, both are the same instances."""
     hits = []
-    for number, rows in enumerate(([("t", "pos_0")] * 3 + [("u", "pos_0")], [("t", "pos_1"), ("t", "pos_0")], [])):
-        hits.append(tmp_path / f"{number}.tsv")
-        pd.DataFrame(rows, columns=["target", "pattern"]).to_csv(hits[-1], sep="\t", index=False)
-    table = written(tmp_path, planted(), hits)["patterns"].set_index(["pattern", "model", "output", "sign"])
-    assert table.loc[("M1", "a", "t", "+")]["n_hits"] == "4" and table.loc[("M1", "a", "", "+")]["n_hits"] == "5"
-    assert table.loc[("M2", "a", "t", "+")]["n_hits"] == "1" and table.loc[("M1", "b", "", "-")]["n_hits"] == "0"
-    (tmp_path / "2.tsv").write_text("target\tpattern\nt\tpos_9\n")
-    with pytest.raises(InputError, match=r"2.tsv: pattern 'pos_9' is none of those that were merged"):
-        written(tmp_path, planted(), hits)
+    for motifs in planted():
+        rank, rows = {"pos": 0, "neg": 0}, []
+        for motif in motifs:
+            for row, place, strand in zip(motif.rows, motif.places, motif.strands, strict=True):
+                read = strand if not motif.reverse else "+-"[strand == "+"]
+                span = (place, place + len(motif.consensus), read)
+                rows.append((f"w{row}", "tu"[row % 2], f"{motif.sign}_{rank[motif.sign]}", "", *span, 2.5, 0.9, 0.01))
+            rank[motif.sign] += 1
+        hits.append(rows)
+    tables = written(tmp_path, planted(), hits)
+    places = ["pattern", *runs.COLUMNS, "output", "id", "start", "end", "strand", "sign"]
+    found = {kind: part[places].values.tolist() for kind, part in tables["instances"].groupby("kind")}
+    assert found["hit"] == found["seqlet"]
+    table = tables["patterns"]
+    assert (table["n_hits"] == table["n_seqlets"]).all() and table["n_hits"].astype(int).sum() > 100
+    scores = tables["instances"].groupby(["kind", "sign"])["contribution"].apply(lambda part: set(part.astype(float)))
+    assert scores["hit"].to_dict() == {"+": {2.5}, "-": {-2.5}}
+
+
+def test_hits_of_an_unknown_pattern_are_refused(tmp_path):
+    row = ("w0", "t", "pos_9", "", 5, 20, "+", 1.0, 0.9, 0.01)
+    with pytest.raises(InputError, match=r"hits.tsv: pattern 'pos_9' is none of its run; expected one of pos_0"):
+        written(tmp_path, planted()[:1], [[row]])
 
 
 def test_one_output_has_no_cell_of_all_together(tmp_path):
@@ -198,7 +220,7 @@ def test_a_site_past_the_end_of_its_window_is_clipped(tmp_path):
 def test_nothing_found_is_empty_tables(tmp_path):
     tables = written(tmp_path, [[], [], []])
     assert all(table.empty for table in tables.values())
-    assert "MOTIF" not in (tmp_path / "out" / "patterns.meme").read_text()
+    assert "MOTIF" not in (tmp_path / "patterns" / "patterns.meme").read_text()
 
 
 def test_similarity_of_one_merges_equal_patterns_alone(tmp_path):
@@ -206,15 +228,26 @@ def test_similarity_of_one_merges_equal_patterns_alone(tmp_path):
 
 
 def test_a_seqlet_of_no_row_is_refused(tmp_path):
-    motif = Planted(SHARED, range(20), [30] * 20, ["+"] * 20)
-    written(tmp_path, [[motif]])
+    written(tmp_path, [[Planted(SHARED, range(20), [30] * 20, ["+"] * 20)]])
     codes = np.zeros((3, LENGTH), dtype=np.uint8)
-    write_attributions(tmp_path / "0.npz", codes, np.zeros((3, 4, LENGTH), np.float32))
-    settings = merging.Settings()
-    with pytest.raises(InputError, match=r"0.h5: a seqlet is of row 20; expected one of 3 rows"):
-        merging.merge_patterns(
-            RUNS[:1], [tmp_path / "0.h5"], [tmp_path / "0.npz"], [], tmp_path / "known.meme", settings, tmp_path
-        )
+    (run,) = runs.read(tmp_path / "patterns" / "runs.tsv")
+    write_attributions(run.attributions, codes, np.zeros((3, 4, LENGTH), np.float32))
+    with pytest.raises(InputError, match=r"modisco.h5: a seqlet is of row 20; expected one of 3 rows"):
+        merge(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "no row, expected at least one run"),
+        (["a\tr\t1.5\tism"], "row 1: seed is 1.5, expected a whole number"),
+        (["a\tr\t1\tism", "a\tr\t1\tism"], "row 2: the run is there twice"),
+    ],
+)
+def test_bad_tables_of_runs_are_refused(tmp_path, rows, words):
+    (tmp_path / "runs.tsv").write_text("\n".join(["model\tsplit\tseed\tmethod", *rows]) + "\n")
+    with pytest.raises(InputError, match=words):
+        runs.read(tmp_path / "runs.tsv")
 
 
 def test_meme_files_are_read_back(tmp_path):

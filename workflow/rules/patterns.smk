@@ -1,8 +1,24 @@
 # Patterns of all explanations of a dataset together.
+# Which there are is told by a table, as they may be too many for a command line.
+rule motif_runs:
+    input:
+        ancient(TEXT),
+    output:
+        paths.MERGED_RUNS,
+    log:
+        "logs/{dataset}/motif_runs.log",
+    localrule: True
+    params:
+        text=study.motif_runs,
+    template_engine:
+        "jinja2"
+
+
 rule merge_patterns:
     input:
-        modisco=study.motif_files(paths.MODISCO),
-        attributions=study.motif_files(paths.ATTRIBUTIONS),
+        study.motif_files(paths.MODISCO),
+        study.motif_files(paths.ATTRIBUTIONS),
+        runs=paths.MERGED_RUNS,
         database=study.database,
     output:
         patterns=report(
@@ -25,10 +41,8 @@ rule merge_patterns:
         runtime="1h",
     params:
         code=code.command("merge_patterns"),
-        runs=study.motif_runs,
         settings=to_json(study.motifs["merging"]),
         folder=subpath(output.patterns, parent=True),
     shell:
-        "python -m cisflow merge-patterns --runs {params.runs:q} --modisco {input.modisco:q}"
-        " --attributions {input.attributions:q} --database {input.database:q} --settings {params.settings:q}"
-        " --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m cisflow merge-patterns --runs {input.runs:q} --database {input.database:q}"
+        " --settings {params.settings:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"

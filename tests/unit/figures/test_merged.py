@@ -27,7 +27,7 @@ def tables(folder, n=2, models=("FSei",), methods=METHODS[:2], outputs=("ir",), 
         name = "" if number % 7 == 0 else ["CTCF", "ZSCAN29", "SMAD2::SMAD3::SMAD4", "Ahr::Arnt"][number % 4]
         motifs.append(Motif(f"M{number}", name or consensus, matrix))
         q = np.nan if not name else 10.0 ** -rng.uniform(0, 12)
-        known = (f"M{number}", width, consensus, "MA1.1" if name else "", name, q, "")
+        known = (f"M{number}", width, consensus, "MA1.1" if name else "", name, q, number if name else None, "")
         for model in models:
             for method in methods:
                 for output in outputs if len(outputs) == 1 else ("", *outputs):
@@ -38,7 +38,7 @@ def tables(folder, n=2, models=("FSei",), methods=METHODS[:2], outputs=("ir",), 
                     counted = (n_seqlets, n_seqlets, 2 * n_seqlets if hits else None, effect)
                     n_seeds = int(rng.integers(1, seeds + 1)) if found else 0
                     rows.append((*known, model, "random", method, output, sign, *counted, n_seeds, seeds))
-    write_table(paths["patterns"], pd.DataFrame(rows, columns=merging.COLUMNS))
+    write_table(paths["patterns"], pd.DataFrame(rows, columns=merging.COLUMNS).astype({"family": "Int64"}))
     meme.write_meme(paths["matrices"], motifs, [20] * n)
     return paths
 

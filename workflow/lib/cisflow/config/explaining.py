@@ -154,3 +154,27 @@ class Explaining(Jobs):
     def timing_code(self, wildcards):
         modules = sorted({self.methods[name].module for name in self.timing.methods})
         return code.command("time_attributions", *modules, self.networks[self.timing.model].module)
+
+    # --- Patterns of all explanations of a dataset ------------------------------------------------------------------
+
+    def motif_runs(self, wildcards):
+        """The text of patterns/runs.tsv: every explanation of a dataset by every method."""
+        keys = ("model", "split", "seed", "method")
+        lines = ["\t".join(str(run[key]) for key in keys) for run in self._motif_runs(wildcards.dataset)]
+        return "\n".join(["\t".join(keys), *lines]) + "\n"
+
+    def motif_files(self, pattern):
+        """Input function: a file of every explanation of a dataset by every method."""
+
+        def of_dataset(wildcards):
+            return [paths.fill(pattern, **run) for run in self._motif_runs(wildcards.dataset)]
+
+        return of_dataset
+
+    def _motif_runs(self, dataset):
+        return [
+            {"dataset": dataset, "model": model, "split": split, "seed": seed, "method": method}
+            for name, model, split, seed, job in self.explained
+            if name == dataset
+            for method in job.methods
+        ]

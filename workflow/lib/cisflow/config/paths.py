@@ -81,6 +81,7 @@ RECOVERY = f"{MOTIFS}/recovery.tsv"
 
 # Of all explanations of a dataset together.
 MERGED = f"{DATASET}/patterns"
+MERGED_RUNS = f"{MERGED}/runs.tsv"
 MERGED_PATTERNS = f"{MERGED}/patterns.tsv"
 MERGED_MEMBERS = f"{MERGED}/members.tsv"
 MERGED_INSTANCES = f"{MERGED}/instances.tsv"
