@@ -1,6 +1,7 @@
 """Motifs in the formats of MEME, JASPAR, TRANSFAC and HOMER, and as matrices of counts."""
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -82,6 +83,11 @@ FORMS = {
     "meme windows": meme().replace("\n", "\r\n"),
     "meme with a mark": "\ufeff" + meme(),
     "meme url": meme() + "URL http://jaspar.genereg.net/matrix/M1\n",
+    "meme by tabs": re.sub(r"(?<!probability) ", "\t", meme()),
+    "meme by many blanks": meme().replace(" 0.", "    0.").replace("\n0.", "\n   0.").replace("w= 3", "w =  3"),
+    "meme with gaps": meme().replace("\n", "\n \n"),
+    "meme of returns": meme().replace("\n", "\r"),
+    "meme with words behind": meme() + "\nTime  0.52 secs.\n\n0.1 secs more\n",
     "meme scientific": meme().replace("0.200000", "2.0e-01"),
     "meme of counts": meme(COUNTS, digits=0),
     "meme without width": meme().replace(" w= 3", ""),
@@ -89,8 +95,18 @@ FORMS = {
     "jaspar by blanks": ">M1 Factor\n" + jaspar("{}  [{}]\n"),
     "jaspar without brackets": ">M1 Factor\n" + jaspar("{} {}\n"),
     "jaspar with bars": ">M1 Factor\n" + jaspar("{} | {}\n"),
+    "jaspar by tabs": ">M1\tFactor\n" + jaspar().replace(" ", "\t"),
+    "jaspar tight": ">M1 Factor\n" + jaspar("{}[{}]\n"),
+    "jaspar windows": (">M1\tFactor\n" + jaspar()).replace("\n", "\r\n"),
+    "jaspar with gaps": ">M1\tFactor\n\n" + jaspar("{} [ {} ]\n\n"),
+    "jaspar in another order": ">M1 Factor\n" + "".join(reversed(jaspar().splitlines(keepends=True))),
     "jaspar raw": ">M1 Factor\n" + jaspar("{1}\n"),
     "transfac": "AC  M1\nXX\nID  V$FACTOR_01\nXX\nNA  Factor\nXX\n" + transfac(),
+    "transfac that starts with words": "CC  by hand\nBF  Homo sapiens\nAC  M1\nNA  Factor\n" + transfac(),
+    "transfac by tabs": "AC\tM1\nID\tFactor\n" + transfac().replace("  ", "\t"),
+    "transfac windows": ("AC  M1\nNA  Factor\n" + transfac()).replace("\n", "\r\n"),
+    "transfac with gaps": ("AC  M1\nNA  Factor\n" + transfac()).replace("\n", "\n\n"),
+    "transfac of counts with decimals": "AC  M1\nNA  Factor\n" + re.sub(r"(?<= )(\d+)", r"\1.0", transfac(extra="")),
     "transfac of jaspar": "AC M1\nXX\nID Factor\nXX\nDE M1 Factor ; From JASPAR\n" + transfac(key="PO", extra=""),
     "transfac version": "VV  TRANSFAC MATRIX TABLE\nXX\n//\nAC  M1\nNA  Factor\n" + transfac(),
     "transfac in another order": "AC  M1\nNA  Factor\n" + transfac("TGCA"),
@@ -172,6 +188,9 @@ def test_a_packed_database_is_the_unpacked_one(tmp_path):
         (meme().replace("0.200000", "-0.20000"), "line 9: motif 'M1': found .*, expected four probabilities"),
         (meme().replace("0.200000", "nan"), "line 9: motif 'M1': found .*, expected four probabilities"),
         (meme().replace("0.200000", "x"), "line 9: motif 'M1': found .*, expected four probabilities"),
+        (meme().replace("0.200000 0.100000 0.000000 0.700000", "0 0 0 0"), "line 9: motif 'M1': found '0 0 0 0', exp"),
+        (meme().replace("\n0.", "\n\n0.").replace("0.200000", "0.900000"), "line 10: motif 'M1': found '0.9"),
+        (meme(np.zeros((4, 0)), width=0), "line 8: motif 'M1': matrix has 0 rows, expected 1"),
         (meme(np.ones((3, 3)) / 3), "line 9: motif 'M1': found .*, expected four probabilities"),
         (HEADER + "MOTIF M1\nURL x\n", "line 7: motif 'M1' has no 'letter-probability matrix'"),
         (">M1\n", "line 1: motif 'M1' has no matrix"),
@@ -180,6 +199,8 @@ def test_a_packed_database_is_the_unpacked_one(tmp_path):
         (">M1\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "line 1: motif 'M1' has rows A, C, G, expected one each"),
         (">M1\nA [ 1 2\nC [ 1 2 ]\nG [ 1 2 ]\nT [ 1 2 ]\n", "line 1: motif 'M1' has a row without its closing"),
         (">M1\nA [ 0 2 ]\nC [ 0 2 ]\nG [ 0 2 ]\nT [ 0 2 ]\n", "line 2: motif 'M1': column 1 is '0 0 0 0', exp"),
+        ("AC M1\nP0 A C G T\n01 0 0 0 0\n//\n", "line 3: motif 'M1': row 1 is '0 0 0 0', expected four"),
+        ("AC M1\nP0 A C G T\n01 1 2 3 4\n03 1 2 3 4\n//\n", "line 4: position 03, expected 2"),
         (">M1\nA [ 1 x ]\nC [ 0 2 ]\nG [ 0 2 ]\nT [ 0 2 ]\n", "line 2: motif 'M1': column 2 is 'x 2 2 2'"),
         (">M1\n0.1 0.2 0.3 0.4\n0.1 0.2 0.3 0.1\n", "line 3: motif 'M1': row 2 is '0.1 0.2 0.3 0.1', expected"),
         (">chr1\nACGTACGT\n", "line 2: motif 'chr1'"),

@@ -11,7 +11,7 @@ from cisflow.sequence import dna
 
 # A row of JASPAR's format: the base and what is counted of it, in brackets or not.
 BASE_ROW = re.compile(r"([ACGTUacgtu])(?=[\s:|\[])\s*[:|]?\s*(\[?)\s*(.*?)\s*(\]?)")
-TRANSFAC = re.compile(r"(AC|ID|P0|PO|VV|XX)\b")
+TRANSFAC = re.compile(r"(AC|BF|CC|DE|DT|ID|NA|P0|PO|VV|XX)(\s|$)")
 
 
 def read_motifs(path):
@@ -125,8 +125,7 @@ def _transfac(path, lines):
     """Motifs of entries that end in `//`."""
     entry, order, rows, last = {}, None, [], 0
     for number, line in [*lines, (None, "//")]:
-        key, _, value = line.partition(" ") if " " in line else line.partition("\t")
-        key, value = key.strip(), value.strip()
+        key, value = [*line.split(maxsplit=1), "", ""][:2]
         if line.startswith("//"):
             if order or rows:
                 yield _entry(path, entry, order, rows)

@@ -12,7 +12,7 @@ from cisflow.io import files, text
 from cisflow.sequence import dna
 
 TOLERANCE = 0.01
-# What ends a matrix, as an empty line does.
+# What ends a matrix, as does any line behind an empty one that does not start with a number.
 BEHIND = ("URL", "---", "*", "MOTIF", "MEME")
 
 
@@ -130,7 +130,7 @@ def columns(rows, counts=False):
 def _read_lines(path):
     lines = [line.strip() for _, line in text.lines(path)]
     head = [line for line in lines if line and not line.startswith(("*", "#"))][:20]
-    if not any(re.match(r"MEME version\s+\d", line) for line in head):
+    if not any(re.match(r"MEME\s+version\s+\d", line) for line in head):
         found = next((line for line in lines if line), "")
         raise InputError(f"{path}: not a MEME file: expected a line 'MEME version 4', found '{found[:40]}'")
     alphabet = next((line for line in lines if line.startswith("ALPHABET")), None)
@@ -151,23 +151,34 @@ def _read_motif(path, lines, first):
         found = "more than one" if headers else "no"
         raise InputError(f"{path}: line {first}: motif '{name}' has {found} 'letter-probability matrix', expected one")
     header = headers[0]
-    below = lines[header + 1 :]
-    end = next((i for i, line in enumerate(below) if not line or line.startswith(BEHIND)), len(below))
-    rows = [line.split() for line in below[:end]]
+    numbered = list(_rows(lines, header + 1))
+    rows = [words for _, words in numbered]
     found = columns(rows) if rows else None
     if isinstance(found, tuple):
         place, expected = found
         raise InputError(
-            f"{path}: line {first + header + 1 + place}: motif '{name}': found '{' '.join(rows[place])}', expected "
+            f"{path}: line {first + numbered[place][0]}: motif '{name}': found '{' '.join(rows[place])}', expected "
             f"{expected}"
         )
-    width = re.search(r"\bw=\s*(\d+)", lines[header])
-    expected = int(width[1]) if width else max(len(rows), 1)
+    width = re.search(r"\bw\s*=\s*(\d+)", lines[header])
+    expected = max(int(width[1]) if width else len(rows), 1)
     if len(rows) != expected:
         raise InputError(
             f"{path}: line {first + header}: motif '{name}': matrix has {len(rows)} rows, expected {expected}"
         )
     return Motif(name, words[2] if len(words) > 2 else name, found)
+
+
+def _rows(lines, start):
+    """(place, words) of each row of a matrix; people put empty lines above it, and between its rows."""
+    gap = True
+    for place, line in enumerate(lines[start:], start):
+        words = line.split()
+        if line.startswith(BEHIND) or (words and gap and _number(words[0]) is None and place > start):
+            return
+        gap = not words
+        if words:
+            yield place, words
 
 
 def _number(word):
