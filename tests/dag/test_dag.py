@@ -40,6 +40,8 @@ WRITTEN_BY = {
     "motif_database": {"fetch"},
     "merged_patterns": {"merge_patterns"},
     "merged_matrices": {"merge_patterns"},
+    "spacing": {"motif_spacing"},
+    "distances": {"motif_spacing"},
     "timing": {"time_attributions"},
     "split_table": {"split"},
     "profile_predictions": {"predict"},
@@ -122,6 +124,7 @@ READS = {
     "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "motif_runs": set(),
+    "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
     "merge_patterns": {"motif_runs", "discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
     "study": {
@@ -150,6 +153,7 @@ READS = {
             "genome_page",
             "recovery",
             "merge_patterns",
+            "motif_spacing",
             "study",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs"),
@@ -196,7 +200,7 @@ def expected_counts(config):
             counts["input_contribution"] += sum(
                 splits * len(config["models"][model].get("seeds", [1])) for model in networks & set(dataset["models"])
             )
-        for rule in ("motif_runs", "merge_patterns"):
+        for rule in ("motif_runs", "merge_patterns", "motif_spacing"):
             counts[rule] += bool(database and dataset.get("explain"))
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset

@@ -91,6 +91,9 @@ TABLES = {
     "patterns/patterns.tsv": "merged_patterns",
     "patterns/members.tsv": "pattern_members",
     "patterns/instances.tsv": "pattern_instances",
+    "patterns/together.tsv": "together",
+    "patterns/spacing.tsv": "spacing",
+    "patterns/distances.tsv": "distances",
 }
 MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 # Tables with other columns where labels are numbers, and where these come from a file of their own.

@@ -46,3 +46,43 @@ rule merge_patterns:
     shell:
         "python -m cisflow merge-patterns --runs {input.runs:q} --database {input.database:q}"
         " --settings {params.settings:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule motif_spacing:
+    input:
+        study.motif_files(paths.MODISCO),
+        study.motif_files(paths.ATTRIBUTIONS),
+        runs=paths.MERGED_RUNS,
+        patterns=paths.MERGED_PATTERNS,
+        instances=paths.MERGED_INSTANCES,
+    output:
+        together=report(
+            paths.TOGETHER,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "all", "method": "all", "content": "patterns in the same sequences"},
+        ),
+        spacing=report(
+            paths.SPACING,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "all", "method": "all", "content": "spacing of patterns"},
+        ),
+        distances=paths.DISTANCES,
+    log:
+        "logs/{dataset}/motif_spacing.log",
+    conda:
+        "../../envs/motifs.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code.command("motif_spacing"),
+        settings=to_json(study.motifs["spacing"]),
+    shell:
+        "python -m cisflow motif-spacing --runs {input.runs:q} --patterns {input.patterns:q}"
+        " --instances {input.instances:q} --settings {params.settings:q}"
+        " --together {output.together:q} --spacing {output.spacing:q} --distances {output.distances:q}"
+        " > {log:q} 2>&1"

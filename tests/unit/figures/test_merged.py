@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cisflow.figures import merged
+from cisflow.figures import merged, style
 from cisflow.io import meme
 from cisflow.io.meme import Motif
 from cisflow.io.tables import read_table, write_table
-from cisflow.motifs import merging
+from cisflow.motifs import merging, spacing
 from cisflow.sequence import dna
 from drawing import DATASET, METHODS, drawn, svg_text
 
@@ -96,3 +96,44 @@ def test_both_signs_stand_in_one_cell(tmp_path):
     (row,) = merged.read(inputs, 5, 5).rows
     assert row.signs == "+-" and row.cells[0].n_seqlets == 4 * frame["n_seqlets"].item() and row.cells[0].n_seeds == 3
     assert row.cells[0].effect == pytest.approx((frame["effect"].item() - 6) / 4, rel=1e-6)
+
+
+# Spacing ---------------------------------------------------------------------------------------------------------
+
+
+def spaced(folder, n=12, furthest=100):
+    """Inputs of the figure of spacing: n pairs, of which the first has many at 12 bp."""
+    rng = np.random.default_rng(n)
+    paths = {"spacing": str(folder / "spacing.tsv"), "distances": str(folder / "distances.tsv")}
+    rows, listed = [], []
+    for number in range(n):
+        pair = (f"M{number + 1}", f"M{number + 5}", "SMAD2::SMAD3::SMAD4", ["CTCF", "NGGCACGTGN"][number % 2])
+        for place, orientation in enumerate(spacing.ORIENTATIONS):
+            expected = rng.uniform(0.5, 3) * np.linspace(1.2, 0.8, furthest + 1)
+            observed = rng.poisson(expected)
+            observed[12 + 10 * number // 2] += 40 * (number < 4 and place == number % 4)
+            for distance in range(5 + number % 3, furthest + 1):
+                listed.append((*pair, orientation, distance, observed[distance], expected[distance]))
+            best = int(observed.argmax())
+            q = 1e-9 if observed[best] > 30 else 0.7
+            rows.append((*pair, orientation, 200, 190.0, 0.3, 0.4, best, observed[best], expected[best], q / 9, q))
+    frame = pd.DataFrame(rows, columns=spacing.SPACING_COLUMNS).sort_values("p_value", kind="stable")
+    write_table(paths["spacing"], frame)
+    write_table(paths["distances"], pd.DataFrame(listed, columns=spacing.DISTANCE_COLUMNS))
+    return paths
+
+
+CASES |= {
+    "spacing of twelve pairs": ("spacing", spaced, DATASET | {"n_pairs": 12}),
+    "spacing of one pair": ("spacing", lambda f: spaced(f, 1, 30), DATASET | {"n_pairs": 12}),
+    "spacing of no pairs": ("spacing", lambda f: spaced(f, 0), DATASET | {"n_pairs": 12}),
+}
+
+
+def test_spacing_says_where_the_most_unlikely_pair_lies(tmp_path):
+    figure = drawn("spacing", spaced(tmp_path, 5), DATASET | {"n_pairs": 3})
+    text = svg_text(figure)
+    assert "at 12 bp" in text and style.small(1e-9) in text and "M3 SMAD2::SMA\u2026, M7 SMAD" not in text
+    assert "M4 " not in text and "A\u2192 \u2190B" in text
+    boxes = [len(axes.patches) for axes in figure.axes[:4]]
+    assert boxes == [1, 1, 1, 0]

@@ -50,6 +50,8 @@ FILES = {
     "class_scores": paths.VARIANT_CLASSES,
     "merged_patterns": paths.MERGED_PATTERNS,
     "merged_matrices": paths.MERGED_MATRICES,
+    "spacing": paths.SPACING,
+    "distances": paths.DISTANCES,
     **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"

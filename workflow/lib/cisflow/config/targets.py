@@ -82,7 +82,8 @@ class Targets(Explaining):
         found += self.explained_results(paths.SEQLET_BED, paths.HIT_BED, paths.PATTERN_MATRICES)
         found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
         found = [path for path in found if path.startswith(tuple(sought))]
-        return found + [paths.fill(paths.MERGED_PATTERNS, dataset=name) for name in self.searched]
+        merged = (paths.MERGED_PATTERNS, paths.TOGETHER)
+        return found + [paths.fill(pattern, dataset=name) for name in self.searched for pattern in merged]
 
     def published_results(self):
         """Tables of everything that is scored as published."""
