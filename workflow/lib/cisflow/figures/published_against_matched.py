@@ -60,7 +60,7 @@ def sentence(target, table, classes):
     text = f"{target}: published scoring calls {called:,} of {len(table):,} motifs at adjusted p \u2264 {SIGNIFICANT:g}"
     if matched(table).any():
         standing = int((table["matched_q_value"] <= SIGNIFICANT).sum())
-        text += f", matched scoring {standing:,} at q \u2264 {SIGNIFICANT:g}, of which {len(first(table))} are coloured"
+        text += f", matched scoring {standing:,} at q \u2264 {SIGNIFICANT:g} ({len(first(table))} coloured)"
     return f"{text}. Windows around hot spots: GC content {gc['positive']} (positive) and {gc['control']} (control)."
 
 
