@@ -125,7 +125,7 @@ READS = {
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "motif_runs": set(),
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
-    "merge_patterns": {"motif_runs", "discover_motifs", "attribute", "fetch"},
+    "merge_patterns": {"motif_runs", "call_hits", "discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),

@@ -18,6 +18,7 @@ rule merge_patterns:
     input:
         study.motif_files(paths.MODISCO),
         study.motif_files(paths.ATTRIBUTIONS),
+        study.motif_files(paths.HITS),
         runs=paths.MERGED_RUNS,
         database=study.database,
     output:
@@ -35,7 +36,6 @@ rule merge_patterns:
         "logs/{dataset}/merge_patterns.log",
     conda:
         "../../envs/motifs.yaml"
-    threads: 2
     resources:
         mem_mb=8000,
         runtime="1h",
@@ -44,8 +44,8 @@ rule merge_patterns:
         settings=to_json(study.motifs["merging"]),
         folder=subpath(output.patterns, parent=True),
     shell:
-        "python -m cisflow merge-patterns --runs {input.runs:q} --database {input.database:q}"
-        " --settings {params.settings:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m cisflow merge-patterns --runs {input.runs:q} --hits --database {input.database:q}"
+        " --settings {params.settings:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule motif_spacing:
