@@ -1,16 +1,18 @@
 """Which jobs of the tiny run an edit of a module makes due, told by what the module feeds."""
 
 NUMBERS = ("strengths", "alleles", "signals")
+# Rules that write down which jobs there are.
+LISTS = ("runs", "motif_runs")
 
 
 def fed_by_bed(rule, output):
     named = any(f"results/{name}/" in output for name in ("intervals", "signals"))
-    return (named and rule != "runs") or rule == "stack_metrics"
+    return (named and rule not in LISTS) or rule == "stack_metrics"
 
 
 def fed_by_regression(rule, output):
     """All of the datasets with numbers as labels."""
-    return (any(f"results/{name}/" in output for name in NUMBERS) and rule != "runs") or rule == "stack_metrics"
+    return (any(f"results/{name}/" in output for name in NUMBERS) and rule not in LISTS) or rule == "stack_metrics"
 
 
 def fed_by_top_factors(rule, output):
@@ -20,7 +22,7 @@ def fed_by_top_factors(rule, output):
 def fed_by_motif_cnn(rule, output):
     """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
     made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
-    made_before |= {"index_genome", "runs", "study_settings", "matched_windows", "figure_negative_matching"}
+    made_before |= {"index_genome", *LISTS, "study_settings", "matched_windows", "figure_negative_matching"}
     apart = any(f"results/{name}/" in output for name in ("reporters", "accessible", "summits", "alleles", "signals"))
     # Of the rows of these two, the network explains none.
     apart |= rule == "figure_funnel" and any(f"results/{name}/" in output for name in ("peaks", "introns"))

@@ -157,6 +157,8 @@ function drawAxis() {
     const at = x(place - first + 0.5);
     if (at < LEFT || at > LEFT + width()) continue;
     add(drawing, "line", {x1: at, x2: at, y1: 18, y2: 23, stroke: "#222"});
+    // A number has room on either side, or none is written.
+    if (at > LEFT + width() - 30) continue;
     add(drawing, "text", {x: at, y: 14, "text-anchor": "middle"}, place.toLocaleString("en"));
   }
 }
