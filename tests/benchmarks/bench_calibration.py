@@ -236,10 +236,9 @@ def main():
     for null in GC:
         rows += null_rows(known, null, args.simulations, args.sequences)
         print(pd.DataFrame(rows[-len(WAYS) :]).to_string(index=False, float_format="{:.3f}".format), flush=True)
-    alone, family = power(known, args.simulations, args.sequences)
-    print(
-        f"planted in {SHARE:.0%} of {args.sequences} sequences: found {alone:.0%}, its family {family:.0%}", flush=True
-    )
+    for n in (args.sequences, 2 * args.sequences):
+        alone, family = power(known, 2 * args.simulations, n)
+        print(f"planted in {SHARE:.0%} of {n} sequences: found {alone:.0%}, its family {family:.0%}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         (folder / "genome.fa").write_bytes(gzip.decompress(GENOME.read_bytes()))

@@ -1,7 +1,8 @@
 """Weights that give background windows the short words of the foreground: k-mers of length 1 to 3 on both strands.
 
 As HOMER's normalisation of backgrounds (Heinz et al. 2010) does it by rounds, here in one convex problem: entropy
-balancing (Hainmueller 2012, doi 10.1093/pan/mpr025), with a penalty that keeps the weights from resting on few windows.
+balancing (Hainmueller 2012, doi 10.1093/pan/mpr025) up to what chance explains (approximate balance, Zubizarreta 2015,
+doi 10.1080/01621459.2015.1023805), so that windows of one composition keep their weights of 1.
 """
 
 from typing import NamedTuple
@@ -12,9 +13,10 @@ from scipy import optimize, special
 from cisflow.sequence import dna
 
 LONGEST = 3
-# Share of the windows that the weights must be worth at least; the penalty grows until they are.
-LEAST_WORTH = 0.5
-PENALTIES = 1e-3 * 4.0 ** np.arange(12)
+# Differences of so many standard errors are left as they are; more, where weights would rest on few windows: those that
+# are worth less than this share of them.
+TOLERANCE, LEAST_WORTH = 2.0, 0.5
+WIDER = 1.5 ** np.arange(20)
 
 
 class Balance(NamedTuple):
@@ -45,14 +47,23 @@ def balance(foreground, background):
     if not len(start) or n < 2:
         return Balance(np.ones(n), float(n), 0.0, 0.0)
 
-    def problem(coefficients, penalty):
-        logits = x @ coefficients
-        value = special.logsumexp(logits) + penalty * coefficients @ coefficients / 2
-        return value, special.softmax(logits) @ x + penalty * coefficients
+    k = len(start)
+    error = np.sqrt(1 / len(foreground) + 1 / n)
 
-    for penalty in PENALTIES:
-        found = optimize.minimize(problem, start, args=(penalty,), jac=True, method="L-BFGS-B").x
-        share = special.softmax(x @ found)
+    def problem(coefficients, tolerance):
+        # Both signs apart, as neither may be negative: the penalty is then linear.
+        signed = coefficients[:k] - coefficients[k:]
+        logits = x @ signed
+        value = special.logsumexp(logits) + tolerance * coefficients.sum()
+        gradient = special.softmax(logits) @ x
+        return value, np.concatenate([gradient, -gradient]) + tolerance
+
+    for wider in WIDER:
+        tolerance = TOLERANCE * error * wider
+        solved = optimize.minimize(
+            problem, np.zeros(2 * k), args=(tolerance,), jac=True, method="L-BFGS-B", bounds=[(0, None)] * (2 * k)
+        )
+        share = special.softmax(x @ (solved.x[:k] - solved.x[k:]))
         if 1 / (share**2).sum() >= LEAST_WORTH * n:
             break
     weights = n * share
