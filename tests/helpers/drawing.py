@@ -6,9 +6,11 @@ import re
 import warnings
 from unittest import mock
 
+import numpy as np
 from matplotlib.text import Text
 
 from cisflow.figures import registry, style
+from cisflow.sequence import dna
 
 CTCF = "TGGCCACCAGGGGGCGCTA"
 LONG = [f"BassetLike_with_attention_pooling_and_reverse_complement_average_{i}" for i in range(10)]
@@ -22,6 +24,23 @@ DATASET = {"dataset": "demo", "task": "binary"}
 SPLIT = DATASET | {"split": "random"}
 RUN = SPLIT | {"model": "FSei", "seed": "1"} | COUNTS
 NOWHERE = SPLIT | {"dataset": "other"}
+
+
+def probabilities(consensus, strength=0.88):
+    """(4, w) probabilities of a motif with such a consensus."""
+    matrix = np.full((4, len(consensus)), (1 - strength) / 3)
+    matrix[dna.encode(consensus), np.arange(len(consensus))] = strength
+    return matrix
+
+
+def database_file(path, database):
+    """Path of a MEME file of motifs, {id: (name, consensus)}."""
+    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+    for motif, (name, consensus) in database.items():
+        lines += [f"MOTIF {motif} {name}", f"letter-probability matrix: alength= 4 w= {len(consensus)} nsites= 20 E= 0"]
+        lines += [" ".join(f"{value:.6f}" for value in column) for column in probabilities(consensus).T] + [""]
+    path.write_text("\n".join(lines))
+    return str(path)
 
 
 def drawn(name, inputs, settings):

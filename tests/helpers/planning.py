@@ -114,7 +114,8 @@ def expected_figures(config):
     database = "database" in config.get("motifs", {})
     for figure in FIGURES.values():
         rule, artifacts = f"figure_{figure.name}", [*figure.inputs.values(), *figure.reads]
-        searched = {"seqlets", "modisco", "discovery", "patterns", "motif_scores", "motif_database"} & set(artifacts)
+        searched = {"seqlets", "modisco", "discovery", "patterns", "motif_scores", "motif_nulls", "motif_database"}
+        searched &= set(artifacts)
         if figure.of == "run":
             counts[rule] += "timing" in config
         elif figure.of == "variants":

@@ -86,8 +86,8 @@ def test_missing_inputs_and_settings_are_named(name, tmp_path):
 
 
 def test_files_that_are_not_one_a_method_are_refused(tmp_path):
-    with pytest.raises(InputError, match="figure top_factors: 1 files of scores; expected one for each of tism, ism"):
-        drawn("top_factors", {"scores": "a.tsv"}, RUN | {"methods": ["tism", "ism"]})
+    with pytest.raises(InputError, match="figure motif_nulls: 1 files of nulls; expected one for each of tism, ism"):
+        drawn("motif_nulls", {"nulls": "a.tsv"}, RUN | {"methods": ["tism", "ism"]})
 
 
 @pytest.mark.parametrize("width", [5, 12, 40])

@@ -1,4 +1,4 @@
-"""Discovered motifs and top factors: logos, names, q-values and controls."""
+"""Discovered motifs: logos, names, q-values and controls."""
 
 from importlib import import_module
 
@@ -8,16 +8,17 @@ import pandas as pd
 import pytest
 
 from cisflow.errors import InputError
-from cisflow.figures import logos, style
+from cisflow.figures import logos
 from cisflow.io import files
 from cisflow.io.tables import read_table, write_table
 from cisflow.sequence import dna
 from drawing import (
     CTCF,
-    FACTORS,
     METHODS,
     RUN,
+    database_file,
     drawn,
+    probabilities,
     svg_text,
 )
 
@@ -36,25 +37,10 @@ def of(n):
     return RUN | {"methods": METHODS[:n]}
 
 
-def probabilities(consensus, strength=0.88):
-    matrix = np.full((4, len(consensus)), (1 - strength) / 3)
-    matrix[dna.encode(consensus), np.arange(len(consensus))] = strength
-    return matrix
-
-
-def database_file(path):
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
-    for motif, (name, consensus) in DATABASE.items():
-        lines += [f"MOTIF {motif} {name}", f"letter-probability matrix: alength= 4 w= {len(consensus)} nsites= 20 E= 0"]
-        lines += [" ".join(f"{value:.6f}" for value in column) for column in probabilities(consensus).T] + [""]
-    path.write_text("\n".join(lines))
-    return str(path)
-
-
 def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
     """Inputs of discovered_motifs: patterns that carry the database's motifs, every second one reverse-complemented."""
     rng = np.random.default_rng(3)
-    inputs = {"modisco": [], "summary": [], "patterns": [], "database": database_file(folder / "jaspar.meme")}
+    inputs = {"modisco": [], "summary": [], "patterns": [], "database": database_file(folder / "jaspar.meme", DATABASE)}
     for i, method in enumerate(methods):
         paths = {key: str(folder / f"{method}.{key}") for key in ("modisco", "patterns", "summary", "recovery")}
         n = 0 if i in empty else n_patterns
@@ -107,36 +93,12 @@ def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
     return inputs
 
 
-def score_tables(folder, methods, empty=(), n_significant=(22, 22, 0, 5, 12)):
-    """Paths of motif_scores.tsv, one a method."""
-    rng = np.random.default_rng(4)
-    sources = []
-    for i, method in enumerate(methods):
-        p = np.sort(10 ** -rng.uniform(2, 14, len(FACTORS)))
-        q = np.where(np.arange(len(FACTORS)) < (0 if i in empty else n_significant[i]), 3 * p, 0.4)
-        background = rng.integers(10, 60, len(FACTORS))
-        hot = (background * rng.uniform(1.3, 5, len(FACTORS))).astype(int)
-        frame = pd.DataFrame({"motif_id": [f"MA{k:04d}.1" for k in range(len(FACTORS))], "motif_name": FACTORS})
-        frame = frame.assign(
-            n_sequences=320, n_in_seqlets=hot, n_background=background, seqlets_only=hot, background_only=5
-        )
-        frame = frame.assign(log2_ratio=np.log2(hot / background), p_value=p, q_value=q)
-        path = folder / f"{method}-scores.tsv"
-        write_table(path, frame)
-        sources.append(str(path))
-    return sources
-
-
 # Name of the case: (figure, function of a folder -> inputs, settings).
 CASES = {
     "motifs of one method": ("discovered_motifs", lambda f: discovery(f, METHODS[:1]), of(1)),
     "motifs of five": ("discovered_motifs", lambda f: discovery(f, METHODS, empty=(2,), recovery=True), of(5)),
     "no motifs": ("discovered_motifs", lambda f: discovery(f, METHODS[:1], empty=(0,)), of(1)),
     "no discovery": ("discovered_motifs", lambda f: discovery(f, []), of(0)),
-    "factors of one method": ("top_factors", lambda f: {"scores": score_tables(f, METHODS[:1])}, of(1)),
-    "factors of five": ("top_factors", lambda f: {"scores": score_tables(f, METHODS)}, of(5)),
-    "no factors": ("top_factors", lambda f: {"scores": score_tables(f, METHODS[:1], empty=(0,))}, of(1)),
-    "no scores": ("top_factors", lambda f: {"scores": []}, of(0)),
 }
 
 
@@ -191,24 +153,3 @@ def test_a_match_outside_the_database_is_refused(tmp_path):
     write_table(inputs["patterns"][0], table.assign(match_id="MA9999.1"))
     with pytest.raises(InputError, match="match 'MA9999.1' is not in the motif database"):
         drawn("discovered_motifs", inputs, of(1))
-
-
-def test_factors_are_the_significant_ones_and_say_their_q_values(tmp_path):
-    sources = score_tables(tmp_path, METHODS[:2], n_significant=(22, 5))
-    figure = drawn("top_factors", {"scores": sources}, of(2) | {"n_factors": 8})
-    text = svg_text(figure)
-    for source, (ratio, count), n in zip(sources, (figure.axes[:2], figure.axes[2:]), (8, 5), strict=True):
-        table = pd.read_csv(source, sep="\t").head(n)
-        np.testing.assert_allclose(ratio.lines[0].get_xdata(), table["log2_ratio"])
-        np.testing.assert_allclose(count.lines[0].get_xdata(), table["n_background"] / 320)
-        np.testing.assert_allclose(count.lines[1].get_xdata(), table["n_in_seqlets"] / 320)
-        assert [label.get_text()[:5] for label in ratio.get_yticklabels()] == [name[:5] for name in FACTORS[:n]]
-        for q in table["q_value"]:
-            assert style.small(q) in text
-    assert "22 of 22 factors with q \u2264 0.05" in text and "5 of 22 factors" in text
-
-
-def test_a_table_without_a_row_is_explained(tmp_path):
-    sources = score_tables(tmp_path, METHODS[:1])
-    write_table(sources[0], read_table(sources[0]).head(0))
-    assert "nothing to test" in svg_text(drawn("top_factors", {"scores": sources}, of(1)))

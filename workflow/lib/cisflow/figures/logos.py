@@ -6,19 +6,19 @@ from cisflow.figures import style
 from cisflow.io.meme import column_information
 
 
-def logo(axes, heights, limits):
+def logo(axes, heights, limits, least=None):
     """Draw letters of the given heights; position i of the matrix spans i to i + 1 on the x axis.
 
     Parameters
     ----------
     heights : (4, w) float, rows A, C, G, T; negative letters hang below zero, upside down.
-    limits : (lower, upper) of the y axis.
+    limits : (lower, upper) of the y axis. least : letters below this share of the highest are left out.
     """
     if np.any(heights):
         # Here, as it takes torch with it: a figure of no letters does without.
         from tangermeme.plot import plot_logo
 
-        plot_logo(heights, ax=axes, color=style.BASE_COLOURS, ylim=limits)
+        plot_logo(heights, ax=axes, color=style.BASE_COLOURS, ylim=limits, min_height_pct=least)
     axes.set(xlim=(0, heights.shape[1]), ylim=limits)
     axes.axhline(0, color="black", linewidth=0.4, zorder=0)
     axes.spines["bottom"].set_visible(False)

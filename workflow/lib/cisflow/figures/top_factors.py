@@ -1,28 +1,33 @@
-"""Factors whose motifs lie in the seqlets of more sequences than in windows elsewhere in them."""
+"""Families of factors whose motifs lie in the seqlets of more, or fewer, sequences than in matched windows."""
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cisflow.figures import given, style
-from cisflow.io import tables
+from cisflow.errors import InputError
+from cisflow.figures import given, logos, scored, style
+from cisflow.io import matrices
 
 FIGURE = {
     "of": "explanation",
     "label": "top factors",
     "order": 130,
-    "inputs": {"scores": "motif_scores"},
+    "inputs": {"scores": "motif_scores", "database": "motif_database"},
     "settings": ["methods", "n_factors"],
 }
-SIGNIFICANT = 0.05
-TEXT_COLUMNS = ("motif_id", "motif_name")
-NUMBERS = ("n_sequences", "n_in_seqlets", "n_background", "log2_ratio", "p_value", "q_value")
 SEQLETS, BACKGROUND = style.VERMILLION, style.SKY
-NAME_WIDTH = 16
+# What a figure has room for, and characters of a factor's name and of a block's title.
+MOST_BLOCKS, NAME_WIDTH, TITLE_WIDTH = 6, 14, 50
+PERMUTED = "\u2020"
+NOTE = f"{PERMUTED} Seqlets told from permuted positions: shuffled sequences hold as much, or the config asks for it."
 # Millimetres: a block's width and parts from its left edge, and heights.
-BLOCK, RATIO, SHARES, Q = 91.5, 31, 55, 75.5
-PLOT_WIDTH = 19
-HEADER, ROW, AXIS, EMPTY, KEY = 13, 3.4, 10, 18, 6
+BLOCK, LOGO, RATIO, SHARES, Q = 91.5, 26.5, 44.5, 62.5, 75.5
+LOGO_WIDTH, RATIO_WIDTH, SHARE_WIDTH = 16, 15, 11
+HEADER, ROW, AXIS, KEY = 14, 5.8, 10, 6
+# A motif of this width, or the widest that is shown, is as wide as its column.
+WIDTH = 12
+# Letters of a logo below this share of its highest are too low to be seen.
+LEAST = 0.03
 
 
 def draw(inputs, settings):
@@ -30,75 +35,141 @@ def draw(inputs, settings):
 
     Parameters
     ----------
-    inputs : scores: motif_scores.tsv of each method. settings : methods: their names, in the same order; n_factors.
+    inputs : scores: motif_scores.tsv of each method; database: the motifs. settings : methods: their names, in the same
+        order; n_factors.
     """
     given.demand("top_factors", "settings", settings, ("methods", "n_factors"))
-    scores = given.by_method("top_factors", inputs, settings, "scores")
-    if not scores:
+    paths = given.by_method("top_factors", inputs, settings, "scores")
+    if not paths:
         return style.explained("No motif was scored: there is no attribution method to score seqlets of.")
-    frames = [tables.table(path, TEXT_COLUMNS, NUMBERS) for path in scores.values()]
-    tops = [significant(frame).head(settings["n_factors"]) for frame in frames]
-    columns = min(2, len(frames))
-    heights = [HEADER + (ROW * (len(top) + 0.4) + AXIS if len(top) else EMPTY) for top in tops]
-    bands = [max(heights[i : i + columns]) for i in range(0, len(frames), columns)]
-    figure = style.figure(BLOCK * columns, sum(bands) + KEY, layout=None)
-    for i, (method, letter) in enumerate(zip(scores, style.letters(), strict=False)):
-        left, upper = BLOCK * (i % columns), sum(bands[: i // columns])
-        draw_method(figure, left, upper, letter, method, frames[i], tops[i])
-    if any(len(top) for top in tops):
-        draw_key(figure)
+    parts = named({method: scored.read(path) for method, path in paths.items()})
+    found = {name: scored.families(rows) for name, rows in parts.items()}
+    chosen = [name for name, top in found.items() if len(top)]
+    if not chosen:
+        return style.explained(why_empty(parts), width=style.DOUBLE)
+    shown, left_out = chosen[:MOST_BLOCKS], chosen[MOST_BLOCKS:]
+    columns = min(2, len(shown))
+    lines = notes(parts, left_out, [name for name in parts if name not in chosen], shown, int(0.62 * BLOCK * columns))
+    foot = KEY + scored.NOTE * len(lines)
+    n_bands = -(-len(shown) // columns)
+    room = int(((style.PAGE - foot) / n_bands - HEADER - AXIS) / ROW - 0.2)
+    tops = {name: found[name].head(min(settings["n_factors"], room)) for name in shown}
+    heights = [HEADER + ROW * (len(top) + 0.2) + AXIS for top in tops.values()]
+    bands = [max(heights[i : i + columns]) for i in range(0, len(shown), columns)]
+    motifs = {motif.id: motif for motif in matrices.read_motifs(inputs["database"])}
+    figure = style.figure(BLOCK * columns, sum(bands) + foot, layout=None)
+    for i, (name, letter) in enumerate(zip(shown, style.letters(), strict=False)):
+        place = BLOCK * (i % columns), sum(bands[: i // columns])
+        draw_block(figure, *place, letter, name, parts[name], len(found[name]), tops[name], motifs)
+    for i, line in enumerate(lines):
+        style.write(figure, 2, sum(bands) + scored.NOTE * (i + 0.7), line, va="baseline")
+    draw_key(figure)
     return figure
 
 
-def significant(frame):
-    """Rows with a q value of at most SIGNIFICANT, most significant first."""
-    kept = frame[frame["q_value"] <= SIGNIFICANT]
-    return kept.sort_values(["p_value", "motif_id"], kind="stable").reset_index(drop=True)
+def named(frames):
+    """{name of a block: rows of one method and target}: the first target of all methods, then the next.
+
+    A method without a row is a part of its own.
+    """
+    targets = {method: list(dict.fromkeys(frame["target"])) for method, frame in frames.items()}
+    several = any(len(names) > 1 for names in targets.values())
+    found = {}
+    for number in range(max(1, *map(len, targets.values()))):
+        for method, frame in frames.items():
+            label = style.method_label(method)
+            if number < len(targets[method]):
+                target = targets[method][number]
+                rows = frame[frame["target"] == target].reset_index(drop=True)
+                found[f"{label}: {target}" if several else label] = rows
+            elif number == 0:
+                found[label] = frame
+    return found
 
 
-def draw_method(figure, left, upper, letter, method, table, top):
-    """The block of one method: log2 ratios, shares of sequences, q values; or why there is nothing to show."""
+def why_empty(parts):
+    """Why no part has a family to show."""
+    tested = {name: rows for name, rows in parts.items() if len(rows)}
+    if not tested:
+        return "No motif occurs in the seqlets of any method, or there are none, so that there is nothing to test."
+    lowest = {name: rows["family_q_value"].min() for name, rows in tested.items()}
+    known = {name: q for name, q in lowest.items() if q == q}
+    text = f"None of {max(rows['family'].nunique() for rows in tested.values())} families of motifs is enriched or "
+    text += f"depleted at q \u2264 {scored.SIGNIFICANT:g} in the seqlets of "
+    text += "any method" if len(tested) > 1 else scored.shortened(next(iter(tested)), TITLE_WIDTH)
+    if not known:
+        return f"{text}: no q value is known."
+    best = min(known, key=known.get)
+    return f"{text}: the smallest q value is {style.small(known[best])} ({scored.shortened(best, TITLE_WIDTH)})."
+
+
+def notes(parts, left_out, without, shown, width):
+    """Lines below the blocks: what has none, and what a mark means."""
+    lines = scored.listed(f"Not shown, with a family at q \u2264 {scored.SIGNIFICANT:g}", left_out, width)
+    lines += scored.listed(f"Without a family at q \u2264 {scored.SIGNIFICANT:g}", without, width)
+    if any(is_permuted(parts[name]) for name in shown):
+        lines += style.wrap(NOTE, width).split("\n")
+    return lines
+
+
+def is_permuted(rows):
+    return (rows["null"] == "permuted").any()
+
+
+def draw_block(figure, left, upper, letter, name, rows, n_found, top, motifs):
+    """The block of one method and target: names, logos, log2 ratios, shares of sequences, q values."""
     style.write(figure, left + 2, upper + 5, letter, fontweight="bold", fontsize=style.LETTER, va="baseline")
-    style.write(figure, left + 8, upper + 5, style.method_label(method), fontweight="bold", va="baseline")
-    if top.empty:
-        axes = style.place(figure, left + 8, upper + 7, BLOCK - 14, EMPTY)
-        style.explain(axes, why_empty(table), width=46)
-        return
-    n, n_significant = int(table["n_sequences"].max()), len(significant(table))
-    counted = f"n = {n:,} sequences; {n_significant} of {len(table)} factors with q \u2264 {SIGNIFICANT:g}"
-    style.write(figure, left + 8, upper + 8.6, counted, va="baseline")
+    style.write(figure, left + 7, upper + 5, scored.shortened(name, TITLE_WIDTH), fontweight="bold", va="baseline")
+    style.write(figure, left + 7, upper + 8.6, counted(rows, n_found, len(top)), va="baseline")
     style.write(figure, left + Q, upper + HEADER - 0.6, "q", va="baseline", style="italic")
-    height = ROW * (len(top) + 0.4)
-    ratio = style.place(figure, left + RATIO, upper + HEADER, PLOT_WIDTH, height)
-    share = style.place(figure, left + SHARES, upper + HEADER, PLOT_WIDTH, height, sharey=ratio)
+    height = ROW * (len(top) + 0.2)
+    ratio = style.place(figure, left + RATIO, upper + HEADER, RATIO_WIDTH, height)
+    share = style.place(figure, left + SHARES, upper + HEADER, SHARE_WIDTH, height, sharey=ratio)
     places = np.arange(len(top))
-    draw_ratios(ratio, places, top["log2_ratio"])
+    draw_ratios(ratio, places, top)
     draw_shares(share, places, top)
-    names = top["motif_name"].where(top["motif_name"] != "", top["motif_id"])
-    ratio.set_yticks(places, [shortened(name) for name in names])
-    ratio.set_ylim(len(top) - 0.4, -0.8)
-    for axes in (ratio, share):
-        axes.tick_params(axis="y", length=0)
-    share.tick_params(axis="y", labelleft=False)
-    for place, q in zip(places, top["q_value"], strict=True):
-        style.write(figure, left + Q, upper + HEADER + ROW * (place + 0.8), style.small(q), va="center")
+    ratio.set_ylim(len(top) - 0.4, -0.6)
+    ratio.set_yticks([])
+    widest = max(WIDTH, *(matrix_of(row, motifs).shape[1] for row in top.itertuples(index=False)))
+    for place, row in enumerate(top.itertuples(index=False)):
+        middle = upper + HEADER + ROW * (place + 0.6)
+        draw_name(figure, left + LOGO - 1.5, middle, row)
+        matrix = matrix_of(row, motifs)
+        width = LOGO_WIDTH * matrix.shape[1] / widest
+        axes = style.place(figure, left + LOGO, middle - ROW / 2 + 0.4, width, ROW - 0.8)
+        logos.logo(axes, logos.information_heights(matrix), (0, 2), LEAST)
+        axes.set_axis_off()
+        style.write(figure, left + Q, middle, style.small(row.family_q_value), va="center")
 
 
-def shortened(name):
-    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "\u2026"
+def counted(rows, n_found, n_shown):
+    """`n = 122 sequences, seqlet FDR 0.2; 30 of 98 families (20 shown)`."""
+    fdr = rows["seqlet_fdr"].max()
+    seqlets = f"n = {rows['n_sequences'].max():,.0f} sequences"
+    seqlets += f", seqlet FDR {fdr:.2g}" if fdr == fdr else ""
+    mark = PERMUTED if is_permuted(rows) else ""
+    part = f" ({n_shown} shown)" if n_shown < n_found else ""
+    return f"{seqlets}{mark}; {n_found} of {rows['family'].nunique()} families{part}"
 
 
-def why_empty(table):
-    if table.empty:
-        return "No motif occurs in the seqlets of this method, so that there is nothing to test."
-    lowest = table["q_value"].min()
-    known = "no q value is known" if lowest != lowest else f"the smallest q value is {style.small(lowest)}"
-    return f"None of {len(table)} factors is enriched or depleted at q \u2264 {SIGNIFICANT:g}: {known}."
+def draw_name(figure, right, middle, row):
+    """The standing member's name, and below it how many others its family has."""
+    name = scored.shortened(row.motif_name, NAME_WIDTH)
+    lift = 1.35 if row.others else 0
+    style.write(figure, right, middle - lift, name, ha="right", va="center")
+    if row.others:
+        style.write(figure, right, middle + lift, f"and {row.others} more", ha="right", va="center", color=style.GREY)
 
 
-def draw_ratios(axes, places, ratios):
-    axes.hlines(places, 0, ratios, color=style.BLACK, linewidth=0.9)
-    axes.plot(ratios, places, "o", color=style.BLACK, markersize=3.5)
+def matrix_of(row, motifs):
+    if row.motif_id not in motifs:
+        raise InputError(f"motif '{row.motif_id}' of the scores is not in the motif database")
+    return motifs[row.motif_id].matrix
+
+
+def draw_ratios(axes, places, top):
+    axes.hlines(places, top["low"], top["high"], color=style.BLACK, linewidth=0.9)
+    axes.plot(top["log2_ratio"], places, "o", color=style.BLACK, markersize=3.5)
     axes.axvline(0, color=style.GREY, linewidth=0.6)
     axes.set(xlabel="log2 ratio")
     axes.xaxis.set_major_locator(MaxNLocator(3))
@@ -106,18 +177,19 @@ def draw_ratios(axes, places, ratios):
 
 def draw_shares(axes, places, top):
     """Shares of the sequences with a hit in seqlets and in the background."""
-    in_seqlets, background = top["n_in_seqlets"] / top["n_sequences"], top["n_background"] / top["n_sequences"]
+    in_seqlets, background = (100 * top[name] / top["n_sequences"] for name in ("n_in_seqlets", "n_background"))
     axes.hlines(places, background, in_seqlets, color=style.GREY, linewidth=0.7)
     axes.plot(background, places, "s", color=BACKGROUND, markersize=3.5)
     axes.plot(in_seqlets, places, "o", color=SEQLETS, markersize=3.5)
-    axes.set_xlim(left=0)
-    axes.set_xlabel("Share of sequences")
+    most = max(in_seqlets.max(), background.max())
+    axes.set_xlim(-0.08 * most, 1.08 * most)
+    axes.set_xlabel("Share (%)")
     axes.xaxis.set_major_locator(MaxNLocator(2))
 
 
 def draw_key(figure):
     handles = [
-        Line2D([], [], color=SEQLETS, marker="o", linestyle="none", markersize=3.5, label="Motif in a seqlet"),
-        Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="Motif in the background"),
+        Line2D([], [], color=SEQLETS, marker="o", linestyle="none", markersize=3.5, label="Sequences: in a seqlet"),
+        Line2D([], [], color=BACKGROUND, marker="s", linestyle="none", markersize=3.5, label="In the background"),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2)
