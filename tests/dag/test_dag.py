@@ -124,6 +124,7 @@ READS = {
     "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
     "motif_runs": set(),
+    "motif_clusters": {"motif_runs", "merge_patterns", "attribute"},
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
     "merge_patterns": {"motif_runs", "call_hits", "discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
@@ -154,6 +155,7 @@ READS = {
             "recovery",
             "merge_patterns",
             "motif_spacing",
+            "motif_clusters",
             "study",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs"),
@@ -200,7 +202,7 @@ def expected_counts(config):
             counts["input_contribution"] += sum(
                 splits * len(config["models"][model].get("seeds", [1])) for model in networks & set(dataset["models"])
             )
-        for rule in ("motif_runs", "merge_patterns", "motif_spacing"):
+        for rule in ("motif_runs", "merge_patterns", "motif_spacing", "motif_clusters"):
             counts[rule] += bool(database and dataset.get("explain"))
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset

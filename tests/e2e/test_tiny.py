@@ -94,6 +94,9 @@ TABLES = {
     "patterns/together.tsv": "together",
     "patterns/spacing.tsv": "spacing",
     "patterns/distances.tsv": "distances",
+    "patterns/clusters.tsv": "motif_clusters",
+    "patterns/enrichment.tsv": "enrichment",
+    "patterns/matrix.tsv": "motif_matrix",
 }
 MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 # Tables with other columns where labels are numbers, and where these come from a file of their own.

@@ -26,7 +26,7 @@ CONTRACT = {
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
     *("predictions.transformed", "targets.tracks", "hits"),
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
-    *("together", "spacing", "distances"),
+    *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),
 }
 # Tables with a column for each of what a run names.
 OPEN = ("windows", "windows.regression", "class_scores", "sequence_classes", "matching", "history.regression")

@@ -86,3 +86,41 @@ rule motif_spacing:
         " --instances {input.instances:q} --settings {params.settings:q}"
         " --together {output.together:q} --spacing {output.spacing:q} --distances {output.distances:q}"
         " > {log:q} 2>&1"
+
+
+rule motif_clusters:
+    input:
+        study.motif_files(paths.ATTRIBUTIONS),
+        runs=paths.MERGED_RUNS,
+        instances=paths.MERGED_INSTANCES,
+    output:
+        clusters=report(
+            paths.CLUSTERS,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "all", "method": "all", "content": "patterns by effect"},
+        ),
+        enrichment=report(
+            paths.ENRICHMENT,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "all", "method": "all", "content": "patterns of two models"},
+        ),
+        matrix=paths.MOTIF_MATRIX,
+    log:
+        "logs/{dataset}/motif_clusters.log",
+    conda:
+        "../../envs/motifs.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=code.command("motif_clusters"),
+        settings=to_json(study.motifs["clusters"]),
+        seed=study.motifs["seed"],
+    shell:
+        "python -m cisflow motif-clusters --runs {input.runs:q} --instances {input.instances:q}"
+        " --settings {params.settings:q} --seed {params.seed} --clusters {output.clusters:q}"
+        " --enrichment {output.enrichment:q} --matrix {output.matrix:q} > {log:q} 2>&1"

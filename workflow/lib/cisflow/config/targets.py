@@ -82,7 +82,7 @@ class Targets(Explaining):
         found += self.explained_results(paths.SEQLET_BED, paths.HIT_BED, paths.PATTERN_MATRICES)
         found += [path for path in self.explained_results(paths.RECOVERY) if self._of_planted(path)]
         found = [path for path in found if path.startswith(tuple(sought))]
-        merged = (paths.MERGED_PATTERNS, paths.TOGETHER)
+        merged = (paths.MERGED_PATTERNS, paths.TOGETHER, paths.CLUSTERS)
         return found + [paths.fill(pattern, dataset=name) for name in self.searched for pattern in merged]
 
     def published_results(self):
