@@ -25,6 +25,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+import forking
 import pipeline
 import reruns
 from planning import expected_figures
@@ -125,10 +126,11 @@ def everything(tmp_path_factory, numba):
 
 
 @pytest.fixture(scope="session")
-def finished(everything):
+def finished(everything, tmp_path_factory):
     """A folder in which the whole workflow has run."""
     folder, _ = everything
-    call = run(folder, *NARROW)
+    with forking.interpreter(tmp_path_factory.mktemp("python")) as python:
+        call = run(folder, *NARROW, PATH=os.pathsep.join([str(python), pipeline.environment()["PATH"]]))
     assert call.status == 0, call.out + call.err
     return folder
 
@@ -450,7 +452,8 @@ def elsewhere(tmp_path_factory, numba):
     folder, base = tmp_path_factory.mktemp("elsewhere") / "mine", tmp_path_factory.mktemp("conda") / "base"
     prepare_module(folder, numba)
     profile = ("--workflow-profile", pipeline.ROOT / "workflow" / "profiles" / "demo")
-    call = run(folder, "--use-conda", *profile, **pipeline.fake_conda(base))
+    with forking.interpreter(tmp_path_factory.mktemp("python")) as python:
+        call = run(folder, "--use-conda", *profile, **pipeline.fake_conda(base, python))
     assert call.status == 0, call.out + call.err
     return folder, base
 

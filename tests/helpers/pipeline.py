@@ -120,8 +120,8 @@ def rules(folder, configfile):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def fake_conda(folder):
-    """Put a `conda` into `folder` whose environments are empty and leave the running Python in charge.
+def fake_conda(folder, python=Path(sys.executable).parent):
+    """Put a `conda` into `folder` whose environments are empty and leave the `python` of a folder in charge.
 
     It answers what Snakemake asks of conda, and `bin/activate` sets CONDA_PREFIX as conda does: a run with it shows
     that the environment files are read, created and activated for each job, not that they can be solved.
@@ -142,7 +142,6 @@ esac
 """
     )
     conda.chmod(0o755)
-    python = Path(sys.executable).parent
     (folder / "bin" / "activate").write_text(
         f'echo "$1" >> {folder}/activated\nexport CONDA_PREFIX="$1" PATH="$1/bin:{python}:$PATH"\n'
     )
