@@ -109,8 +109,8 @@ READS = {
     "attribute_classes": {"windows", "train", "predict"},
     "export_tracks": {*WINDOWS, "attribute", "fetch", "index_genome"},
     "explained_ledger": {*WINDOWS, "predict", "split"},
-    "discover_motifs": {"attribute"},
-    "name_motifs": {"discover_motifs", "fetch"},
+    "discover_motifs": {"attribute", "attribute_shuffled"},
+    "name_motifs": {"discover_motifs", "attribute", "windows", "fetch"},
     "motif_report": {"discover_motifs", "name_motifs", "fetch"},
     # No network with published weights of these configs has motifs sought.
     "attribute_shuffled": {*WINDOWS, "train", "predict"},

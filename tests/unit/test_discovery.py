@@ -39,11 +39,12 @@ def planted(motifs, rng):
     return codes, multipliers
 
 
-def discover(folder, attributions, seed=1, **settings):
+def discover(folder, attributions, seed=1, null=None, **settings):
     """The summary, and the paths of the patterns and of the control."""
     paths = folder / "modisco.h5", folder / "control.h5"
     settings = discovery.Settings.complete(settings, "settings")
-    discovery.discover(attributions, settings, seed, *paths, folder / "discovery.json")
+    nulls = () if null is None else (null, folder / "shuffled.h5")
+    discovery.discover(attributions, settings, seed, *paths, folder / "discovery.json", *nulls)
     return files.read_json(folder / "discovery.json"), *paths
 
 
@@ -141,7 +142,7 @@ def test_unknown_bases_contribute_nothing(found, tmp_path):
     codes[0] = dna.UNKNOWN
     rows = attributions(codes, arrays["multipliers"])
     found = discovery.find_patterns(rows.codes, rows.hypothetical(), discovery.Settings())
-    discovery.write_patterns(tmp_path / "n.h5", found, np.arange(N), LENGTH)
+    discovery.write_patterns(tmp_path / "n.h5", [(discovery.Part("", np.arange(N)), found)], LENGTH)
     with h5py.File(tmp_path / "n.h5") as store:
         seqlets = store["pos_patterns/pattern_0/seqlets"]
         assert 0 not in seqlets["example_idx"][:]
@@ -176,7 +177,7 @@ def test_noise_yields_nothing_that_has_a_name(tmp_path, database):
     n, length = 800, 200
     codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
     found = discovery.find_patterns(codes, rng.normal(0, 1, (n, 4, length)).astype(np.float32), discovery.Settings())
-    discovery.write_patterns(tmp_path / "noise.h5", found, np.arange(n), length)
+    discovery.write_patterns(tmp_path / "noise.h5", [(discovery.Part("", np.arange(n)), found)], length)
     table = naming.name_patterns(tmp_path / "noise.h5", tmp_path / "noise.h5", database)
     assert len(table) == 2 * found.n_patterns <= 2
     assert (table["match_id"] == "").all()
@@ -187,6 +188,83 @@ def test_patterns_hold_more_than_random_sequences(found):
         for pattern in naming.read_patterns(path):
             information = naming.column_information(pattern.sequence)
             assert np.convolve(information, np.ones(6), "valid").max() > 1.5
+
+
+# Outputs, and shuffled sequences -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, database):
+    """(attribution file, summary, patterns) of two outputs with a motif each, rows in turns, and few shuffled ones."""
+    folder = tmp_path_factory.mktemp("outputs")
+    motifs = {motif.id: motif for motif in read_meme(database)}
+    rng = np.random.default_rng(0)
+    codes, multipliers = planted([motifs[PLANTED[0]]], rng)
+    other = planted([motifs[PLANTED[1]]], rng)
+    codes[1::2], multipliers[1::2] = other[0][1::2], other[1][1::2]
+    targets = np.where(np.arange(N) % 2, "b", "a")
+    path = write(folder / "a.npz", codes, multipliers, targets=targets)
+    null = write(folder / "null.npz", *few(5, LENGTH), targets=np.array(["b", "a", "b", "b", "a"]))
+    return path, *discover(folder, path, null=null, by_output=True, min_seqlets=40, n_leiden_runs=1)[:2]
+
+
+def test_each_output_has_the_patterns_of_its_own_rows(outputs, database):
+    path, summary, modisco = outputs
+    table = naming.name_patterns(modisco, modisco, database, attributions=path)
+    table = table[table["run"] == "attributions"]
+    assert set(table["target"]) == {"a", "b"} and table["pattern"].is_unique
+    for target, motif in zip("ab", PLANTED, strict=True):
+        own = table[(table["target"] == target) & (table["q_value"] < 1e-3)]
+        assert set(PLANTED) & set(own["match_id"]) == {motif}
+    positive = table[table["pattern"].str.startswith("pos")].sort_values("pattern")
+    assert positive["n_seqlets"].is_monotonic_decreasing
+
+
+def test_summary_counts_each_output(outputs):
+    _, summary, modisco = outputs
+    a, b = summary["outputs"]
+    assert (a["output"], b["output"]) == ("a", "b") and (a["n_rows"], b["n_rows"]) == (N // 2, N // 2)
+    assert (a["shuffled_n_rows"], b["shuffled_n_rows"]) == (2, 3)
+    for name in ("n_rows", "n_patterns", "n_seqlets", "control_n_patterns", "shuffled_n_rows", "shuffled_n_patterns"):
+        assert summary[name] == a[name] + b[name]
+    assert summary["n_patterns"] == len(naming.read_patterns(modisco)) and summary["shuffled_n_patterns"] == 0
+    assert groups(modisco.parent / "shuffled.h5") == []
+
+
+def test_one_output_by_itself_is_all_there_is():
+    order = np.random.default_rng(0).permutation(9)
+    (apart,), (together,) = (discovery.parted(np.full(9, "t"), order, by_output) for by_output in (True, False))
+    np.testing.assert_array_equal(apart.rows, together.rows)
+
+
+def test_shuffled_sequences_are_searched_as_the_others_are(tmp_path, monkeypatch):
+    searched = []
+
+    def find(codes, hypothetical, settings):
+        searched.append({(*code, *scores.ravel()) for code, scores in zip(codes, hypothetical, strict=True)})
+        return discovery.Patterns([], [], "Nothing.")
+
+    monkeypatch.setattr(discovery, "find_patterns", find)
+    (codes, scores), targets = few(7, 40), np.array(list("abbabba"))
+    path = write(tmp_path / "a.npz", *few(9, 40), targets=np.array(list("ababababa")))
+    null = write(tmp_path / "n.npz", codes, scores, targets=targets)
+    discover(tmp_path, path, null=null, by_output=True)
+    hypothetical = attributions(codes, scores).hypothetical()
+    for rows, own in zip((targets == "a", targets == "b"), searched[4:], strict=True):
+        assert own == {(*code, *values.ravel()) for code, values in zip(codes[rows], hypothetical[rows], strict=True)}
+
+
+def test_shuffled_windows_of_another_length_are_refused(found, tmp_path):
+    null = write(tmp_path / "null.npz", *few(5, 50))
+    with pytest.raises(InputError, match=r"null.npz: windows of 50 bp, expected 160 as in .*few.npz"):
+        discover(tmp_path, write(tmp_path / "few.npz", *few(5, LENGTH)), null=null)
+
+
+def test_no_output_with_patterns_is_explained(tmp_path):
+    path = write(tmp_path / "few.npz", *few(4), targets=np.array(["x", "y", "x", "z"]))
+    summary, modisco, _ = discover(tmp_path, path, by_output=True)
+    assert summary["explanation"].startswith("Nothing in any of 3 outputs; in x: ") and groups(modisco) == []
+    assert [line["explanation"] != "" for line in summary["outputs"]] == [True] * 3
 
 
 # Too little ------------------------------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 rule discover_motifs:
     input:
-        paths.ATTRIBUTIONS,
+        attributions=paths.ATTRIBUTIONS,
+        null=paths.NULL_ATTRIBUTIONS,
     output:
         modisco=paths.MODISCO,
         control=paths.CONTROL,
+        null=paths.NULL_MODISCO,
         summary=paths.DISCOVERY,
     log:
         "logs/{dataset}/discover.{model}.{split}.seed{seed}.{method}.log",
@@ -20,15 +22,18 @@ rule discover_motifs:
         settings=to_json(study.motifs["discovery"]),
         seed=study.motifs["seed"],
     shell:
-        "python -m cisflow discover --attributions {input:q} --settings {params.settings:q} --seed {params.seed}"
-        " --threads {threads} --output {output.modisco:q} --control {output.control:q} --summary {output.summary:q}"
-        " > {log:q} 2>&1"
+        "python -m cisflow discover --attributions {input.attributions:q} --null {input.null:q}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads} --output {output.modisco:q}"
+        " --control {output.control:q} --null-output {output.null:q} --summary {output.summary:q} > {log:q} 2>&1"
 
 
 rule name_motifs:
     input:
+        attributions=paths.ATTRIBUTIONS,
+        windows=study.intron_windows,
         modisco=paths.MODISCO,
         control=paths.CONTROL,
+        null=paths.NULL_MODISCO,
         database=study.database,
     output:
         report(
@@ -48,16 +53,17 @@ rule name_motifs:
         runtime="1h",
     params:
         code=code.command("name_motifs"),
+        windows=lambda wildcards, input: option("windows", input.windows),
     shell:
-        "python -m cisflow name-motifs --modisco {input.modisco:q} --control {input.control:q}"
-        " --database {input.database:q} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        "python -m cisflow name-motifs --attributions {input.attributions:q} --modisco {input.modisco:q}"
+        " --control {input.control:q} --null {input.null:q} {params.windows:q} --database {input.database:q}"
+        " --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule motif_report:
     input:
         modisco=paths.MODISCO,
         summary=paths.DISCOVERY,
-        # Not read: names first, so that their comparison is compiled once and not in two jobs at a time.
         patterns=paths.PATTERNS,
         database=study.database,
     output:
@@ -80,7 +86,7 @@ rule motif_report:
         code=code.command("motif_report"),
     shell:
         "python -m cisflow motif-report --modisco {input.modisco:q} --summary {input.summary:q}"
-        " --database {input.database:q} --output {output:q} > {log:q} 2>&1"
+        " --patterns {input.patterns:q} --database {input.database:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule scan_seqlets:

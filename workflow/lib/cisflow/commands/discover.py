@@ -1,9 +1,11 @@
-"""Find de novo motifs in attributions with TF-MoDISco, and in shuffled attributions as a control."""
+"""Find de novo motifs in attributions with TF-MoDISco, and as controls in those of shuffled sequences and in shuffled
+ones."""
 
 import os
 import sys
 
 from cisflow.commands import options
+from cisflow.errors import InputError
 
 
 def arguments(parser):
@@ -13,6 +15,8 @@ def arguments(parser):
     options.cpu_threads(parser)
     parser.add_argument("--output", required=True, help="patterns, .h5")
     parser.add_argument("--control", required=True, help="patterns of the shuffled attributions, .h5")
+    parser.add_argument("--null", help="attributions of shuffled sequences under the same network, .npz")
+    parser.add_argument("--null-output", help="patterns in those, .h5")
     parser.add_argument("--summary", required=True, help="counts and settings, .json")
 
 
@@ -24,5 +28,8 @@ def run(args):
         os.environ["NUMBA_NUM_THREADS"] = str(max(2, args.threads))
     from cisflow.motifs import discovery
 
+    if (args.null is None) != (args.null_output is None):
+        raise InputError("--null and --null-output: found one of them; expected both or neither")
     settings = discovery.Settings.complete(args.settings, "motifs.discovery")
-    discovery.discover(args.attributions, settings, args.seed, args.output, args.control, args.summary)
+    paths = args.output, args.control, args.summary, args.null, args.null_output
+    discovery.discover(args.attributions, settings, args.seed, *paths)

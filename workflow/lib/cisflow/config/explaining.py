@@ -52,6 +52,10 @@ class Explaining(Jobs):
         options = ["--split", input.split_table, "--extractor", reading]
         return options + option("names", input.get("names", [])) + option("genome", input.get("genome", []))
 
+    def intron_windows(self, wildcards):
+        """The windows of a dataset, where they lie on introns."""
+        return [paths.fill(paths.WINDOWS, dataset=wildcards.dataset)] if self.dataset(wildcards).is_of_introns else []
+
     def explained_datasets(self, sharded):
         """A dataset where it stands before an explanation that has, or has not, several shards, as a constraint."""
         return (

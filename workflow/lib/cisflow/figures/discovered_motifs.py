@@ -73,7 +73,7 @@ def read_run(summary_path, patterns_path, n_patterns):
     """(summary, the first rows of the patterns found in the attributions)."""
     summary = files.read_json(summary_path)
     given.demand("discovered_motifs", summary_path, summary, ("n_patterns", "control_n_patterns", "explanation"))
-    text = ("run", "pattern", "match_id", "match_name")
+    text = ("run", "target", "pattern", "match_id", "match_name", "note")
     patterns = tables.table(patterns_path, text, ("n_seqlets", "q_value"))
     patterns = tables.matching(patterns, run="attributions").sort_values("n_seqlets", ascending=False, kind="stable")
     return summary, patterns.head(n_patterns).reset_index(drop=True)
@@ -115,20 +115,27 @@ def draw_run(figure, left, top, letter, method, summary, patterns, modisco, moti
         return
     for x, text in ((LOGO, "Contribution"), (LOGO + LOGO_WIDTH + 2, "JASPAR (0\u20132 bits)"), (NAME, "Name, q")):
         style.write(figure, left + x, top + HEADER - 1.6, text, color=style.GREY, va="baseline")
+    several = patterns["target"].nunique() > 1
     for i, row in enumerate(patterns.itertuples(index=False)):
+        row = row._replace(target=row.target if several else "")
         draw_pattern(figure, left, top + HEADER + i * ROW, row, contributions(modisco, row.pattern), motifs)
 
 
 def counted(summary):
-    """`7 patterns; shuffled attributions: 1`."""
-    found, control = summary["n_patterns"], summary["control_n_patterns"]
-    return f"{found} pattern{'' if found == 1 else 's'}; in shuffled attributions: {control}"
+    """`7 patterns; in shuffled sequences: 1`; in shuffled attributions where the former were not explained."""
+    found, control = summary["n_patterns"], ("attributions", summary["control_n_patterns"])
+    if "shuffled_n_patterns" in summary:
+        control = "sequences", summary["shuffled_n_patterns"]
+    return f"{found} pattern{'' if found == 1 else 's'}; in shuffled {control[0]}: {control[1]}"
 
 
 def draw_pattern(figure, left, top, row, weights, motifs):
-    """One pattern: its name and seqlets, its contributions, the matching motif, name and q value."""
+    """One pattern: its name, output and seqlets, its contributions, the matching motif, name and q value.
+
+    A splice site is named as such, whatever motif it is most like.
+    """
     middle = top + ROW / 2
-    text = f"{row.pattern}\nn = {row.n_seqlets:,.0f}"
+    text = "\n".join(filter(None, (row.target[:11], row.pattern, f"n = {row.n_seqlets:,.0f}")))
     style.write(figure, left + COUNT, middle, text, va="center", linespacing=1.15)
     if row.match_id and row.match_id not in motifs:
         raise InputError(f"pattern '{row.pattern}': its match '{row.match_id}' is not in the motif database")
@@ -140,13 +147,16 @@ def draw_pattern(figure, left, top, row, weights, motifs):
     axes = style.place(figure, left + LOGO, top + 0.8, LOGO_WIDTH, ROW - 1.6)
     draw_letters(axes, weights, -first, last - first, letter_limits(weights))
     if motif is None:
-        style.write(figure, left + LOGO + LOGO_WIDTH + 2, middle, "no match", color=style.GREY, va="center")
+        text = f"no match\n{row.note}" if row.note else "no match"
+        style.write(figure, left + LOGO + LOGO_WIDTH + 2, middle, text, color=style.GREY, va="center")
         return
     axes = style.place(figure, left + LOGO + LOGO_WIDTH + 2, top + 0.8, LOGO_WIDTH, ROW - 1.6)
     draw_letters(axes, oriented, offset - first, last - first, (0, 2))
     name = style.wrap(f"{row.match_name}{' (rc)' if reverse else ''}", 11)
     text = f"{name}\n{style.small(row.q_value)}"
     colour = "black" if row.q_value <= SIGNIFICANT else style.GREY
+    if row.note:
+        text, colour = style.wrap(row.note, 11), "black"
     style.write(figure, left + NAME, middle, text, va="center", linespacing=1.05, color=colour)
 
 

@@ -1,4 +1,5 @@
-"""De novo motifs from attributions by TF-MoDISco, beside a control run on shuffled attributions."""
+"""De novo motifs from attributions by TF-MoDISco, beside control runs: on attributions of shuffled sequences, and on
+shuffled attributions."""
 
 import sys
 import traceback
@@ -7,10 +8,12 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 from modiscolite import io, tfmodisco
+from tqdm import tqdm
 
 from cisflow.attribution import files as attribution_files
 from cisflow.config import settings
 from cisflow.config.settings import setting
+from cisflow.errors import InputError
 from cisflow.io import files
 from cisflow.sequence import dna
 
@@ -30,6 +33,11 @@ class Settings(settings.Settings):
         0.05, above=0, below=1, meaning="Share of false seqlets, by TF-MoDISco's own null."
     )
     min_seqlets: int = setting(100, minimum=1, meaning="A sign with no more seqlets than this is left out.")
+    by_output: bool = setting(
+        False,
+        meaning="Search the rows of each output by themselves, where several are explained: as many searches, each "
+        "with a null of its own. Otherwise all rows share one search.",
+    )
 
 
 # Bits that the best six adjacent columns of a pattern must hold. The library's default of 0.6 is what twenty random
@@ -68,8 +76,19 @@ class Widths(NamedTuple):
     initial_flank_to_add: int
 
 
-def discover(attributions, settings, seed, output, control, summary):
-    """Run TF-MoDISco on attributions and on the same attributions shuffled.
+class Part(NamedTuple):
+    """Rows that are searched together.
+
+    name : the output, or "" for those of all. rows : (m,) int, rows of the attribution file, in the order in which they
+    offer their seqlets.
+    """
+
+    name: str
+    rows: np.ndarray
+
+
+def discover(attributions, settings, seed, output, control, summary, null=None, null_output=None):
+    """Run TF-MoDISco on attributions and, as controls, on attributions of shuffled sequences and on shuffled ones.
 
     Parameters
     ----------
@@ -78,35 +97,83 @@ def discover(attributions, settings, seed, output, control, summary):
     seed : of the order in which rows offer their seqlets (`max_seqlets` takes the first) and of the shuffle.
     output, control : paths of the two `.h5` files; without patterns they hold neither group.
     summary : path of the JSON with the counts.
+    null, null_output : paths of the attributions of shuffled sequences under the same network, and of the patterns in
+        them; None where there are none.
+
+    Raises
+    ------
+    InputError : an attribution file that `files.read` refuses, or a null of windows of another length.
     """
     rows = attribution_files.read(attributions)
+    length = rows.codes.shape[1]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(rows.ids))
-    codes, hypothetical = rows.codes[order], rows.hypothetical()[order]
-    found = logged_run("attributions", codes, hypothetical, settings)
-    write_patterns(output, found, order, codes.shape[1])
-    shuffled = logged_run("shuffled attributions", *shuffle_positions(codes, hypothetical, rng), settings)
-    write_patterns(control, shuffled, order, codes.shape[1])
-    files.write_json(
-        summary,
-        {
-            "n_rows": len(rows.ids),
-            "n_patterns": found.n_patterns,
-            "n_seqlets": found.n_seqlets,
-            "control_n_patterns": shuffled.n_patterns,
-            "explanation": found.explanation,
-            "settings": settings.as_dict(),
-        },
-    )
+    parts = parted(rows.targets, order, settings.by_output)
+    found = {"attributions": search("attributions", rows.codes, rows.hypothetical(), parts, settings)}
+    write_patterns(output, found["attributions"], length)
+    back = np.argsort(order)
+    shuffled = (own[back] for own in shuffle_positions(rows.codes[order], rows.hypothetical()[order], rng))
+    found["control"] = search("shuffled attributions", *shuffled, parts, settings)
+    write_patterns(control, found["control"], length)
+    if null is not None:
+        nulls = attribution_files.read(null)
+        if nulls.codes.shape[1] != length:
+            raise InputError(f"{null}: windows of {nulls.codes.shape[1]} bp, expected {length} as in {attributions}")
+        parts = parted(nulls.targets, rng.permutation(len(nulls.ids)), settings.by_output)
+        found["shuffled"] = search("shuffled sequences", nulls.codes, nulls.hypothetical(), parts, settings)
+        write_patterns(null_output, found["shuffled"], length)
+    files.write_json(summary, summarised(found, settings))
 
 
-def logged_run(name, codes, hypothetical, settings):
-    """`find_patterns`, told on stderr."""
-    print(f"TF-MoDISco on {name}: {len(codes)} rows of {codes.shape[1]} bp", file=sys.stderr)
-    found = find_patterns(codes, hypothetical, settings)
-    outcome = f"{found.n_patterns} patterns of {found.n_seqlets} seqlets" if found.n_patterns else found.explanation
-    print(f"TF-MoDISco on {name}: {outcome}", file=sys.stderr)
+def parted(targets, order, by_output):
+    """The Parts of rows with targets (m,) in an order (m,) of all of them: one, or one an output, by name."""
+    if not by_output or not len(order):
+        return [Part("", order)]
+    return [Part(name, order[targets[order] == name]) for name in sorted(set(targets.tolist()))]
+
+
+def search(name, codes, hypothetical, parts, settings):
+    """[(Part, its Patterns)], told on stderr.
+
+    Parameters
+    ----------
+    name : what is searched, in words. codes : (m, length) uint8. hypothetical : (m, 4, length) float32. Both by rows
+        of the attribution file.
+    """
+    found = []
+    for part in tqdm(parts, desc=name, unit="search", disable=len(parts) == 1):
+        told = f"TF-MoDISco on {name}{f' of {part.name}' if part.name else ''}"
+        print(f"{told}: {len(part.rows)} rows of {codes.shape[1]} bp", file=sys.stderr)
+        own = find_patterns(codes[part.rows], hypothetical[part.rows], settings)
+        outcome = f"{own.n_patterns} patterns of {own.n_seqlets} seqlets" if own.n_patterns else own.explanation
+        print(f"{told}: {outcome}", file=sys.stderr)
+        found.append((part, own))
     return found
+
+
+def summarised(found, settings):
+    """What discovery.json holds.
+
+    Parameters
+    ----------
+    found : {run: [(Part, Patterns)]} of the runs `attributions`, `control` and, where there is one, `shuffled`.
+    """
+    outputs = []
+    for part, own in found["attributions"]:
+        counts = {"n_rows": len(part.rows), "n_patterns": own.n_patterns, "n_seqlets": own.n_seqlets}
+        for run in [*found][1:]:
+            # Rows to shuffle are drawn at random, of some output perhaps none.
+            of_part = [(len(other.rows), control) for other, control in found[run] if other.name == part.name]
+            counts[f"{run}_n_rows"] = sum(n for n, _ in of_part)
+            counts[f"{run}_n_patterns"] = sum(control.n_patterns for _, control in of_part)
+            counts[f"{run}_n_seqlets"] = sum(control.n_seqlets for _, control in of_part)
+        outputs.append({"output": part.name} | counts | {"explanation": own.explanation})
+    totals = {name: sum(line[name] for line in outputs) for name in counts}
+    explanation = "" if totals["n_patterns"] else outputs[0]["explanation"]
+    if explanation and len(outputs) > 1:
+        explanation = f"Nothing in any of {len(outputs)} outputs; in {outputs[0]['output']}: {explanation}"
+    told = {"outputs": outputs} if settings.by_output else {}
+    return totals | {"explanation": explanation} | told | {"settings": settings.as_dict()}
 
 
 def find_patterns(codes, hypothetical, settings):
@@ -197,14 +264,31 @@ def shuffle_positions(codes, hypothetical, rng):
     return np.take_along_axis(codes, order, axis=1), np.take_along_axis(hypothetical, order[:, None], axis=2)
 
 
-def write_patterns(path, patterns, order, length):
-    """Write Patterns as modisco-lite's `.h5`; `order` gives the row of the attribution file of each example."""
+def write_patterns(path, found, length):
+    """Write [(Part, Patterns)] of windows of `length` bp as modisco-lite's `.h5`.
+
+    Patterns of several parts are numbered together, most seqlets first; `example_idx` is the row of the attribution
+    file.
+    """
+    signs = {}
+    for sign in ("positive", "negative"):
+        signs[sign] = [(pattern, part.rows) for part, patterns in found for pattern in getattr(patterns, sign)]
+        if len(found) > 1:
+            signs[sign].sort(key=lambda own: -len(own[0].seqlets))
+
+    with files.atomic(path) as temporary:
+        io.save_hdf5(temporary, *([pattern for pattern, _ in own] or None for own in signs.values()), length)
+        with h5py.File(temporary, "r+") as store:
+            for key, own in zip(("pos_patterns", "neg_patterns"), signs.values(), strict=True):
+                for number, (_, rows) in enumerate(own):
+                    _restore(store[f"{key}/pattern_{number}"], rows)
+
+
+def _restore(group, rows):
+    """Rows of the attribution file, in place of those of a search, in a pattern and its subpatterns."""
 
     def restore(name, item):
         if name.rpartition("/")[2] == "example_idx":
-            item[...] = order[item[...]]
+            item[...] = rows[item[...]]
 
-    with files.atomic(path) as temporary:
-        io.save_hdf5(temporary, patterns.positive or None, patterns.negative or None, length)
-        with h5py.File(temporary, "r+") as store:
-            store.visititems(restore)
+    group.visititems(restore)

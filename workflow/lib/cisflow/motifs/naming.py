@@ -11,14 +11,18 @@ from scipy import stats
 
 from cisflow.errors import InputError
 from cisflow.io import matrices
+from cisflow.io.arrays import read_arrays
 from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
+from cisflow.motifs import families, splicing
 from cisflow.sequence import dna
 
 COLUMNS = (
-    *("run", "pattern", "n_seqlets", "width", "consensus"),
-    *("match_id", "match_name", "p_value", "q_value"),
+    *("run", "target", "pattern", "n_seqlets", "width", "consensus"),
+    *("match_id", "match_name", "p_value", "q_value", "family"),
+    *("match2_id", "match2_name", "match2_q_value", "match3_id", "match3_name", "match3_q_value", "note"),
 )
+N_MATCHES = 3
 GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
 # A pattern's ends are cut where columns stay below this share of the largest contribution, but for FLANK columns:
 # the same rule as modisco-lite's report with one flanking column, which separates similar motifs better.
@@ -161,34 +165,70 @@ def nearest(p, motifs, n):
     return ranked[p[ranked] < 1]
 
 
-def name_patterns(modisco, control, database, threads=None):
-    """The table of all patterns of both runs, each with its best match in the database.
+def name_patterns(modisco, control, database, threads=None, null=None, attributions=None, windows=None):
+    """The table of all patterns of all runs, each with its best matches in the database.
 
     Parameters
     ----------
     modisco, control : paths of `.h5` files.
     database : path of a file of motifs.
+    null : path of the `.h5` of shuffled sequences; None where there is none.
+    attributions : path of the attribution file that was searched; without it no target is told.
+    windows : path of windows.tsv on introns, by which splice sites are told; None of other windows.
 
     Returns
     -------
-    frame with COLUMNS: the run `attributions` first, then `control`, most seqlets first; `width` and `consensus` are
-    those of the trimmed pattern. Without a match the last four columns are empty.
+    frame with COLUMNS: the run `attributions` first, then `shuffled`, then `control`, most seqlets first; `width` and
+    `consensus` are those of the trimmed pattern. `target` is that of all its seqlets, "" where they are of several.
+    Without a match the columns of matches are empty.
     """
-    runs = {"attributions": read_patterns(modisco), "control": read_patterns(control)}
-    listed = [(run, pattern.trimmed()) for run, patterns in runs.items() for pattern in patterns]
+    paths = {"attributions": modisco, "shuffled": null, "control": control}
+    runs = {run: read_patterns(path) for run, path in paths.items() if path is not None}
     motifs = matrices.read_motifs(database)
-    if not listed:
+    if not any(runs.values()):
         return pd.DataFrame(columns=COLUMNS)
-    compared = compare([pattern.sequence for _, pattern in listed], motifs, threads)
-    rows = []
-    for (run, pattern), p, q in zip(listed, *compared, strict=True):
-        row = (run, pattern.name, pattern.n_seqlets, pattern.sequence.shape[1], consensus(pattern.sequence))
-        best = nearest(p, motifs, 1)
-        match = (*motifs[best[0]][:2], p[best[0]], q[best[0]]) if len(best) else ("", "", None, None)
-        rows.append(row + match)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows = None if attributions is None else read_arrays(attributions, ["ids", "target"])
+    notes = {}
+    if windows is not None and rows is not None:
+        notes = splicing.notes(modisco, runs["attributions"], rows["ids"], splicing.read_sites(windows))
+    compared = compare([pattern.trimmed().sequence for own in runs.values() for pattern in own], motifs, threads)
+    matched, members = zip(*compared, strict=True), families.of(motifs)
+    table = []
+    for run, patterns in runs.items():
+        targets = {} if rows is None else targets_of(paths[run], patterns, rows["target"])
+        for pattern in patterns:
+            cut = pattern.trimmed()
+            told = (run, targets.get(pattern.name, ""), pattern.name, pattern.n_seqlets, cut.sequence.shape[1])
+            note = notes.get(pattern.name, "") if run == "attributions" else ""
+            table.append((*told, consensus(cut.sequence), *_matches(*next(matched), motifs, members), note))
+    return pd.DataFrame(table, columns=COLUMNS).astype({"family": "Int64"})
 
 
-def write_names(modisco, control, database, output, threads=None):
+def _matches(p, q, motifs, members):
+    """Id, name, p-value, q-value and family of the best match, and id, name and q-value of each of the next."""
+    best = nearest(p, motifs, N_MATCHES)
+    cells = [(*motifs[index][:2], q[index]) for index in best] + [("", "", None)] * (N_MATCHES - len(best))
+    (first, name, value), *others = cells
+    p_value, family = (p[best[0]], members[best[0]]) if len(best) else (None, None)
+    return first, name, p_value, value, family, *(cell for other in others for cell in other)
+
+
+def targets_of(path, patterns, targets):
+    """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of the rows of the attributions."""
+    found = {}
+    with h5py.File(path) as store:
+        for pattern in patterns:
+            own = np.unique(targets[store[f"{group_of(pattern.name)}/seqlets/example_idx"][:]])
+            found[pattern.name] = str(own[0]) if len(own) == 1 else ""
+    return found
+
+
+def group_of(name):
+    """Where modisco-lite's `.h5` has the pattern `pos_3`: `pos_patterns/pattern_3`."""
+    sign, _, number = name.partition("_")
+    return f"{GROUPS[sign]}/pattern_{number}"
+
+
+def write_names(modisco, control, database, output, threads=None, null=None, attributions=None, windows=None):
     """Write `name_patterns` to `output`."""
-    write_table(output, name_patterns(modisco, control, database, threads))
+    write_table(output, name_patterns(modisco, control, database, threads, null, attributions, windows))

@@ -55,9 +55,8 @@ def recovered(patterns, truth, motifs):
     -------
     frame with COLUMNS, by target and matrix; without a pattern, `found` is 0 and what follows is empty.
     """
-    usable = patterns[
-        (patterns["run"] == "attributions") & patterns["pattern"].str.startswith("pos_") & (patterns["q_value"] < NAMED)
-    ].sort_values(["q_value", "p_value"], kind="stable")
+    usable = positive(patterns)
+    usable = usable[usable["q_value"] < NAMED].sort_values(["q_value", "p_value"], kind="stable")
     planted = truth[["target", "matrix_id"]].drop_duplicates().sort_values(["target", "matrix_id"])
     # The comparison compiles for most of a minute where nothing is cached, and without patterns there is no use for it.
     relatives = families(sorted(set(planted["matrix_id"])), motifs) if len(usable) else {}
@@ -74,6 +73,24 @@ def recovered(patterns, truth, motifs):
             found = (0, "", "", "", None, "")
         rows.append((target, matrix_id, name, *found))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def assigned(patterns, truth, motifs):
+    """The patterns of positive contributions, with `planted`: whether one shows some planted motif, as in `recovered`.
+
+    Its mean is the precision of a search. Parameters are those of `recovered`.
+    """
+    usable = positive(patterns)
+    planted = sorted(set(truth["matrix_id"]))
+    related = set().union(*families(planted, motifs).values()) if len(usable) else set()
+    names = [motifs[item].name for item in planted]
+    shown = usable["match_name"].map(lambda match: any(same_factor(name, match) for name in names)).astype(bool)
+    return usable.assign(planted=(usable["match_id"].isin(related) | shown) & (usable["q_value"] < NAMED))
+
+
+def positive(patterns):
+    """The patterns of positive contributions that were found in the attributions."""
+    return patterns[(patterns["run"] == "attributions") & patterns["pattern"].str.startswith("pos_")]
 
 
 def families(ids, motifs):

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from cisflow.errors import InputError
 from cisflow.io import files, matrices
+from cisflow.io.tables import read_table
 from cisflow.motifs import naming
 
 N_MATCHES = 3
@@ -36,7 +37,7 @@ th, td {{ border-bottom: 1px solid #ccc; padding: 4px 10px; text-align: left; }}
 """
 
 
-def write_report(modisco, summary, database, output):
+def write_report(modisco, summary, database, output, names=None):
     """Write the folder `output`: motifs.html and `logos/`.
 
     Each pattern shows its mean contributions on both strands and the motifs of the database that match it best, with
@@ -44,16 +45,18 @@ def write_report(modisco, summary, database, output):
 
     Parameters
     ----------
-    modisco : `.h5` file. summary : discovery.json. database : MEME file.
+    modisco : `.h5` file. summary : discovery.json. database : MEME file. names : patterns.tsv, for the output and
+        the note of each pattern; None to leave them out.
     """
     counts = read_summary(summary)
     patterns = naming.read_patterns(modisco)
+    told = {} if names is None else read_told(names)
     with files.atomic(output) as folder:
         folder.mkdir()
         body = [paragraph(counts, bool(patterns))]
         if patterns:
             (folder / "logos").mkdir()
-            body.append(table(patterns, matrices.read_motifs(database), folder))
+            body.append(table(patterns, matrices.read_motifs(database), folder, told))
         (folder / "motifs.html").write_text(PAGE.format(body="\n".join(body)), encoding="utf-8")
 
 
@@ -66,8 +69,22 @@ def read_summary(path):
     return counts
 
 
+def read_told(path):
+    """{name: (output, note)} of the patterns of the attributions in patterns.tsv."""
+    columns = ["run", "target", "pattern", "note"]
+    table = read_table(path, columns, text=columns)
+    own = table[table["run"] == "attributions"]
+    return {row.pattern: (row.target, row.note) for row in own.itertuples(index=False)}
+
+
 def paragraph(counts, any_pattern):
-    control = f"The same run on shuffled attributions finds {counts['control_n_patterns']}."
+    control = f"The same search of shuffled attributions finds {counts['control_n_patterns']}."
+    if "shuffled_n_patterns" in counts:
+        control = (
+            f"The same search of the attributions of {counts['shuffled_n_rows']} shuffled sequences finds "
+            f"{counts['shuffled_n_patterns']}, that of shuffled attributions {counts['control_n_patterns']}: as many "
+            f"are by chance."
+        )
     if not any_pattern:
         return f"<p>No pattern was found. {html.escape(counts['explanation'])} {control}</p>"
     return (
@@ -76,17 +93,18 @@ def paragraph(counts, any_pattern):
     )
 
 
-def table(patterns, motifs, folder):
+def table(patterns, motifs, folder, told):
     """The HTML table of Patterns; draws the logos that it shows into `folder`."""
     compared = naming.compare([pattern.trimmed().sequence for pattern in patterns], motifs)
-    header = ["Pattern", "Seqlets", "Contributions", "Reverse complement"]
+    header = ["Pattern", "Output", "Note", "Seqlets", "Contributions", "Reverse complement"]
     header += [title for rank in range(1, N_MATCHES + 1) for title in (f"Match {rank}", "q", "Logo")]
     rows, drawn = [], {}
     for pattern, p, q in zip(tqdm(patterns, desc="logos", unit="pattern"), *compared, strict=True):
         weights = pattern.trimmed(CONTEXT).contributions
         forward = draw_logo(weights, folder, f"{pattern.name}.png")
         reverse = draw_logo(weights[::-1, ::-1], folder, f"{pattern.name}_reverse.png")
-        cells = [pattern.name, str(pattern.n_seqlets), image(forward), image(reverse)]
+        cells = [pattern.name, *map(html.escape, told.get(pattern.name, ("", "")))]
+        cells += [str(pattern.n_seqlets), image(forward), image(reverse)]
         for index in naming.nearest(p, motifs, N_MATCHES):
             matrix = motifs[index].matrix
             if index not in drawn:

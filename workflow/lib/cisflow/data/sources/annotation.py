@@ -19,6 +19,8 @@ from cisflow.io.gtf import read
 
 LOCUS = ["chrom", "start", "end", "strand"]
 UNLABELLED = {"anchor": ("tss", "gene_body", "end", "transcript")}
+# Where it labels its windows, their ids are the loci of introns.
+INTRONS = True
 TRANSCRIPT = ["transcript", "gene", "chrom", "strand"]
 # Why exons bound no intron.
 NO_TRANSCRIPT, NO_STRAND, SINGLE = "exon without a transcript", "exon without a strand", "only exon of its transcript"
