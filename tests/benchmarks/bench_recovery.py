@@ -65,7 +65,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, help="folder that keeps what is made")
     parser.add_argument("--windows", type=int, default=5000, help="of each level of GC")
-    parser.add_argument("--explained", type=int, default=400, help="windows of each level, for all outputs that they hold")
+    parser.add_argument("--explained", type=int, default=400, help="windows of each level, for all their outputs")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--min-seqlets", type=int, default=20)
     parser.add_argument("--together", action="store_true", help="search all outputs together")
@@ -201,7 +201,7 @@ def main():
             at = (folds == "test") & (levels == level)
             areas = [roc_auc_score(dataset.labels[at, i], probabilities[at, i]) for i in range(len(MATRICES))]
             print(f"GC {level:.0%}: AUROC of the held-out windows {np.mean(areas):.3f}, lowest {np.min(areas):.3f}")
-        print(f"{'method':>22} {'GC':>4} {'rows':>6} {'patterns':>8} {'recall':>7} {'precision':>9} {'s':>5}", flush=True)
+        print(f"{'method':>22} {'GC':>4} {'rows':>6} {'patterns':>8} {'recall':>7} {'precision':>9} {'s':>5}")
         for name in args.methods:
             paths_of = {level: work / f"{name}.{level}.{args.explained}.npz" for level in LEVELS}
             if not all(path.exists() for path in paths_of.values()):

@@ -336,11 +336,6 @@ class Dataset:
         return declared.literal(self.source_module, "TRUTH", False)
 
     @property
-    def is_of_introns(self):
-        """Whether the ids of its windows are the loci of introns."""
-        return declared.literal(self.source_module, "INTRONS", False) and self.is_labelled
-
-    @property
     def is_matched(self):
         """Whether its source draws negatives, and writes what they were matched on."""
         return declared.literal(self.source_module, "MATCHING", False)

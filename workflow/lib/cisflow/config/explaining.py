@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from cisflow.config import code, paths
+from cisflow.config import code, declared, paths
 from cisflow.config.gathering import genomes, resource
 from cisflow.config.jobs import Jobs, genome, option
 from cisflow.config.study import to_json
@@ -53,8 +53,10 @@ class Explaining(Jobs):
         return options + option("names", input.get("names", [])) + option("genome", input.get("genome", []))
 
     def intron_windows(self, wildcards):
-        """The windows of a dataset, where they lie on introns."""
-        return [paths.fill(paths.WINDOWS, dataset=wildcards.dataset)] if self.dataset(wildcards).is_of_introns else []
+        """The windows of a dataset, where their ids are the loci of introns."""
+        dataset = self.dataset(wildcards)
+        of_introns = declared.literal(dataset.source_module, "INTRONS", False) and dataset.is_labelled
+        return [paths.fill(paths.WINDOWS, dataset=dataset.name)] if of_introns else []
 
     def explained_datasets(self, sharded):
         """A dataset where it stands before an explanation that has, or has not, several shards, as a constraint."""

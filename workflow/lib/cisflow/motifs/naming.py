@@ -214,7 +214,7 @@ def _matches(p, q, motifs, members):
 
 
 def targets_of(path, patterns, targets):
-    """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of the rows of the attributions."""
+    """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of the attributions' rows."""
     found = {}
     with h5py.File(path) as store:
         for pattern in patterns:

@@ -106,7 +106,7 @@ def commonest_column(place, start, end, reverse):
 
 
 def reads(note, sequence, column, reverse):
-    """Whether frequencies (4, w) read GT from the intron's first base on, or AG up to its last, which is at `column`."""
+    """Whether frequencies (4, w) read GT from the intron's first base on, or AG up to its last, at `column`."""
     if reverse:
         sequence, column = sequence[::-1, ::-1], sequence.shape[1] - 1 - column
     first = column if note == DONOR else column - 1
