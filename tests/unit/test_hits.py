@@ -155,6 +155,26 @@ def test_of_matches_that_share_bases_the_best_stay():
             np.testing.assert_array_equal(hits.best_apart(*given), greedy(*given))
 
 
+def test_part_of_a_strong_motif_is_no_other_motif():
+    """Eight of nine columns of one pattern stand in the other, instances of which the null does not hold."""
+    rng = np.random.default_rng(6)
+    both = [pattern("pos_0", "CCAATGGGAGAA"), pattern("pos_1", "CCAATGGGT")]
+    codes = rng.integers(0, 4, (200, 60)).astype(np.uint8)
+    multipliers = rng.normal(0, NOISE, (200, 4, 60)).astype(np.float32)
+    null = attributions(codes.copy(), multipliers.copy())
+    for row in range(200):
+        word = "CCAATGGGAGAA" if row < 150 else "CCAATGGGT"
+        codes[row, 20 : 20 + len(word)] = dna.encode(word)
+        multipliers[row, :, 20 : 20 + len(word)] += matrix(word) - 0.25
+    rows = attributions(codes, multipliers)
+    apart = hits.call(rows, null, both[1:], hits.Settings())
+    assert len(apart) >= 195, "each by itself, the second pattern is everywhere"
+    found = hits.call(rows, null, both, hits.Settings())
+    numbers = found["id"].str[1:].astype(int)
+    assert (numbers[found["pattern"] == "pos_0"] < 150).all() and (numbers[found["pattern"] == "pos_1"] >= 150).all()
+    assert len(found) == 200
+
+
 def test_q_values_by_their_definition():
     rng = np.random.default_rng(5)
     observed, null = rng.integers(0, 30, 80) + 5.0, rng.integers(0, 25, 60).astype(float)
