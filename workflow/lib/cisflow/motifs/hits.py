@@ -66,6 +66,7 @@ class Matches(NamedTuple):
 
 
 def no_matches():
+    """Matches of a pattern that matches nowhere."""
     return Matches(*np.zeros((2, 0), dtype=np.int64), np.zeros(0, dtype=bool), *np.zeros((2, 0), dtype=np.float32))
 
 
@@ -163,7 +164,7 @@ def fits(codes, width):
 
 
 def matches(rows, matrices, least):
-    """The Matches of each pattern, of those that share a base the best.
+    """The Matches of each pattern, as far as `best_apart` lets them stay beside each other.
 
     Parameters
     ----------
