@@ -172,7 +172,7 @@ def export_motifs(placed, spans, patterns=PATTERNS, genomes=None):
     folder = placed.folder
     write_spans(folder, spans)
     write_modisco(folder / "m.h5", patterns)
-    (folder / "patterns.tsv").write_text("run\tpattern\tmatch_name\nattributions\tpos_0\tCTCF x\n")
+    (folder / "patterns.tsv").write_text("run\ttarget\tpattern\tmatch_name\nattributions\t\tpos_0\tCTCF x\n")
     export(placed, folder / "tracks", genomes)
     inputs = {name: folder / f"{name}.tsv" for name in ("seqlets", "hits", "patterns")} | {"modisco": folder / "m.h5"}
     outputs = {"seqlets": folder / "s.bed", "hits": folder / "h.bed", "patterns": folder / "p.meme"}

@@ -175,6 +175,24 @@ def test_part_of_a_strong_motif_is_no_other_motif():
     assert len(found) == 200
 
 
+def test_a_pattern_of_one_target_is_looked_for_there_alone(data):
+    rows, null, _ = data
+    targets = np.where(np.arange(250) % 2, "a", "b")
+    rows, null = rows._replace(targets=targets), null._replace(targets=targets)
+    found = hits.call(rows, null, PATTERNS, hits.Settings(), {"pos_0": "a", "pos_1": ""})
+    assert set(found.loc[found["pattern"] == "pos_0", "target"]) == {"a"}
+    assert {"a", "b"} == set(found.loc[found["pattern"] == "pos_1", "target"])
+    # As in a file of that target alone.
+    own = np.flatnonzero(targets == "a")
+    alone = hits.call(rows.take(own), null.take(own), PATTERNS, hits.Settings())
+    columns = ["id", "start", "strand", "q_value"]
+    pairs = [part.loc[part["pattern"] == "pos_0", columns].reset_index(drop=True) for part in (found, alone)]
+    pd.testing.assert_frame_equal(*pairs)
+    # A null without a row of the target says nothing of it.
+    none = hits.call(rows, null.take(np.flatnonzero(targets == "b")), PATTERNS, hits.Settings(), {"pos_0": "a"})
+    assert "pos_0" not in set(none["pattern"]) and "pos_1" in set(none["pattern"])
+
+
 def test_q_values_by_their_definition():
     rng = np.random.default_rng(5)
     observed, null = rng.integers(0, 30, 80) + 5.0, rng.integers(0, 25, 60).astype(float)
@@ -198,10 +216,12 @@ def test_places_lack_no_base():
     codes[0, 4], codes[1, 11] = dna.UNKNOWN, dna.ABSENT
     expected = np.array([[1] * 10 + [0] * 2, [1] * 9 + [0] * 3], dtype=bool)
     np.testing.assert_array_equal(hits.fits(codes, 3), expected)
-    assert not hits.fits(codes, 13).any() and hits.n_places(codes, 3) == 19
+    assert not hits.fits(codes, 13).any()
+    rows = attributions(codes, np.zeros((2, 4, 12), dtype=np.float32), targets=np.array(["a", "b"]))
+    assert [hits.n_places(rows, 3, target) for target in ("", "a", "b", "c")] == [19, 10, 9, 0]
 
 
-NAMES = "run\tpattern\tmatch_name\ncontrol\tpos_0\tZZZ\nattributions\tpos_0\tCRE B\nattributions\tpos_1\t\n"
+NAMES = "run\ttarget\tpattern\tmatch_name\ncontrol\tt\tpos_0\tZZZ\nattributions\tt\tpos_0\tCRE B\n"
 
 
 def call(folder, rows, null, patterns):

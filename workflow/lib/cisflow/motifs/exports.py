@@ -38,7 +38,7 @@ def export_motifs(attributions, folder, drawn, inputs, outputs):
         frame = read_spans(inputs[kind], columns, index, rows.codes.shape[1])
         names = frame["target"] if kind == "seqlets" else labels(frame, several)
         bed.write_bed(outputs[kind], intervals(frame, names, found, sizes), nothing)
-    write_patterns(inputs["modisco"], hits.read_names(inputs["patterns"]), outputs["patterns"])
+    write_patterns(inputs["modisco"], hits.read_names(inputs["patterns"])[0], outputs["patterns"])
 
 
 def read_spans(path, columns, index, length):

@@ -14,8 +14,10 @@ that the same network gives to matches in shuffled sequences:
    n(t) in the explained sequences; N(t), by the same steps, in the null, shuffled versions of the same sequences, or of
    a sample of them, under the same network, which keep their dinucleotides; r places explained for one in the null. The
    1 makes the estimate hold for few matches in the null too (Barber and Candès 2015, doi 10.1214/15-AOS1337). The
-   q-value of a match is the least share at which it is still taken. Each pattern has its own threshold, over all
-   targets together.
+   q-value of a match is the least share at which it is still taken. Each pattern has its own threshold.
+
+A pattern is looked for in the rows of all targets together, but one whose seqlets are all of one target, such as each
+of a search by output, in the rows of that target alone, and in the null's rows of it.
 
 finemo explains a sequence by a sparse sum of patterns, whose weights it fits. Ours has no fit, and what is false is
 counted where the truth is known, on the same network's attributions of shuffled sequences, which the weights of finemo
@@ -53,7 +55,7 @@ class Settings(settings.Settings):
 
 
 class Matches(NamedTuple):
-    """Places where a pattern matches, by row and start: arrays (k,).
+    """Places where a pattern matches: arrays (k,).
 
     rows, starts : int. reverse : bool, whether the pattern lies on the other strand. scores, similarity : float32.
     """
@@ -88,17 +90,20 @@ def call_hits(attributions, null, modisco, names, settings, output):
     patterns = naming.read_patterns(modisco)
     if patterns and len(rows.ids) and not len(shuffled.ids):
         raise InputError(f"{null}: holds no row; expected attributions of the shuffled sequences of {attributions}")
-    found = call(rows, shuffled, patterns, settings)
-    found["name"] = found["pattern"].map(read_names(names)).fillna("")
+    called, targets = read_names(names)
+    found = call(rows, shuffled, patterns, settings, targets)
+    found["name"] = found["pattern"].map(called).fillna("")
     print(told(found, len(rows.ids), len(shuffled.ids), patterns, settings.fdr), file=sys.stderr)
     tables.write_table(output, found[list(COLUMNS)])
 
 
 def read_names(path):
-    """{pattern: name of its best match} of a patterns.tsv; patterns without a match are left out."""
-    frame = tables.read_table(path, ("run", "pattern", "match_name"), text=("run", "pattern", "match_name"))
-    frame = frame[(frame["run"] == "attributions") & (frame["match_name"] != "")]
-    return dict(zip(frame["pattern"], frame["match_name"], strict=True))
+    """({pattern: name of its best match}, {pattern: target of all its seqlets}) of a patterns.tsv; "" where there is
+    none.
+    """
+    columns = ("run", "target", "pattern", "match_name")
+    frame = tables.matching(tables.read_table(path, columns, text=columns), run="attributions")
+    return tuple(dict(zip(frame["pattern"], frame[name], strict=True)) for name in ("match_name", "target"))
 
 
 def told(found, n_rows, n_null, patterns, fdr):
@@ -113,7 +118,7 @@ def told(found, n_rows, n_null, patterns, fdr):
     )
 
 
-def call(rows, null, patterns, settings):
+def call(rows, null, patterns, settings, targets=None):
     """Hits of patterns.
 
     Parameters
@@ -121,6 +126,7 @@ def call(rows, null, patterns, settings):
     rows, null : Attributions.
     patterns : list of naming.Pattern; they are trimmed here.
     settings : Settings.
+    targets : {pattern: target in whose rows alone it is looked for, or ""}; None for all.
 
     Returns
     -------
@@ -128,12 +134,13 @@ def call(rows, null, patterns, settings):
     in the sequence as it was read.
     """
     matrices = [pattern.trimmed(flank=0).contributions for pattern in patterns]
-    found = [matches(rows, matrices, settings.min_similarity), matches(null, matrices, settings.min_similarity)]
+    asked = [(targets or {}).get(pattern.name, "") for pattern in patterns]
+    found = [matches(part, matrices, settings.min_similarity, asked) for part in (rows, null)]
     parts = [_hits(0, "", no_matches(), np.zeros(0), 0)]
-    for order, (pattern, matrix, observed, shuffled) in enumerate(zip(patterns, matrices, *found, strict=True)):
-        width = matrix.shape[1]
-        ratio = n_places(rows.codes, width) / max(1, n_places(null.codes, width))
-        q = q_values(observed.scores, shuffled.scores, ratio)
+    for order, (pattern, target, observed, shuffled) in enumerate(zip(patterns, asked, *found, strict=True)):
+        width = matrices[order].shape[1]
+        n_observed, n_null = (n_places(part, width, target) for part in (rows, null))
+        q = q_values(observed.scores, shuffled.scores, n_observed / n_null if n_null else np.inf)
         parts.append(_hits(order, pattern.name, observed, q, width)[q <= settings.fdr])
     hits = pd.concat(parts, ignore_index=True).sort_values(["row", "start", "order"], ignore_index=True)
     named = hits.assign(id=rows.ids[hits["row"]], target=rows.targets[hits["row"]])
@@ -147,9 +154,9 @@ def _hits(order, pattern, found, q, width):
     return pd.DataFrame(columns | {"score": found.scores, "similarity": found.similarity, "q_value": q})
 
 
-def n_places(codes, width):
-    """How many places of `width` bases the rows (m, length) have; none that covers a base that is absent."""
-    return int(fits(codes, width).sum())
+def n_places(rows, width, target=""):
+    """How many places of `width` bases Attributions have, of one target or of all."""
+    return int(fits(rows.codes[rows.targets == target] if target else rows.codes, width).sum())
 
 
 def fits(codes, width):
@@ -163,7 +170,7 @@ def fits(codes, width):
     return places
 
 
-def matches(rows, matrices, least):
+def matches(rows, matrices, least, targets=()):
     """The Matches of each pattern, as far as `best_apart` lets them stay beside each other.
 
     Parameters
@@ -171,7 +178,20 @@ def matches(rows, matrices, least):
     rows : Attributions.
     matrices : list of (4, w) contributions, of one width or of several.
     least : similarity of a match.
+    targets : of each matrix the target in whose rows alone it is looked for, or "" for all.
     """
+    if not any(targets):
+        return _matches(rows, matrices, least)
+    found = [[no_matches()] for _ in matrices]
+    for target in np.unique(rows.targets):
+        own = np.flatnonzero(rows.targets == target)
+        asked = [number for number, name in enumerate(targets) if name in ("", target)]
+        for number, part in zip(asked, _matches(rows.take(own), [matrices[i] for i in asked], least), strict=True):
+            found[number].append(part._replace(rows=own[part.rows]))
+    return [Matches(*map(np.concatenate, zip(*parts, strict=True))) for parts in found]
+
+
+def _matches(rows, matrices, least):
     if not matrices or not len(rows.ids):
         return [no_matches() for _ in matrices]
     known = rows.codes < dna.UNKNOWN
