@@ -55,5 +55,5 @@ def read(path):
     twice = frame.index[frame.duplicated(list(COLUMNS))]
     if len(twice):
         raise InputError(f"{path}: row {twice[0] + 1}: the run is there twice")
-    folder = Path(path).parent.parent
+    folder = Path(path).absolute().parent.parent
     return [Run(row.model, row.split, int(row.seed), row.method, folder) for row in frame.itertuples(index=False)]
