@@ -29,6 +29,13 @@ def log_odds(matrix, width):
     return kernel
 
 
+def first_convolutions(network):
+    """The nn.Conv1d of a network that read its bases: of each of its trunks the first; none where there is none."""
+    found = [layer for layer in network.modules() if isinstance(layer, nn.Conv1d) and layer.in_channels == 4]
+    trunks = [*network.trunks] if hasattr(network, "trunks") else [network]
+    return [next(layer for layer in trunk.modules() if layer in found) for trunk in trunks] if found else []
+
+
 @torch.no_grad()
 def initialise(network, matrices, both_orientations=False):
     """Put motifs in the place of the first kernels of a network, of each of its trunks; others stay as they were drawn.
@@ -51,11 +58,9 @@ def initialise(network, matrices, both_orientations=False):
     ------
     InputError : no such convolution, or more motifs than kernels.
     """
-    stems = [layer for layer in network.modules() if isinstance(layer, nn.Conv1d) and layer.in_channels == 4]
+    stems = first_convolutions(network)
     if not stems:
         raise InputError(f"{type(network).__name__}: no convolution that reads bases; expected one, to put motifs in")
-    trunks = [*network.trunks] if hasattr(network, "trunks") else [network]
-    stems = [next(layer for layer in trunk.modules() if layer in stems) for trunk in trunks]
     if both_orientations:
         matrices = [each for matrix in matrices for each in (matrix, matrix[::-1, ::-1])]
     for layer in stems:
