@@ -38,6 +38,9 @@ WRITTEN_BY = {
     "published_classes": {"published_scores"},
     "hits": {"call_hits"},
     "motif_database": {"fetch"},
+    "kernels": {"kernels"},
+    "kernel_matrices": {"kernels"},
+    "kernel_summary": {"kernels"},
     "merged_patterns": {"merge_patterns"},
     "merged_matrices": {"merge_patterns"},
     "spacing": {"motif_spacing"},
@@ -123,6 +126,7 @@ READS = {
     },
     "genome_page": {*WINDOWS, "attribute", "scan_seqlets", "call_hits"},
     "recovery": {"name_motifs", "planted_windows", "fetch"},
+    "kernels": {*WINDOWS, "split", "train", "fetch"},
     "motif_runs": set(),
     "motif_clusters": {"motif_runs", "merge_patterns", "attribute"},
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
@@ -153,6 +157,7 @@ READS = {
             "export_tracks",
             "genome_page",
             "recovery",
+            "kernels",
             "merge_patterns",
             "motif_spacing",
             "motif_clusters",
@@ -224,6 +229,7 @@ def expected_counts(config):
                     *("call_hits", "export_motifs"),
                 ):
                     counts[rule] += seeds * methods
+                counts["kernels"] += seeds * ("weights" not in config["models"][entry["model"]])
                 counts["recovery"] += seeds * methods if planted else 0
                 read.add(dataset.get("motifs", database))
     for _, extractor in extracted:

@@ -20,7 +20,7 @@ CONDA_ONLY = {"python", "pip", "bedtools"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
     "windows": ["data.sources", "data.targets"],
-    **dict.fromkeys(("train", "predict", "input-contribution", "features", "variants"), ["models"]),
+    **dict.fromkeys(("train", "predict", "input-contribution", "features", "variants", "kernels"), ["models"]),
     **dict.fromkeys(("attribute", "compare-attributions", "time-attributions"), ["models", "attribution.methods"]),
     **dict.fromkeys(("fit", "tune"), ["classifiers"]),
 }

@@ -89,6 +89,7 @@ TABLES = {
     "motifs/*/*/*/*/published.tsv": "published",
     "motifs/*/*/*/*/published_classes.tsv": "published_classes",
     "patterns/runs.tsv": "pattern_runs",
+    "kernels/*/*/*/kernels.tsv": "kernels",
     "patterns/patterns.tsv": "merged_patterns",
     "patterns/members.tsv": "pattern_members",
     "patterns/instances.tsv": "pattern_instances",

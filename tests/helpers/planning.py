@@ -114,7 +114,16 @@ def expected_figures(config):
     database = "database" in config.get("motifs", {})
     for figure in FIGURES.values():
         rule, artifacts = f"figure_{figure.name}", [*figure.inputs.values(), *figure.reads]
-        searched = {"seqlets", "modisco", "discovery", "patterns", "motif_scores", "motif_nulls", "motif_database"}
+        searched = {
+            "seqlets",
+            "modisco",
+            "discovery",
+            "patterns",
+            "motif_scores",
+            "motif_nulls",
+            "motif_database",
+            "kernels",
+        }
         searched &= set(artifacts)
         if figure.of == "run":
             counts[rule] += "timing" in config
@@ -138,6 +147,7 @@ def expected_figures(config):
             for entry in dataset.get("explain", []):
                 enough = len(entry["methods"]) >= figure.least.get("attributions", 1)
                 enough &= "published" in entry or "published_scores" not in artifacts
+                enough &= "weights" not in config["models"][entry["model"]] or "kernels" not in artifacts
                 if figure.of == "explanation" and enough and (database or not searched):
                     counts[rule] += len(entry.get("seeds", [1]))
                 if figure.of == "comparison":

@@ -24,7 +24,7 @@ CONTRACT = {
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
     *("published", "published_classes"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
-    *("predictions.transformed", "targets.tracks", "hits"),
+    *("predictions.transformed", "targets.tracks", "hits", "kernels"),
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
     *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),
 }

@@ -273,3 +273,49 @@ rule recovery:
     shell:
         "python -m cisflow recovery --patterns {input.patterns:q} --truth {input.truth:q} --database {input.database:q}"
         " --output {output:q} > {log:q} 2>&1"
+
+
+rule kernels:
+    input:
+        windows=paths.WINDOWS,
+        sequences=paths.SEQUENCES,
+        labels=paths.LABELS,
+        targets=paths.TARGETS,
+        split=paths.SPLIT,
+        weights=paths.WEIGHTS,
+        database=study.database,
+    output:
+        table=report(
+            paths.KERNEL_TABLE,
+            caption="../report/tables.rst",
+            category="Motifs",
+            subcategory="{dataset}",
+            labels={"model": "{model} ({split}, seed {seed})", "method": "none", "content": "first-layer kernels"},
+        ),
+        matrices=paths.KERNEL_MATRICES,
+        raw=paths.KERNEL_WEIGHTS,
+        summary=paths.KERNEL_SUMMARY,
+    log:
+        "logs/{dataset}/kernels.{model}.{split}.seed{seed}.log",
+    benchmark:
+        "benchmarks/{dataset}/kernels.{model}.{split}.seed{seed}.tsv"
+    wildcard_constraints:
+        model=study.models_of(entries.Network),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime="4h",
+    params:
+        code=study.code("kernels", study.architecture),
+        settings=to_json(study.motifs["kernels"]),
+        seed=study.motifs["seed"],
+        dataset=subpath(input.windows, parent=True),
+        device=study.device,
+    shell:
+        "python -m cisflow kernels --dataset {params.dataset:q} --split {input.split:q} --weights {input.weights:q}"
+        " --database {input.database:q} --settings {params.settings:q} --seed {params.seed} --device {params.device}"
+        " --gpus {resources.gpu} --threads {threads} --output {output.table:q} --matrices {output.matrices:q}"
+        " --raw {output.raw:q} --summary {output.summary:q} > {log:q} 2>&1"

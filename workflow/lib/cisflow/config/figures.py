@@ -180,6 +180,20 @@ class Figures(Study):
         method = self.explanation(SimpleNamespace(**known)).published
         return [paths.fill(pattern, **known, method=method)] if method is not None else []
 
+    def _artifact_kernels(self, known):
+        return self._of_kernels(paths.KERNEL_TABLE, known)
+
+    def _artifact_kernel_matrices(self, known):
+        return self._of_kernels(paths.KERNEL_MATRICES, known)
+
+    def _artifact_kernel_summary(self, known):
+        return self._of_kernels(paths.KERNEL_SUMMARY, known)
+
+    def _of_kernels(self, pattern, known):
+        """The file of an explained network that is trained here, where motifs are sought."""
+        sought = known["dataset"] in self.searched and not self.networks[known["model"]].is_published
+        return [paths.fill(pattern, **known)] if sought else []
+
     def _artifact_histories(self, known):
         return self.run_files(paths.HISTORY, known["dataset"], network=True)
 

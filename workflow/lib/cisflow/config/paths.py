@@ -94,6 +94,13 @@ CLUSTERS = f"{MERGED}/clusters.tsv"
 ENRICHMENT = f"{MERGED}/enrichment.tsv"
 MOTIF_MATRIX = f"{MERGED}/matrix.tsv"
 
+KERNELS = f"{DATASET}/kernels/{{model}}/{{split}}/seed{{seed}}"
+KERNEL_TABLE = f"{KERNELS}/kernels.tsv"
+# What excites each kernel, and its weights.
+KERNEL_MATRICES = f"{KERNELS}/kernels.meme"
+KERNEL_WEIGHTS = f"{KERNELS}/weights.meme"
+KERNEL_SUMMARY = f"{KERNELS}/kernels.json"
+
 VARIANTS = "results/variants/{job}"
 VARIANT_TABLE = f"{VARIANTS}/variants.tsv"
 VARIANT_ARRAY = f"{VARIANTS}/{{array}}.npy"

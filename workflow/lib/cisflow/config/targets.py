@@ -85,6 +85,14 @@ class Targets(Explaining):
         merged = (paths.MERGED_PATTERNS, paths.TOGETHER, paths.CLUSTERS)
         return found + [paths.fill(pattern, dataset=name) for name in self.searched for pattern in merged]
 
+    def kernel_tables(self):
+        """Kernels of every explained network that is trained here, where motifs are sought."""
+        return [
+            paths.fill(paths.KERNEL_TABLE, dataset=dataset, model=model, split=split, seed=seed)
+            for dataset, model, split, seed, _ in self.explained
+            if dataset in self.searched and not self.networks[model].is_published
+        ]
+
     def published_results(self):
         """Tables of everything that is scored as published."""
         return [
