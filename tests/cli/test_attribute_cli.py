@@ -47,6 +47,43 @@ def test_attributions_are_of_the_sequences_that_they_name(trained, tmp_path, met
     assert not (tmp_path / "a.work").exists()
 
 
+def shuffled(dataset, folder, output, n, **selection):
+    """The attributions of shuffles of at most n rows by TISM."""
+    weights, predictions = folder / "model.safetensors", folder / "predictions.tsv"
+    options = {"method": {"method": "tism"}, "selection": selection, "seed": 1, "device": "cpu", "output": output}
+    given = {"dataset": dataset, "weights": weights, "predictions": predictions, "work": output.with_suffix(".work")}
+    assert call("attribute", **given, **options, shuffled=n) == 0
+    return files.read(output)
+
+
+def dinucleotides(codes):
+    return np.bincount(codes[:-1] * 4 + codes[1:], minlength=16).tolist()
+
+
+def test_shuffles_of_the_rows_are_explained_by_the_same_network(trained, tmp_path):
+    dataset, folder = trained
+    wanted = {"folds": ["valid", "test"], "max_per_target": 8}
+    assert attribute(dataset, folder, "tism", tmp_path / "a.npz", **wanted) == 0
+    rows, found = files.read(tmp_path / "a.npz"), shuffled(dataset, folder, tmp_path / "all.npz", 100, **wanted)
+    assert found.keys() == rows.keys() and found.method == "tism"
+    assert [dinucleotides(codes) for codes in found.codes] == [dinucleotides(codes) for codes in rows.codes]
+    assert (found.codes != rows.codes).any(axis=1).mean() > 0.9
+    network = models.load(folder / "model.safetensors")
+    which = np.array([network.outputs.index(target) for target in found.targets])[:, None]
+    own = targets.Targets(range(network.n_outputs), network.n_outputs, which)
+    expected = blocks.multipliers(network, found.codes, own, "tism")[:, 0]
+    np.testing.assert_allclose(found.multipliers, expected, atol=1e-5)
+    some = shuffled(dataset, folder, tmp_path / "some.npz", 5, **wanted)
+    names = some.keys()
+    place = [found.keys().index(name) for name in names]
+    assert len(place) == 5 and place == sorted(place)
+    np.testing.assert_array_equal(some.codes, found.codes[place])
+
+
+def test_no_rows_have_no_shuffles(trained, tmp_path):
+    assert not len(shuffled(*trained, tmp_path / "none.npz", 5, min_probability=0.9999999).ids)
+
+
 @pytest.mark.parametrize("asked", [{}, {"strands": "forward"}, {"strands": "both"}])
 @pytest.mark.parametrize("method", ["gradient", "ism"])
 def test_what_a_network_predicts_is_explained_unless_told_otherwise(trained, one_sided, tmp_path, method, asked):

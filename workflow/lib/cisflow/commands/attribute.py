@@ -148,6 +148,8 @@ def asked_for(args, network):
 
 def prediction(explained, where, strands):
     """Prediction (rows,) float32 of each row's target: the weighted mean over its outputs."""
+    if not len(explained.codes):
+        return np.zeros(0, dtype=np.float32)
     shares = weighted.shares(explained.groups, explained.network.outputs).T
     group_of = {name: number for number, name in enumerate(explained.groups)}
     column = np.array([group_of[name] for name in explained.chosen["target"]])
