@@ -29,8 +29,9 @@ def folder(tmp_path_factory):
     codes = plant(rng.integers(0, 4, (N, LENGTH)).astype(np.uint8), planted)
     for run in runs.read(folder / "patterns" / "runs.tsv"):
         for path in (run.modisco, run.attributions):
-            path.parent.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         write(run.modisco, codes, planted)
+        write_table(run.patterns, pd.DataFrame(columns=["run", "pattern", "note"]))
         write_attributions(run.attributions, codes, np.zeros((N, 4, LENGTH), np.float32))
     random = [probabilities("".join("ACGT"[code] for code in rng.integers(0, 4, 9))) for _ in range(30)]
     known = [probabilities(site) for site in SITES] + random

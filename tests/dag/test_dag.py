@@ -130,7 +130,7 @@ READS = {
     "motif_runs": set(),
     "motif_clusters": {"motif_runs", "merge_patterns", "attribute"},
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
-    "merge_patterns": {"motif_runs", "call_hits", "discover_motifs", "attribute", "fetch"},
+    "merge_patterns": {"motif_runs", "call_hits", "name_motifs", "discover_motifs", "attribute", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),

@@ -99,6 +99,9 @@ def written(folder, planted, hits=None, targets=("t", "u"), settings=None):
         write(run.modisco, codes, motifs)
         of = np.array(targets)[np.arange(N) % len(targets)]
         write_attributions(run.attributions, codes, np.zeros((N, 4, LENGTH), np.float32), targets=of)
+        # What naming says beside names: of the patterns against an output in the third run.
+        told = [("attributions", "pos_0", ""), ("attributions", "neg_0", "splice donor"), ("control", "pos_0", "x")]
+        write_table(run.patterns, pd.DataFrame(told, columns=["run", "pattern", "note"]))
         if hits is not None:
             write_table(run.hits, pd.DataFrame(hits[number], columns=HIT_COLUMNS))
     known = {"K1": "ATGCTGAGTCA", "K2": "CCGGAAGTG", "K3": "CACGTGTTAC"}
@@ -176,6 +179,13 @@ def test_instances_lie_where_the_sites_were_planted(merged):
                 expected = (place - 1, place + len(motif.consensus) + 1, strand)
                 assert (int(one["start"]), int(one["end"]), one["strand"]) == expected
                 assert one["output"] == "tu"[row % 2] and one["sign"] == {"pos": "+", "neg": "-"}[motif.sign]
+
+
+def test_a_note_is_that_of_most_seqlets(merged, tmp_path):
+    # 35 seqlets of two seeds without a note, 30 of a third run with one.
+    assert set(merged[1]["patterns"]["note"]) == {""}
+    table = written(tmp_path, [planted()[0], [], planted()[2]])["patterns"]
+    assert table.groupby("pattern")["note"].agg(set).to_dict() == {"M1": {"splice donor"}}
 
 
 def test_hits_lie_on_the_merged_pattern_and_are_counted(tmp_path):

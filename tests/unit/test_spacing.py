@@ -201,11 +201,11 @@ def test_hits_stand_for_seqlets_where_there_are_any(tmp_path):
     assert spacing.read_sites(tmp_path / "instances.tsv", NAMES, {"w000": 0}).middle.tolist() == [180]
 
 
-def test_two_sites_that_share_their_middle_are_not_apart(tmp_path):
-    """Of motifs of 9 bp those less than 5 bp apart are not counted."""
-    rows = [site(name, number, 50 + 4 * (name == "M2"), "+") for number in range(100) for name in ("M1", "M2")]
+def test_two_sites_that_share_bases_are_not_apart(tmp_path):
+    """Motifs of 9 bp, of which 7 are no flank, share none of these from 7 bp on."""
+    rows = [site(name, number, 50 + 6 * (name == "M2"), "+") for number in range(100) for name in ("M1", "M2")]
     assert tables(tmp_path, rows)["spacing"].empty
-    rows = [site(name, number, 50 + 5 * (name == "M2"), "+") for number in range(100) for name in ("M1", "M2")]
+    rows = [site(name, number, 50 + 7 * (name == "M2"), "+") for number in range(100) for name in ("M1", "M2")]
     assert tables(tmp_path, rows)["spacing"]["n_pairs"].sum() == 100
 
 

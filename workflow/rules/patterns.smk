@@ -18,6 +18,7 @@ rule merge_patterns:
     input:
         study.motif_files(paths.MODISCO),
         study.motif_files(paths.ATTRIBUTIONS),
+        study.motif_files(paths.PATTERNS),
         study.motif_files(paths.HITS),
         runs=paths.MERGED_RUNS,
         database=study.database,

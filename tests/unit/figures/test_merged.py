@@ -27,7 +27,17 @@ def tables(folder, n=2, models=("FSei",), methods=METHODS[:2], outputs=("ir",), 
         name = "" if number % 7 == 0 else ["CTCF", "ZSCAN29", "SMAD2::SMAD3::SMAD4", "Ahr::Arnt"][number % 4]
         motifs.append(Motif(f"M{number}", name or consensus, matrix))
         q = np.nan if not name else 10.0 ** -rng.uniform(0, 12)
-        known = (f"M{number}", width, consensus, "MA1.1" if name else "", name, q, number if name else None, "")
+        known = (
+            f"M{number}",
+            width,
+            consensus,
+            "MA1.1" if name else "",
+            name,
+            q,
+            number if name else None,
+            "",
+            "splice donor" if number == 5 else "",
+        )
         for model in models:
             for method in methods:
                 for output in outputs if len(outputs) == 1 else ("", *outputs):

@@ -7,7 +7,7 @@ import numpy as np
 from cisflow.figures import logos, style
 from cisflow.io import meme, tables
 
-TEXT = ("pattern", "consensus", "match_id", "match_name", "model", "split", "method", "output", "sign")
+TEXT = ("pattern", "match_id", "match_name", "note", "model", "split", "method", "output", "sign")
 NUMBERS = ("n_seqlets", "n_hits", "effect", "n_seeds", "seeds", "q_value")
 # A match with a larger q value is printed in grey.
 SIGNIFICANT = 0.05
@@ -29,14 +29,14 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A merged pattern: id, match_name ("" without one), q_value, consensus, signs such as `+` or `+-`, and its Cell in
-    each column.
+    """A merged pattern: id, match_name ("" without one), note (such as "splice donor"), q_value, signs such as `+` or
+    `+-`, and its Cell in each column.
     """
 
     id: str
     match_name: str
+    note: str
     q_value: float
-    consensus: str
     signs: str
     cells: list
 
@@ -83,7 +83,7 @@ def _row(part, columns):
         hits = rows["n_hits"].sum(min_count=1)
         cells[key] = Cell(total, hits, effect, int(rows["n_seeds"].max()), int(rows["seeds"].max()))
     signs = "".join(sorted(set(part["sign"]) - {""}))
-    named = (first["pattern"], first["match_name"], first["q_value"], first["consensus"])
+    named = (first["pattern"], first["match_name"], first["note"], first["q_value"])
     return Row(*named, signs, [cells[key] for key in columns])
 
 
@@ -123,10 +123,11 @@ def draw_logo(figure, left, top, width, height, matrix):
 
 
 def name_of(row, width):
-    """(what a pattern is called, its colour): its best match, or its consensus where nothing is like it."""
-    text = row.match_name or "no match"
+    """(what a pattern is called, its colour): a note, else its best match, in grey where this is like it by chance."""
+    if row.note:
+        return shortened(row.note, width), "black"
     known = bool(row.match_name) and row.q_value <= SIGNIFICANT
-    return shortened(text, width), "black" if known else style.GREY
+    return shortened(row.match_name or "no match", width), "black" if known else style.GREY
 
 
 def shortened(text, width):

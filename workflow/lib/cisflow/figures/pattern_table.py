@@ -67,7 +67,14 @@ def draw_row(figure, top, row, matrix, width, most, written):
     style.write(figure, NAME, middle, f"{row.id}\n{name}", va="center", linespacing=1.1, color=colour)
     style.write(figure, SIGN, middle, row.signs.replace("-", "\u2212").replace("+\u2212", "\u00b1"), va="center")
     merged.draw_logo(figure, LOGO, top, LOGO_WIDTH, ROW, matrix)
-    style.write(figure, Q, middle, style.small(row.q_value) if row.match_name else "", va="center", color=colour)
+    style.write(
+        figure,
+        Q,
+        middle,
+        style.small(row.q_value) if row.match_name and not row.note else "",
+        va="center",
+        color=colour,
+    )
     axes = style.place(figure, CELLS, top, width * len(row.cells), ROW)
     axes.set(xlim=(0, len(row.cells)), ylim=(0, 1), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

@@ -83,8 +83,7 @@ def placed(of_table, keys, members, hits):
 
 def _seqlets(path, store, member, ids, targets):
     """The seqlets of a Member in an open file."""
-    sign, _, rank = member.pattern.name.partition("_")
-    group = store[f"{naming.GROUPS[sign]}/pattern_{rank}/seqlets"]
+    group = store[f"{naming.group_of(member.pattern.name)}/seqlets"]
     rows, turned = group["example_idx"][:], group["is_revcomp"][:]
     if len(rows) and rows.max() >= len(ids):
         raise InputError(f"{path}: a seqlet is of row {rows.max() + 1}; expected one of {len(ids)} rows")

@@ -14,14 +14,14 @@ from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.io import matrices, meme
 from cisflow.io.meme import Motif
-from cisflow.io.tables import write_table
+from cisflow.io.tables import table, write_table
 from cisflow.motifs import families, naming, runs
 from cisflow.motifs.instances import Member, name_of, placed
 from cisflow.motifs.similarity import similarities
 
 # What a cell of the table is of: the seeds of a training stand together in it.
 CELL = ("model", "split", "method", "output")
-PATTERN_COLUMNS = ("pattern", "width", "consensus", "match_id", "match_name", "q_value", "family", "also")
+PATTERN_COLUMNS = ("pattern", "width", "consensus", "match_id", "match_name", "q_value", "family", "also", "note")
 COLUMNS = (*PATTERN_COLUMNS, *CELL, "sign", "n_seqlets", "n_sequences", "n_hits", "effect", "n_seeds", "seeds")
 MEMBER_COLUMNS = ("pattern", *runs.COLUMNS, "member", "n_seqlets", "similarity", "start", "end", "strand")
 SIGNIFICANT = 0.05
@@ -42,16 +42,16 @@ class Settings(settings.Settings):
     )
 
 
-def merge_patterns(table, database, settings, folder, hits=False, threads=None):
+def merge_patterns(table_of_runs, database, settings, folder, hits=False, threads=None):
     """Write patterns.tsv, members.tsv, instances.tsv and patterns.meme of a dataset into `folder`.
 
     Parameters
     ----------
-    table : path of the table of runs. database : of a file of motifs. settings : Settings.
+    table_of_runs : path. database : of a file of motifs. settings : Settings.
     hits : whether hits of the patterns of each run were called; they are counted beside the seqlets.
     threads : of the comparison with the database.
     """
-    of_table = runs.read(table)
+    of_table = runs.read(table_of_runs)
     listed = [(number, pattern) for number, run in enumerate(of_table) for pattern in naming.read_patterns(run.modisco)]
     merged, members = merge(listed, settings.similarity)
     names = named(merged, matrices.read_motifs(database), threads)
@@ -61,7 +61,7 @@ def merge_patterns(table, database, settings, folder, hits=False, threads=None):
 
     keys = [attribution_files.read_keys(run.attributions) for run in of_table]
     instances = placed(of_table, keys, members, hits)
-    described = describe(merged, names)
+    described = describe(merged, names, notes_of(of_table, members))
     folder = Path(folder)
     write_table(folder / "patterns.tsv", tabulate(of_table, keys, instances, described, hits))
     write_table(folder / "members.tsv", list_members(of_table, members))
@@ -174,12 +174,35 @@ def named(merged, motifs, threads=None):
     return found
 
 
-def describe(merged, names):
+def notes_of(of_table, members):
+    """{number of a merged pattern: what its members are told to be beside their names, by most of its seqlets}."""
+    votes = {}
+    for number, run in enumerate(of_table):
+        told = table(run.patterns, ("run", "pattern", "note"))
+        told = dict(told.loc[told["run"] == "attributions", ["pattern", "note"]].itertuples(index=False))
+        for member in members:
+            if member.run == number:
+                note = told.get(member.pattern.name, "")
+                of_pattern = votes.setdefault(member.merged, {})
+                of_pattern[note] = of_pattern.get(note, 0) + member.pattern.n_seqlets
+    return {merged: max(of_pattern, key=of_pattern.get) for merged, of_pattern in votes.items()}
+
+
+def describe(merged, names, notes):
     """Frame with PATTERN_COLUMNS, a row a merged pattern; these are called M1, M2, … in their order."""
     rows = []
     for number, (matrix, name) in enumerate(zip(merged, names, strict=True)):
         known = (name.match.id, name.match.name) if name.match is not None else ("", "")
-        row = (name_of(number), matrix.shape[1], naming.consensus(matrix), *known, name.q, name.family, name.also)
+        row = (
+            name_of(number),
+            matrix.shape[1],
+            naming.consensus(matrix),
+            *known,
+            name.q,
+            name.family,
+            name.also,
+            notes[number],
+        )
         rows.append(row)
     return pd.DataFrame(rows, columns=PATTERN_COLUMNS).astype({"family": "Int64"})
 

@@ -32,6 +32,10 @@ class Run(NamedTuple):
         return self._file("motifs", self.method, "modisco.h5")
 
     @property
+    def patterns(self):
+        return self._file("motifs", self.method, "patterns.tsv")
+
+    @property
     def hits(self):
         return self._file("motifs", self.method, "hits.tsv")
 

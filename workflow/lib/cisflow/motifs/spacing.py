@@ -13,7 +13,7 @@ from cisflow.attribution import files as attribution_files
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.io.tables import table, write_table
-from cisflow.motifs import runs
+from cisflow.motifs import naming, runs
 
 PAIR = ("first", "second", "first_name", "second_name")
 TOGETHER_COLUMNS = (
@@ -230,11 +230,12 @@ def _by_distance(values, furthest):
 
 
 def least_distances(pairs, widths):
-    """(pairs,) int: half the wider of two patterns, from which on neither has its middle within the other.
+    """(pairs,) int: the distance of the middles from which on two sites share no base, but for the patterns' flanks.
 
-    Nearer sites are mostly one place that resembles both.
+    Nearer ones are mostly one place that resembles both: of planted IRF3 and RFX5, 12 hits had the other 10 bp on.
     """
-    return np.array([-(-max(widths[first], widths[second]) // 2) for first, second in pairs], dtype=int)
+    cores = np.maximum(widths - 2 * naming.FLANK, 1)
+    return np.array([-(-(cores[first] + cores[second]) // 2) for first, second in pairs], dtype=int)
 
 
 def preferred(counts, pairs, nearest, min_pairs):
