@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from memelite import tomtom
 
+import attributed
 from cisflow.errors import InputError
 from cisflow.io.meme import read_meme
 from cisflow.motifs import families, naming
@@ -86,6 +87,20 @@ def test_next_matches_and_family_are_those_of_the_comparison(tmp_path, database,
         np.testing.assert_allclose(values, [q[list(motifs).index(item)] for item in cells])
     # AP-2 has many matrices, which are one family.
     assert {motifs[item].name[:5] for item in (table["match_id"][0], table["match2_id"][0])} == {"TFAP2"}
+
+
+def test_a_pattern_of_one_output_has_its_name(tmp_path, database, motifs):
+    codes = np.zeros((4, 20), dtype=np.uint8)
+    targets = np.array(["a", "b", "a", "b"])
+    attributions = attributed.write(tmp_path / "a.npz", codes, np.zeros((4, 4, 20), np.float32), targets=targets)
+    path = write(tmp_path / "m.h5", [pattern(motifs["MA0138.3"].matrix, n_seqlets=n) for n in (9, 8, 7)])
+    with h5py.File(path, "r+") as store:
+        for number, rows in enumerate(([0, 2, 2], [3], [0, 1])):
+            store[f"pos_patterns/pattern_{number}/seqlets/example_idx"] = np.array(rows)
+    table = naming.name_patterns(path, path, database, null=path, attributions=attributions)
+    assert table["run"].tolist() == ["attributions"] * 3 + ["shuffled"] * 3 + ["control"] * 3
+    # Rows of shuffled sequences are others.
+    assert table["target"].tolist() == ["a", "b", "", "", "", "", "a", "b", ""]
 
 
 def test_p_values_are_those_of_tomtom_where_enough_is_shared(motifs):

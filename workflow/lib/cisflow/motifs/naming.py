@@ -9,9 +9,9 @@ import pandas as pd
 from memelite import tomtom
 from scipy import stats
 
+from cisflow.attribution import files as attribution_files
 from cisflow.errors import InputError
 from cisflow.io import matrices
-from cisflow.io.arrays import read_arrays
 from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
 from cisflow.motifs import families, splicing
@@ -187,18 +187,20 @@ def name_patterns(modisco, control, database, threads=None, null=None, attributi
     motifs = matrices.read_motifs(database)
     if not any(runs.values()):
         return pd.DataFrame(columns=COLUMNS)
-    rows = None if attributions is None else read_arrays(attributions, ["ids", "target"])
+    ids, targets = (None, None) if attributions is None else attribution_files.read_keys(attributions)
     notes = {}
-    if windows is not None and rows is not None:
-        notes = splicing.notes(modisco, runs["attributions"], rows["ids"], splicing.read_sites(windows))
+    if windows is not None and attributions is not None:
+        notes = splicing.notes(modisco, runs["attributions"], ids, splicing.read_sites(windows))
     compared = compare([pattern.trimmed().sequence for own in runs.values() for pattern in own], motifs, threads)
     matched, members = zip(*compared, strict=True), families.of(motifs)
     table = []
     for run, patterns in runs.items():
-        targets = {} if rows is None else targets_of(paths[run], patterns, rows["target"])
+        # Rows of shuffled sequences are others, of which no file is read.
+        told_by = run != "shuffled" and attributions is not None
+        outputs = outputs_of(paths[run], patterns, targets) if told_by else {}
         for pattern in patterns:
             cut = pattern.trimmed()
-            told = (run, targets.get(pattern.name, ""), pattern.name, pattern.n_seqlets, cut.sequence.shape[1])
+            told = (run, outputs.get(pattern.name, ""), pattern.name, pattern.n_seqlets, cut.sequence.shape[1])
             note = notes.get(pattern.name, "") if run == "attributions" else ""
             table.append((*told, consensus(cut.sequence), *_matches(*next(matched), motifs, members), note))
     return pd.DataFrame(table, columns=COLUMNS).astype({"family": "Int64"})
@@ -213,8 +215,8 @@ def _matches(p, q, motifs, members):
     return first, name, p_value, value, family, *(cell for other in others for cell in other)
 
 
-def targets_of(path, patterns, targets):
-    """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of the attributions' rows."""
+def outputs_of(path, patterns, targets):
+    """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of rows of the attributions."""
     found = {}
     with h5py.File(path) as store:
         for pattern in patterns:
