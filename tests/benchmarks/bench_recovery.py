@@ -126,35 +126,33 @@ def trained(dataset, folds, epochs):
         return fit.train(dataset, folds, "MotifCNN", {}, recipe, SEED, torch.device("cpu"), work)
 
 
-def explained(network, dataset, levels, folds, args, name):
-    """{level: Attributions} by one method: of some windows, the outputs whose motif they hold and that they are
-    predicted to."""
-    probabilities = predictions(network, dataset.codes)
+def explained(network, dataset, probabilities, at, folds, args, name):
+    """Attributions by one method: of some windows of a level, the outputs whose motif they hold and are predicted to.
+
+    Parameters
+    ----------
+    probabilities : (3 n, t), predictions of all windows. at : (3 n,) bool, windows of the level.
+    """
     right = (dataset.labels == 1) & (probabilities > 0.5)
+    windows = np.flatnonzero(right.any(axis=1) & at)[: args.explained]
+    rows, columns = np.nonzero(right[windows])
+    # Mutants are run once for all outputs.
+    once = name == "ism"
+    wanted = Targets(None, network.n_outputs, None if once else columns[:, None])
+    codes = dataset.codes[windows if once else windows[rows]]
     method = methods.read(METHODS[name], name)
-    found = {}
-    for level in LEVELS:
-        windows = np.flatnonzero(right.any(axis=1) & (levels == level))[: args.explained]
-        rows, columns = np.nonzero(right[windows])
-        if name == "ism":
-            # Mutants are run once for all outputs.
-            wanted, codes = Targets(None, network.n_outputs), dataset.codes[windows]
-            chosen = rows, columns
-        else:
-            wanted, codes = Targets(None, network.n_outputs, columns[:, None]), dataset.codes[windows[rows]]
-            chosen = np.arange(len(rows)), np.zeros_like(rows)
-        parts = [part.multipliers for _, part in blocks.attribute(network, codes, wanted, method, "cpu", SEED)]
-        found[level] = files.Attributions(
-            multipliers=np.concatenate(parts)[chosen],
-            ids=dataset.ids[windows[rows]],
-            targets=np.array(dataset.targets)[columns],
-            folds=folds[windows[rows]],
-            prediction=probabilities[windows[rows], columns].astype(np.float32),
-            codes=dataset.codes[windows[rows]],
-            baseline=np.full(4, 0.25, dtype=np.float32),
-            method=name,
-        )
-    return found
+    parts = [part.multipliers for _, part in blocks.attribute(network, codes, wanted, method, "cpu", SEED)]
+    multipliers = np.concatenate(parts)
+    return files.Attributions(
+        multipliers=multipliers[rows, columns] if once else multipliers[:, 0],
+        ids=dataset.ids[windows[rows]],
+        targets=np.array(dataset.targets)[columns],
+        folds=folds[windows[rows]],
+        prediction=probabilities[windows[rows], columns].astype(np.float32),
+        codes=dataset.codes[windows[rows]],
+        baseline=np.full(4, 0.25, dtype=np.float32),
+        method=name,
+    )
 
 
 def predictions(network, codes):
@@ -203,11 +201,10 @@ def main():
             print(f"GC {level:.0%}: AUROC of the held-out windows {np.mean(areas):.3f}, lowest {np.min(areas):.3f}")
         print(f"{'method':>22} {'GC':>4} {'rows':>6} {'patterns':>8} {'recall':>7} {'precision':>9} {'s':>5}")
         for name in args.methods:
-            paths_of = {level: work / f"{name}.{level}.{args.explained}.npz" for level in LEVELS}
-            if not all(path.exists() for path in paths_of.values()):
-                for level, found in explained(network, dataset, levels, folds, args, name).items():
-                    files.write(paths_of[level], found)
-            for level, path in paths_of.items():
+            for level in LEVELS:
+                path = work / f"{name}.{level}.{args.explained}.npz"
+                if not path.exists():
+                    files.write(path, explained(network, dataset, probabilities, levels == level, folds, args, name))
                 started = time.perf_counter()
                 table, patterns = searched(path, work, paths["motifs"], args)
                 spent, n_rows = time.perf_counter() - started, len(read_arrays(path, ["ids"])["ids"])
