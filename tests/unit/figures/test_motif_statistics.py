@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from cisflow.errors import InputError
-from cisflow.figures import effect_against_gc, scored, style
+from cisflow.figures import effect_against_gc, scored, style, top_factors
 from cisflow.io.tables import read_table, write_table
 from drawing import CTCF, FACTORS, METHODS, RUN, database_file, drawn, svg_text
 
@@ -117,13 +117,23 @@ def test_families_are_shown_by_the_member_that_stands(tmp_path):
 
 
 def test_what_is_left_out_of_the_figure_is_told(tmp_path):
-    inputs = score_inputs(tmp_path, SEVEN, [1, 1, 0, 1, 1, 1, 1], ("a", "b"), permuted=[0])
+    inputs = score_inputs(tmp_path, SEVEN, [1, 11, 0, 11, 11, 11, 11], ("a", "b"), permuted=[0])
     text = svg_text(drawn("top_factors", inputs, of(SEVEN)))
     assert "Integrated gradients: a" in text and "Integrated gradients: b" not in text.split("\n")
     left_out = "Integrated gradients: b, TISM: b, Deeplift shap: b and 3 more."
     assert f"Not shown, with a family at q \u2264 0.05: {left_out}" in text
     assert "Without a family at q \u2264 0.05: ISM: a, ISM: b." in text
     assert "seqlet FDR 0.087\u2020" in text and "Seqlets told from permuted positions" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [([1] * 24, (14, 1)), ([20] * 3, (3, 15)), ([3], (1, 3)), ([40], (1, 34)), ([9] * 7, (6, 8))],
+)
+def test_blocks_fill_a_page_and_no_more(counts, expected):
+    n, most = top_factors.arranged(counts)
+    assert (n, most) == expected
+    assert sum(top_factors.heights([min(count, most) for count in counts[:n]])) <= 225
 
 
 def test_a_table_without_a_row_is_explained_and_a_motif_that_is_not_there_refused(tmp_path):

@@ -14,9 +14,9 @@ FIGURE = {
     "inputs": {"scores": "motif_scores"},
     "settings": ["methods"],
 }
-# Millimetres: above the axes and their height, the key, text, and from a point to its label.
+# Millimetres: above the axes and their height, the key, text, from a point to its label, and half a dot.
 ABOVE, HEIGHT, KEY = 12, 45, 7
-TEXT_HEIGHT, GAP = 2.6, 1.1
+TEXT_HEIGHT, GAP, DOT = 2.6, 1.1, 0.5
 NAME_WIDTH = 14
 MOST_LABELS = 10
 # So many points are too many for a vector file.
@@ -118,7 +118,7 @@ def free_box(at, width, size, taken, points):
         inside = (box[:2] >= 0).all() and (box[2:] <= size).all()
         if not inside or any((np.minimum(box[2:], b[2:]) > np.maximum(box[:2], b[:2]) - 0.5).all() for b in taken):
             continue
-        covered = int(((points >= box[:2]) & (points <= box[2:])).all(axis=1).sum())
+        covered = int(((points > box[:2] - DOT) & (points < box[2:] + DOT)).all(axis=1).sum())
         if best is None or covered < best[0]:
             best = covered, box
     return None if best is None else best[1]

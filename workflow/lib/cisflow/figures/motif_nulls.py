@@ -45,8 +45,8 @@ def draw(inputs, settings):
             style.explain(axes, "No p-value under a null: no window of a seqlet was matched.", width=30)
             continue
         targets = frame["target"].nunique()
-        pooled = f" of {targets} targets" if targets > 1 else ""
-        style.write(figure, left + 7, top + 8.6, f"KS distance, share of p \u2264 0.05{pooled}", va="baseline")
+        pooled = f"; {targets} targets" if targets > 1 else ""
+        style.write(figure, left + 7, top + 8.6, f"KS distance, share p \u2264 0.05{pooled}", va="baseline")
         draw_panel(axes, frame)
     draw_key(figure)
     return figure
@@ -89,7 +89,7 @@ def draw_panel(axes, frame):
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4, integer=furthest > 2))
     # From where the title begins, which is left of the axes.
-    begin = -5 * style.MM / (axes.get_position().width * axes.figure.get_size_inches()[0])
+    begin = (7 - scored.SIDE) * style.MM / (axes.get_position().width * axes.figure.get_size_inches()[0])
     look = {"handlelength": 1, "labelspacing": 0.25, "handletextpad": 0.4, "borderpad": 0}
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(begin, 1.01), **look)
 

@@ -14,7 +14,7 @@ NUMBERS = (
 # Methods that have a panel of their own; the others are named below them.
 MOST_PANELS = 9
 # Millimetres: a note's line, and the room of an axis with its label beside and below a panel.
-NOTE, SIDE, BELOW = 3.4, 12, 11
+NOTE, SIDE, BELOW = 3.4, 13.5, 11
 
 
 def read(path):

@@ -16,14 +16,14 @@ FIGURE = {
     "settings": ["methods", "n_factors"],
 }
 SEQLETS, BACKGROUND = style.VERMILLION, style.SKY
-# What a figure has room for, and characters of a factor's name and of a block's title.
-MOST_BLOCKS, NAME_WIDTH, TITLE_WIDTH = 6, 14, 50
+# Blocks that are shown whatever the rows that are left to each; characters of a factor's name and of a block's title.
+FEW, NAME_WIDTH, TITLE_WIDTH = 6, 14, 50
 PERMUTED = "\u2020"
 NOTE = f"{PERMUTED} Seqlets told from permuted positions: shuffled sequences hold as much, or the config asks for it."
 # Millimetres: a block's width and parts from its left edge, and heights.
 BLOCK, LOGO, RATIO, SHARES, Q = 91.5, 26.5, 44.5, 62.5, 75.5
 LOGO_WIDTH, RATIO_WIDTH, SHARE_WIDTH = 16, 15, 11
-HEADER, ROW, AXIS, KEY = 14, 5.8, 10, 6
+HEADER, ROW, AXIS, KEY, FOOT = 14, 5.8, 10, 6, 20
 # A motif of this width, or the widest that is shown, is as wide as its column.
 WIDTH = 12
 # Letters of a logo below this share of its highest are too low to be seen.
@@ -47,17 +47,14 @@ def draw(inputs, settings):
     chosen = [name for name, top in found.items() if len(top)]
     if not chosen:
         return style.explained(why_empty(parts), width=style.DOUBLE)
-    shown, left_out = chosen[:MOST_BLOCKS], chosen[MOST_BLOCKS:]
-    columns = min(2, len(shown))
-    lines = notes(parts, left_out, [name for name in parts if name not in chosen], shown, int(0.62 * BLOCK * columns))
-    foot = KEY + scored.NOTE * len(lines)
-    n_bands = -(-len(shown) // columns)
-    room = int(((style.PAGE - foot) / n_bands - HEADER - AXIS) / ROW - 0.2)
-    tops = {name: found[name].head(min(settings["n_factors"], room)) for name in shown}
-    heights = [HEADER + ROW * (len(top) + 0.2) + AXIS for top in tops.values()]
-    bands = [max(heights[i : i + columns]) for i in range(0, len(shown), columns)]
+    counts = [min(len(found[name]), settings["n_factors"]) for name in chosen]
+    n_blocks, n_rows = arranged(counts)
+    shown, columns = chosen[:n_blocks], min(2, n_blocks)
+    tops = {name: found[name].head(min(settings["n_factors"], n_rows)) for name in shown}
+    bands = heights([len(top) for top in tops.values()])
+    lines = notes(parts, shown, chosen, int(0.62 * BLOCK * columns))
     motifs = {motif.id: motif for motif in matrices.read_motifs(inputs["database"])}
-    figure = style.figure(BLOCK * columns, sum(bands) + foot, layout=None)
+    figure = style.figure(BLOCK * columns, sum(bands) + KEY + scored.NOTE * len(lines), layout=None)
     for i, (name, letter) in enumerate(zip(shown, style.letters(), strict=False)):
         place = BLOCK * (i % columns), sum(bands[: i // columns])
         draw_block(figure, *place, letter, name, parts[name], len(found[name]), tops[name], motifs)
@@ -87,6 +84,24 @@ def named(frames):
     return found
 
 
+def heights(counts):
+    """Height in mm of each band of blocks, two beside each other, of so many rows."""
+    blocks = [HEADER + ROW * (count + 0.2) + AXIS for count in counts]
+    return [max(blocks[i : i + 2]) for i in range(0, len(blocks), 2)]
+
+
+def arranged(counts):
+    """(number of the blocks, of so many rows, that a page has room for, most rows of each).
+
+    As many blocks as stand on it with all their rows, or the first FEW with as many rows as they can have.
+    """
+    room, least = style.PAGE - FOOT, min(len(counts), FEW)
+    for n in range(len(counts), least - 1, -1):
+        if sum(heights(counts[:n])) <= room:
+            return n, max(counts[:n])
+    return least, int((room / len(heights(counts[:least])) - HEADER - AXIS) / ROW - 0.2)
+
+
 def why_empty(parts):
     """Why no part has a family to show."""
     tested = {name: rows for name, rows in parts.items() if len(rows)}
@@ -103,10 +118,11 @@ def why_empty(parts):
     return f"{text}: the smallest q value is {style.small(known[best])} ({scored.shortened(best, TITLE_WIDTH)})."
 
 
-def notes(parts, left_out, without, shown, width):
-    """Lines below the blocks: what has none, and what a mark means."""
-    lines = scored.listed(f"Not shown, with a family at q \u2264 {scored.SIGNIFICANT:g}", left_out, width)
-    lines += scored.listed(f"Without a family at q \u2264 {scored.SIGNIFICANT:g}", without, width)
+def notes(parts, shown, chosen, width):
+    """Lines below the blocks: what is not shown though it has a family, what has none, and what a mark means."""
+    at = f"a family at q \u2264 {scored.SIGNIFICANT:g}"
+    lines = scored.listed(f"Not shown, with {at}", [name for name in chosen if name not in shown], width)
+    lines += scored.listed(f"Without {at}", [name for name in parts if name not in chosen], width)
     if any(is_permuted(parts[name]) for name in shown):
         lines += style.wrap(NOTE, width).split("\n")
     return lines
@@ -172,7 +188,7 @@ def draw_ratios(axes, places, top):
     axes.plot(top["log2_ratio"], places, "o", color=style.BLACK, markersize=3.5)
     axes.axvline(0, color=style.GREY, linewidth=0.6)
     axes.set(xlabel="log2 ratio")
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    few_ticks(axes)
 
 
 def draw_shares(axes, places, top):
@@ -184,7 +200,13 @@ def draw_shares(axes, places, top):
     most = max(in_seqlets.max(), background.max())
     axes.set_xlim(-0.08 * most, 1.08 * most)
     axes.set_xlabel("Share (%)")
+    few_ticks(axes)
+
+
+def few_ticks(axes):
+    """Two or three, without zeros behind the point, for which a narrow axis has no room."""
     axes.xaxis.set_major_locator(MaxNLocator(2))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
 
 
 def draw_key(figure):
