@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional
 from tqdm import tqdm
 
 from cisflow.config import settings
@@ -142,8 +143,10 @@ def describe(network, stem, codes, settings, device, prefix=""):
     both = stem.both_strands or network.strands != "forward"
     k, width = stem.n_kernels, stem.width
     lowest, highest = torch.full((k,), torch.inf), torch.full((k,), -torch.inf)
-    total, places = torch.zeros(k, dtype=torch.float64), 0
-    for response, known, pooled in _responses(network, stem, codes, device, both):
+    total, places, pieces = torch.zeros(k, dtype=torch.float64), 0, []
+    for x, known, pooled in _read(network, stem, codes, device, both):
+        pieces.append((x, known))
+        response = stem.responses(x)
         if known.any():
             lowest = torch.minimum(lowest, response.masked_fill(~known, torch.inf).amin(dim=(0, 2)).cpu())
             highest = torch.maximum(highest, response.masked_fill(~known, -torch.inf).amax(dim=(0, 2)).cpu())
@@ -151,7 +154,8 @@ def describe(network, stem, codes, settings, device, prefix=""):
         places += pooled.shape[0] * pooled.shape[2]
     span = (highest - lowest).nan_to_num(nan=0, posinf=0, neginf=0)
     sums, counts = torch.zeros(k, 4, width, dtype=torch.float64), torch.zeros(k, dtype=torch.int64)
-    for response, known, _, x in _responses(network, stem, codes, device, both, with_bases=True):
+    for x, known in pieces:
+        response = stem.responses(x)
         scale = torch.where(span > 0, span, torch.inf).to(response.device)[:, None]
         share = (response - lowest.nan_to_num(posinf=0).to(response.device)[:, None]) / scale
         excited = known & (share >= settings.min_response)
@@ -172,16 +176,13 @@ def describe(network, stem, codes, settings, device, prefix=""):
 
 
 @torch.inference_mode()
-def _responses(network, stem, codes, device, both, with_bases=False):
-    """Of a batch of sequences after the other, on each strand: (responses (n, k, places) to l-mers, which of these
-    l-mers (n, 1, places) hold known bases alone, the response (n, k, positions) that the network reads on); with the
-    bases (n, 4, positions) where asked for.
-
-    The network reads on the strands that it predicts from.
+def _read(network, stem, codes, device, both):
+    """Of a batch of sequences after the other, on each strand: (bases (n, 4, positions) that the layer reads, which
+    l-mers (n, 1, places) hold known ones alone, its response (n, k, positions)); of a strand that the network does not
+    predict from no response, n = 0.
     """
     ones = torch.ones(1, 1, stem.width, device=device)
-    dilation = stem.convolution.dilation
-    for start in range(0, len(codes), ROWS):
+    for start in tqdm(range(0, len(codes), ROWS), desc="l-mers", unit="batch"):
         rows = inference.to_device(np.ascontiguousarray(codes[start : start + ROWS]), device)
         for number, strand in enumerate([rows, reverse_complement(rows)] if both else [rows]):
             with (
@@ -193,9 +194,8 @@ def _responses(network, stem, codes, device, both, with_bases=False):
             # A trunk that inputs share runs once for each.
             for x, own in zip(bases, pooled, strict=True):
                 is_base = (x.amax(dim=1, keepdim=True) == 1).float()
-                known = torch.nn.functional.conv1d(is_base, ones, dilation=dilation) == stem.width
-                found = stem.responses(x), known, own if seen else own[:0]
-                yield (*found, x) if with_bases else found
+                known = functional.conv1d(is_base, ones, dilation=stem.convolution.dilation) == stem.width
+                yield x, known, own if seen else own[:0]
 
 
 def as_frequencies(weight):
