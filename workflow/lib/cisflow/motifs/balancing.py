@@ -15,7 +15,7 @@ from cisflow.sequence import dna
 LONGEST = 3
 # Differences of so many standard errors are left as they are; more, where weights would rest on few windows: those that
 # are worth less than this share of them.
-TOLERANCE, LEAST_WORTH = 2.0, 0.5
+TOLERANCE, LEAST_WORTH = 2.0, 0.75
 WIDER = 1.5 ** np.arange(20)
 
 
