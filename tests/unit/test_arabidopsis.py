@@ -5,6 +5,7 @@ first among known motifs.
 import csv
 import gzip
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 import pipeline
 from cisflow.__main__ import main
 from cisflow.io.tables import read_table
+from database import JASPAR
 
 DATA = pipeline.ROOT.parent / "shared" / "data" / "arabidopsis_tata"
 FUNGI = pipeline.ROOT / "resources" / "demo" / "JASPAR2024_CORE_fungi_non-redundant.meme.gz"
@@ -86,3 +88,21 @@ def test_the_tata_box_comes_first(trained):
     print(table.head(3)[["motif_name", "n_in_seqlets", "n_background", "q_value", "null"]].to_string(index=False))
     assert table["motif_name"][0] == "SPT15" and table["q_value"][0] < 1e-6 and table["log2_ratio"][0] > 1
     assert table["null"][0] == "shuffled" and (table["p_value"][1:] > 1e3 * table["p_value"][0]).all()
+
+
+@pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes a minute: set CISFLOW_FULL_SIZE=1")
+def test_the_first_pattern_is_the_tata_box(trained):
+    chosen = {"folds": ["train", "valid", "test"], "max_per_target": 500}
+    common = {"dataset": trained, "weights": trained / "model.safetensors", "seed": 1, "device": "cpu"}
+    common |= {"predictions": trained / "predictions.tsv", "selection": chosen, "work": trained / "rows"}
+    attributions = trained / "tism.npz"
+    assert call("attribute", **common, method={"method": "tism"}, output=attributions) == 0
+    found = {"modisco": trained / "modisco.h5", "control": trained / "control.h5"}
+    outputs = {"output": found["modisco"], "control": found["control"], "summary": trained / "discovery.json"}
+    assert call("discover", attributions=attributions, settings={"min_seqlets": 50}, seed=1, **outputs) == 0
+    names = trained / "patterns.tsv"
+    assert call("name-motifs", **found, database=JASPAR, attributions=attributions, output=names) == 0
+    first = read_table(names).iloc[0]
+    print(first.to_dict())
+    assert (first["run"], first["pattern"], first["match_name"]) == ("attributions", "pos_0", "TBP")
+    assert first["q_value"] < 0.05
