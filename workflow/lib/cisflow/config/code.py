@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import re
 
 from cisflow.config import declared
 
@@ -10,24 +11,33 @@ from cisflow.config import declared
 BY_TASK = {"tasks/__init__": "tasks", "evaluation/tables": "evaluation"}
 
 
+# Found by their text: parsing all that a study's jobs import would take a third of the time of planning them.
+_IMPORT = re.compile(r"^[ \t]*(?:from (cisflow(?:\.[\w.]+)?) import (\([^)]*\)|.*)|import (cisflow\b.*))", re.MULTILINE)
+
+
 @functools.cache
 def _imported(path):
     """Files of the package that one file imports, at any depth of its body, with the packages that they lie in."""
-    names = set()
-    for node in ast.walk(declared.tree(path)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
     found = set()
-    for name in names:
+    for name in imports(path.read_text(encoding="utf-8")):
         parts = name.split(".")
-        if parts[0] == "cisflow":
-            # `cisflow` itself holds the version alone, which is that of a release and not of a job.
-            inner = range(2, len(parts) + 1) if len(parts) > 1 else range(1, 2)
-            found.update(declared.module_path(".".join(parts[:end])) for end in inner)
+        # `cisflow` itself holds the version alone, which is that of a release and not of a job.
+        inner = range(2, len(parts) + 1) if len(parts) > 1 else range(1, 2)
+        found.update(_module_path(".".join(parts[:end])) for end in inner)
     return found - {None}
+
+
+_module_path = functools.cache(declared.module_path)
+
+
+def imports(text):
+    """What of the package a module may import by its source text, as dotted names: modules, and names in them."""
+    names = set()
+    for origin, imported, plain in _IMPORT.findall(text):
+        listed = re.sub(r"#.*", "", (imported or plain).strip("()")).split(",")
+        own = {each.split()[0] for each in listed if each.strip()}
+        names |= {origin, *(f"{origin}.{name}" for name in own)} if origin else own
+    return names
 
 
 def files(*modules):
