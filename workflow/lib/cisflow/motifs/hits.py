@@ -5,8 +5,9 @@ that the same network gives to matches in shuffled sequences:
 
 1. A pattern is its mean contributions C (4, w), cut to its informative columns, of unit length. Of a place, on either
    strand, c (4, w) are the contributions: the attribution of each base present, 0 elsewhere.
-2. The score of a place is the part of c that lies along C, sum(c C), in units of what is explained; its similarity is
-   the cosine, sum(c C) / |c|. A place of less than `min_similarity` is no match, however large.
+2. The similarity of a place is the cosine, sum(c C) / |c|; its score is |c|, in units of what is explained, times the
+   similarity squared, which is the share of |c|^2 that lies along C. A place of less than `min_similarity` is no match,
+   however large.
 3. Matches that claim the same bases exclude each other, the highest score first: of one pattern those that share a
    base, on the same strand or on both; of two patterns those that share more than half of the narrower. So a place
    counts for the pattern that explains most of it, and a strong motif is no weak instance of another.
@@ -50,7 +51,7 @@ class Settings(settings.Settings):
 
     fdr: float = setting(0.05, above=0, below=1, meaning="Share of false hits of each pattern, counted on the null.")
     min_similarity: float = setting(
-        0.6, minimum=0, below=1, meaning="Least cosine between the contributions at a hit and those of the pattern."
+        0.7, minimum=0, below=1, meaning="Least cosine between the contributions at a hit and those of the pattern."
     )
 
 
@@ -243,19 +244,19 @@ def _candidates(strands, values, codes, width, least):
 
     Parameters
     ----------
-    strands : (m, length, 2) float32, score on either strand. values : (m, length) float32, contribution of each base.
+    strands : (m, length, 2) float32, sum(c C) on either strand. values : (m, length) float32, of the base present.
     """
     reverse = strands[:, :, 1] > strands[:, :, 0]
-    score = np.where(reverse, strands[:, :, 1], strands[:, :, 0])
+    along = np.where(reverse, strands[:, :, 1], strands[:, :, 0])
     length = values.shape[1]
     squares = np.zeros((len(values), length + width), dtype=np.float64)
     np.cumsum(np.square(values, dtype=np.float64), axis=1, out=squares[:, 1 : length + 1])
     squares[:, length + 1 :] = squares[:, [length]]
     size = np.sqrt(np.maximum(squares[:, width:] - squares[:, :-width], 0))
     # Not above 1, but for rounding.
-    similarity = np.minimum(np.divide(score, size, out=np.zeros_like(score), where=size > 0), 1).astype(np.float32)
-    found = np.nonzero(fits(codes, width) & (score > 0) & (similarity >= least))
-    return Matches(*found, reverse[found], score[found], similarity[found])
+    similarity = np.minimum(np.divide(along, size, out=np.zeros_like(along), where=size > 0), 1).astype(np.float32)
+    found = np.nonzero(fits(codes, width) & (along > 0) & (similarity >= least))
+    return Matches(*found, reverse[found], along[found] * similarity[found], similarity[found])
 
 
 def best_apart(rows, starts, ends, patterns, scores):
