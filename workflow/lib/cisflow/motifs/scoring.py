@@ -154,7 +154,7 @@ def nulls(windows, codes, source, paired, known, rng):
     frame with NULL_COLUMNS but for target.
     """
     exchanged = enrichment.count(paired.exchanged(rng), known.scanner)
-    tables = [_null_table("sides", exchanged, exchanged, known)]
+    tables = [_null_table("sides", exchanged, exchanged, known, rng)]
     inside = np.zeros(codes.shape, dtype=bool)
     for row, start, end in windows.itertuples(index=False):
         inside[row, start:end] = True
@@ -170,18 +170,20 @@ def nulls(windows, codes, source, paired, known, rng):
     if len(matched) and len(anywhere):
         of = enrichment.count(pairs(matched, permuted, pool), known.scanner)
         plain = enrichment.count(pairs(anywhere, permuted, pool), known.scanner)
-        tables.append(_null_table("composition", of, plain, known))
+        tables.append(_null_table("composition", of, plain, known, rng))
     return pd.concat(tables, ignore_index=True)
 
 
-def _null_table(name, counted, plain, known):
+def _null_table(name, counted, plain, known, rng):
+    """P-values of one null; of an observed count a share is drawn, or no test of few counts would be uniform."""
     first, second = counted.foreground, counted.background
-    n = len(plain.foreground)
+    one, other = plain.foreground, plain.background
+    n, share = len(one), rng.random(len(known.motifs))
     frame = {
         "null": name,
         "motif_id": [motif.id for motif in known.motifs],
-        "p_value": association.weighted(first, second, counted.weights).two_sided(),
-        "p_unmatched": association.fisher(plain.foreground.sum(axis=0), n, plain.background.sum(axis=0), n).two_sided(),
+        "p_value": association.weighted(first, second, counted.weights).two_sided(share),
+        "p_unmatched": association.fisher(one.sum(axis=0), n, other.sum(axis=0), n).two_sided(share),
     }
     hit = (first | second).any(axis=0)
     return pd.DataFrame(frame)[hit]
