@@ -120,9 +120,10 @@ def serve(listener, packages):
         connection, _ = listener.accept()
         header, streams, _, _ = socket.recv_fds(connection, 8, 3)
         length = int.from_bytes(header, "big")
-        if not length:
+        if header and not length:
             return
-        if not os.fork():
+        # A client that was killed has said nothing.
+        if header and not os.fork():
             listener.close()
             status = work(connection, length, streams)
             with contextlib.suppress(OSError):
