@@ -185,8 +185,10 @@ def test_effects_equal_brute_force_for_a_beluga_of_true_size():
     expected = brute_force(model.double(), codes, [place for span in spans for place in range(*span)])
     for precision, allowed in PRECISIONS.items():
         model = model.to(precision)
-        for begin, end in spans:
-            found = exact.exact_ism(model, codes, start=begin, end=end, progress=False)
+        for number, (begin, end) in enumerate(spans):
+            # Its own checks pass once: the effects of all these mutants are compared here.
+            checks = 0 if number else 4
+            found = exact.exact_ism(model, codes, start=begin, end=end, checks=checks, progress=False)
             assert found.route == "planned"
             wanted = expected[..., begin:end]
             assert np.abs(found.effects[..., begin:end] - wanted).max() < allowed * np.ptp(wanted)
