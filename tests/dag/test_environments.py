@@ -11,12 +11,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pipeline
+from cisflow.__main__ import command_names
 from distributions import LIB, closure, distribution
 from planning import FIGURES
 
 ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
 CONDA_ONLY = {"python", "pip", "bedtools"}
+# What people call, and no rule does.
+BY_HAND = {"check", "document-config"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
     "windows": ["data.sources", "data.targets"],
@@ -69,9 +72,8 @@ def modules(command):
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory):
+def commands(rules):
     """(command with its first argument, environment) of each rule."""
-    rules = pipeline.rules(pipeline.copy(tmp_path_factory.mktemp("rules")), "config/demo.yaml")
     shells = {name: rule for name, rule in rules.items() if rule["shell"]}
     return {name: (command(name, rule["shell"]), Path(rule["env"]).name) for name, rule in shells.items()}
 
@@ -84,6 +86,11 @@ def command(rule, shell):
         if figure and rule != figure.name
         else re.match(r"python -m cisflow (\S+ \S+)", shell)[1]
     )
+
+
+def test_rules_call_every_command_and_no_other(commands):
+    called = {command.split()[0] for command, _ in commands.values()}
+    assert called == set(command_names()) - BY_HAND
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
