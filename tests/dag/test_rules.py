@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import itertools
 import re
 import subprocess
 import sys
@@ -73,12 +74,13 @@ def test_the_code_that_a_rule_depends_on_is_that_of_its_command(rules):
     for name, rule in rules.items():
         if rule["code"]:
             command = re.match(r"python -m cisflow (\S+)", rule["shell"])[1].replace("-", "_")
-            own = {
-                code.command(command, *modules, task=task)
-                for modules in pairs
-                for task in (None, "binary", "regression")
-            }
-            assert set(rule["code"]) <= own, f"rule {name}: not the code of {command}"
+            unknown = set(rule["code"])
+            # Most are of the command alone; digests of all pairs would take a minute.
+            for modules, task in itertools.product(pairs, (None, "binary", "regression")):
+                if not unknown:
+                    break
+                unknown.discard(code.command(command, *modules, task=task))
+            assert not unknown, f"rule {name}: not the code of {command}"
 
 
 def test_rules_are_formatted():
