@@ -8,15 +8,17 @@ import lightgbm
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalStorage
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from cisflow.classifiers import lightgbm as boosting
 from cisflow.classifiers.data import labelled_rows
+from cisflow.classifiers.journal import Journal
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
+from cisflow.io import work
 from cisflow.io.tables import read_table
 from cisflow.sequence import dna
 
@@ -91,17 +93,18 @@ def cross_validation(y, codes, n_folds, seed):
     return list(folds.split(groups, y, groups))
 
 
-def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
+def tune(x, y, folds, codes, settings, search, seed, threads, folder, inputs=()):
     """Trials of a Tree-structured Parzen Estimator for the mean AUROC of cross-validation.
 
-    Finished trials are kept in a journal in `work`: called again with the same arguments, the search goes on after
+    Finished trials are kept in a journal in `folder`: called again with the same arguments, the search goes on after
     them and finds what it would have found without the interruption. Every trial has a seed of its own.
 
     Parameters
     ----------
     x : data.Features of n rows. y : (n,) 0/1, NaN = missing. folds : (n,). codes : (n, length) uint8.
     settings : {name: value} of lightgbm.Settings: what is not searched. search : {name: value} of Search.
-    work : folder for the journal. inputs : what else a trial depends on, as strings (digests of files).
+    folder : for the journal; the caller holds it, see `io.work`.
+    inputs : what else a trial depends on, as strings (digests of files).
 
     Returns
     -------
@@ -114,7 +117,7 @@ def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
     # Bins are made once; a filter of features would tie them to one value of min_child_samples.
     parameters, _ = boosting.parameters_of(settings, seed, threads)
     whole = boosting.dataset(x, y, train, parameters | {"feature_pre_filter": False}).construct()
-    study = _study(Path(work), [settings, search.as_dict(), seed, x.columns.tolist(), list(inputs)])
+    study = _study(Path(folder), [settings, search.as_dict(), seed, x.columns.tolist(), list(inputs)])
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     with tqdm(total=search.n_trials * search.n_folds, desc="tuning LightGBM", unit="fit") as bar:
         bar.update(len(finished) * search.n_folds)
@@ -133,12 +136,13 @@ def tune(x, y, folds, codes, settings, search, seed, threads, work, inputs=()):
     return _table(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)))
 
 
-def _study(work, identity):
-    """The study in `work` that belongs to these arguments, without the trial that an interruption cut short."""
+def _study(folder, identity):
+    """The study in a work folder that belongs to these arguments, without the trial that an interruption cut short."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    work.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        work.fresh(folder, "it is not a folder")
     name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    storage = JournalStorage(JournalFileBackend(str(work / "journal.log")))
+    storage = JournalStorage(Journal(folder / "journal.log"))
     study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)

@@ -1,13 +1,12 @@
 """Train a network on the sequences of a dataset."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
-from cisflow.io import files
+from cisflow.io import files, work
 from cisflow.io.manifests import manifest
 from cisflow.io.meme import read_meme
 from cisflow.io.tables import write_table
@@ -47,19 +46,21 @@ def run(args):
     job |= {"motifs": [motif.matrix for motif in read_meme(args.motifs)] if args.motifs else ()}
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
-    with (
-        manifest(args.manifest, args.model, inputs, args.seed) as record,
-        device.acquire(args.device, args.gpus, args.threads) as where,
-    ):
-        network, header, history = fit.train(
-            dataset, folds, **job, seed=args.seed, device=where, work=args.work, inputs=job_inputs
-        )
-        checkpoints.save(args.output, network, header)
-        write_table(args.history, pd.DataFrame(history))
-        record |= {
-            "device": str(where),
-            "epochs": len(history),
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "frozen": sum(parameter.numel() for parameter in network.parameters() if not parameter.requires_grad),
-        }
-    shutil.rmtree(args.work)
+    with work.held(args.work) as folder:
+        with (
+            manifest(args.manifest, args.model, inputs, args.seed) as record,
+            device.acquire(args.device, args.gpus, args.threads) as where,
+        ):
+            network, header, history = fit.train(
+                dataset, folds, **job, seed=args.seed, device=where, work=folder, inputs=job_inputs
+            )
+            checkpoints.save(args.output, network, header)
+            write_table(args.history, pd.DataFrame(history))
+            weights = list(network.parameters())
+            record |= {
+                "device": str(where),
+                "epochs": len(history),
+                "parameters": sum(parameter.numel() for parameter in weights),
+                "frozen": sum(parameter.numel() for parameter in weights if not parameter.requires_grad),
+            }
+        work.remove(folder)

@@ -1,6 +1,5 @@
 """Search LightGBM's parameters by cross-validation within the training fold; goes on after an interruption."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from cisflow.classifiers import data, tuning
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
-from cisflow.io import files
+from cisflow.io import files, work
 from cisflow.io.tables import write_table
 
 
@@ -32,16 +31,17 @@ def run(args):
         Path(args.features, "features.npy"),
         *(Path(args.dataset, f"{name}.npy") for name in ("targets", "sequences")),
     ]
-    table = tuning.tune(
-        source,
-        # The strands of a window have its sequence, which keeps them in one fold of the cross-validation.
-        *(np.repeat(values, source.strands, axis=0) for values in (dataset.labels[:, 0], folds, dataset.codes)),
-        args.model.get("settings", {}),
-        args.model.get("tune", {}),
-        args.seed,
-        args.threads,
-        args.work,
-        [files.digest(path) for path in inputs],
-    )
-    write_table(args.output, table)
-    shutil.rmtree(args.work)
+    with work.held(args.work) as folder:
+        table = tuning.tune(
+            source,
+            # The strands of a window have its sequence, which keeps them in one fold of the cross-validation.
+            *(np.repeat(values, source.strands, axis=0) for values in (dataset.labels[:, 0], folds, dataset.codes)),
+            args.model.get("settings", {}),
+            args.model.get("tune", {}),
+            args.seed,
+            args.threads,
+            folder,
+            [files.digest(path) for path in inputs],
+        )
+        write_table(args.output, table)
+        work.remove(folder)

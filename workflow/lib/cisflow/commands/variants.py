@@ -65,7 +65,7 @@ def run(args):
         alleles = variants.Alleles(scored, genome, length)
         layout = variants.layout(network.n_outputs, classes)
         acquire = functools.partial(device.acquire, args.device, args.gpus, args.threads or torch.get_num_threads())
-        with acquire() as where, Rows(folder / "work", json.dumps(made_of), len(scored), layout) as rows:
+        with Rows(folder / "work", json.dumps(made_of), len(scored), layout) as rows, acquire() as where:
             how = extractor.get("strands", "both"), extractor.get("batch_size", "auto")
             variants.score(extractors.ready(network, extractor, where), alleles, rows, where, *how, classes)
             class_names = classes.names if classes else []

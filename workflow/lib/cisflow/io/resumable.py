@@ -1,12 +1,13 @@
 """Arrays that a long job fills from the first row on, and that the job goes on with after it was killed."""
 
+import contextlib
+import io
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
-from cisflow.io import files
+from cisflow.io import files, work
 
 
 class Rows:
@@ -14,7 +15,8 @@ class Rows:
     the whole arrays to where they belong.
 
     Rows are written to the files and not kept, so that memory does not grow with n. A new object with the same key
-    in the same folder goes on after the last commit; with another key it starts over.
+    in the same folder goes on after the last commit; with another key, or where the folder holds anything that no
+    commit left, it starts over and says so. A folder is held (`work.held`) until the object is closed.
 
     Parameters
     ----------
@@ -33,30 +35,55 @@ class Rows:
     def __init__(self, folder, key, n, layout):
         self._folder, self._key, self._n = Path(folder), key, n
         self._layout = {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in layout.items()}
-        self.done = self._committed()
-        if not self.done:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._handles = {name: self._open(name) for name in self._layout}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(work.held(folder))
+            self.done, why = self._committed()
+            if not self.done:
+                work.fresh(self._folder, why)
+            self._handles = {name: stack.enter_context(self._open(name)) for name in self._layout}
+            self._held = stack.pop_all()
 
     def _path(self, name):
         return self._folder / f"{name}.npy"
 
+    def _header(self, name):
+        """The bytes before the rows of an array that is whole."""
+        shape, dtype = self._layout[name]
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (self._n, *shape)}
+        text = io.BytesIO()
+        np.lib.format.write_array_header_1_0(text, header)
+        return text.getvalue()
+
+    def _end(self, name, rows):
+        """Length in bytes of the file of an array of which so many rows are written."""
+        shape, dtype = self._layout[name]
+        return len(self._header(name)) + rows * dtype.itemsize * int(np.prod(shape))
+
     def _committed(self):
-        record = self._folder / "progress.json"
-        if not record.exists() or not all(self._path(name).exists() for name in self._layout):
-            return 0
-        record = files.read_json(record)
-        return record["rows"] if record["key"] == self._key else 0
+        """(rows that an earlier object with this key made last, why there are none)."""
+        record = work.note(self._folder / "progress.json")
+        if not isinstance(record, dict):
+            return 0, "no finished rows are noted there"
+        if record.get("key") != self._key:
+            return 0, "it belongs to another job"
+        rows = record.get("rows")
+        if type(rows) is not int or not 0 <= rows <= self._n:
+            return 0, f"progress.json notes {rows!r} finished rows of {self._n}"
+        for name in self._layout:
+            path, header = self._path(name), self._header(name)
+            if not path.is_file():
+                return 0, f"{path.name} is not there"
+            with open(path, "rb") as handle:
+                if handle.read(len(header)) != header or path.stat().st_size < self._end(name, rows):
+                    return 0, f"{path.name} is not an array with {rows} rows of this job"
+        return rows, "no rows are finished"
 
     def _open(self, name):
         """The file of an array, cut back to its committed rows, with the header of the whole array."""
-        shape, dtype = self._layout[name]
         path = self._path(name)
         handle = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115 (closed by `close`)
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (self._n, *shape)}
-        np.lib.format.write_array_header_1_0(handle, header)
-        handle.seek(handle.tell() + self.done * dtype.itemsize * int(np.prod(shape)))
+        handle.write(self._header(name))
+        handle.seek(self._end(name, self.done))
         handle.truncate()
         return handle
 
@@ -85,19 +112,21 @@ class Rows:
         self.close()
 
     def close(self):
-        for handle in self._handles.values():
-            handle.close()
+        """Close the files, and let another process have the folder."""
+        self._held.close()
 
     def finish(self, folder, names):
         """Move the arrays `names`, now whole, to `<folder>/<name>.npy`, and remove the work folder with the others."""
         if self.done != self._n:
             raise ValueError(f"{self.done} rows written, expected {self._n}")
         self.commit()
-        self.close()
+        for handle in self._handles.values():
+            handle.close()
         Path(folder).mkdir(parents=True, exist_ok=True)
         for name in names:
             os.replace(self._path(name), Path(folder) / f"{name}.npy")
-        shutil.rmtree(self._folder)
+        work.remove(self._folder)
+        self.close()
 
     def read(self, name):
         """An array as far as it is written, as a memory map (rows, …)."""

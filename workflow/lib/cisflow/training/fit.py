@@ -1,7 +1,6 @@
 """Train a network on windows and labels: lightning's loop around a plain module, resumable to the bit on CPU."""
 
 import inspect
-import json
 import logging
 import signal
 import sys
@@ -16,10 +15,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from cisflow import tasks
 from cisflow.errors import InputError
-from cisflow.io import files
 from cisflow.models import checkpoints, finetune, kernels, registry
 from cisflow.models.device import deterministic
-from cisflow.training import batches
+from cisflow.training import batches, resuming
 from cisflow.training.objective import Means, Objective
 from cisflow.training.recipe import Training
 from cisflow.training.schedule import learning_rate
@@ -219,7 +217,8 @@ def train(
     """Train one network and return it with the weights of its best epoch.
 
     A checkpoint is kept in `work` after every epoch; called again with the same arguments after an interruption,
-    training goes on from the last complete epoch and, on CPU, ends in the same bytes as an uninterrupted run.
+    training goes on from the last complete epoch and, on CPU, ends in the same bytes as an uninterrupted run. Where
+    `work` holds anything else, it is emptied, which a line says.
 
     Parameters
     ----------
@@ -264,12 +263,11 @@ def train(
         _loader(dataset, folds == "valid", training, 4 * training.batch_size, None),
     ]
     job = {"architecture": architecture, "settings": settings, "training": training.as_dict(), "seed": seed}
-    work = _resumable(
-        work, job | {"freeze": freeze, "finetune": chosen, "task": dataset.task.name, "inputs": list(inputs)}
-    )
+    job |= {"freeze": freeze, "finetune": chosen, "task": dataset.task.name, "inputs": list(inputs)}
     by_loss = training.watch == "loss" and module.objective.all_watched
     monitor = "valid_loss" if by_loss else WATCHED
     stopping = Stopping(monitor, training)
+    resuming.prepare(work, job, module, stopping.state_key)
     # The best epoch is saved first, so that the last checkpoint, which a resumed run starts from, knows of it.
     every_epoch = {"save_on_train_epoch_end": True, "enable_version_counter": False}
     keeping = [
@@ -381,17 +379,6 @@ def _loader(dataset, chosen, training, batch_size, seed):
     return batches.loader(batches.Windows(arrays, rows, turned), batch_size, seed)
 
 
-def _resumable(work, job):
-    """The folder of the checkpoints, emptied if they belong to a job with other settings."""
-    note = work / "job.json"
-    if work.exists() and (not note.exists() or note.read_text() != json.dumps(job, sort_keys=True)):
-        for path in work.iterdir():
-            path.unlink()
-    work.mkdir(parents=True, exist_ok=True)
-    files.write_text(note, json.dumps(job, sort_keys=True))
-    return work
-
-
 def _stopped(last, stopping):
     """Whether the checkpoint is that of a run that early stopping had already ended."""
     if not last.exists():
@@ -411,6 +398,7 @@ def _trainer(training, device, work, callbacks):
         gradient_clip_val=training.gradient_clip,
         callbacks=callbacks,
         deterministic=device.type == "cpu",
+        plugins=[resuming.Checkpoints()],
         num_sanity_val_steps=0,
         logger=False,
         enable_model_summary=False,
