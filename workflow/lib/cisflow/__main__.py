@@ -6,13 +6,16 @@ environment holds only what its own command imports.
 
 import argparse
 import ast
+import contextlib
 import importlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from cisflow import __version__
 from cisflow.errors import InputError
+from cisflow.io import disk
 
 COMMANDS = Path(__file__).parent / "commands"
 # Modules of that folder that are no command.
@@ -38,7 +41,10 @@ def usage():
 
 
 def main(argv=None):
-    """Run one command; returns the exit status (0 done, 1 bad input, 2 bad usage)."""
+    """Run one command; returns the exit status.
+
+    0 done, 1 bad input or what the system refused (a full disk, a folder that cannot be written to), 2 bad usage.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
@@ -50,18 +56,39 @@ def main(argv=None):
     if name not in command_names():
         print(f"cisflow: unknown command '{name}'\n\n{usage()}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
-    parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
-    module.arguments(parser)
+    args = argparse.Namespace()
     try:
-        module.run(parser.parse_args(argv[1:]))
+        module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
+        parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
+        module.arguments(parser)
+        args = parser.parse_args(argv[1:])
+        module.run(args)
+        # Here, where a full disk can still be told.
+        sys.stdout.flush()
     except InputError as error:
-        print(f"cisflow {name}: error: {error}", file=sys.stderr)
-        return 1
+        return _refuse(name, error)
     except BrokenPipeError:
         # The reader of our output went away (`cisflow … | head`): nothing is wrong with the run.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _refuse(name, disk.in_words(error, _places(args)))
     return 0
+
+
+def _refuse(name, reason):
+    # The log may lie on the disk that is full: the exit status tells it then.
+    with contextlib.suppress(OSError):
+        print(f"cisflow {name}: error: {reason}", file=sys.stderr)
+    return 1
+
+
+def _places(args):
+    """Where a command may have written: the paths of its options, and the folder of temporary files."""
+    places = [value for value in vars(args).values() if isinstance(value, Path) or os.sep in str(value)]
+    places = [value for value in places if isinstance(value, str | Path) and len(str(value)) < 4096]
+    with contextlib.suppress(OSError):
+        places.append(tempfile.gettempdir())
+    return places
 
 
 if __name__ == "__main__":

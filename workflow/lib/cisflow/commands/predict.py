@@ -11,7 +11,7 @@ from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.errors import InputError
 from cisflow.evaluation import predictions
-from cisflow.io import files
+from cisflow.io import arrays
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
 from cisflow.models.predict import predict, profiles
@@ -46,11 +46,9 @@ def _write_profiles(path, network, dataset, where):
     path.unlink(missing_ok=True)
     if dataset.profiles is None or getattr(network.module, "bins", None) is None:
         return
-    with files.atomic(path) as temporary:
-        # Mapped: the profiles of all windows may be larger than memory.
-        found = np.lib.format.open_memmap(temporary, "w+", np.float16, dataset.profiles.shape)
+    # Mapped: the profiles of all windows may be larger than memory.
+    with arrays.mapped(path, np.float16, dataset.profiles.shape) as found:
         row = 0
         for values in profiles(network, dataset.codes, where):
             found[row : row + len(values)] = values
             row += len(values)
-        found.flush()

@@ -13,7 +13,7 @@ from cisflow.config.settings import setting
 from cisflow.data import fingerprint, ledger
 from cisflow.data.targets.common import Common
 from cisflow.errors import InputError, listing
-from cisflow.io import contigs
+from cisflow.io import arrays, contigs, disk
 from cisflow.io.bed import interval, read_bed
 from cisflow.io.genome import Genome, Locus
 from cisflow.sequence import intervals
@@ -230,9 +230,11 @@ def _on_genome(windows, genome, where):
 
 def zeros(shape, kind):
     """An array of zeros; one that is large is mapped from a file that is gone with it."""
-    if np.dtype(kind).itemsize * np.prod(shape, dtype=np.int64) <= HELD:
+    size = np.dtype(kind).itemsize * int(np.prod(shape, dtype=np.int64))
+    if size <= HELD:
         return np.zeros(shape, dtype=kind)
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file, disk.writing(tempfile.gettempdir()):
+        arrays.reserve(file, size)
         return np.memmap(file, dtype=kind, mode="w+", shape=shape)
 
 

@@ -1,5 +1,8 @@
 """Arrays: `.npy` and `.npz`, checked when they are read."""
 
+import contextlib
+import errno
+import os
 import zipfile
 
 import numpy as np
@@ -11,6 +14,32 @@ from cisflow.io import files
 def write_array(path, array):
     with files.atomic(path) as temporary, open(temporary, "wb") as handle:
         np.lib.format.write_array(handle, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def reserve(handle, size):
+    """Have `size` bytes of the disk for a file that is to be mapped.
+
+    What finds no room in a map ends the process (SIGBUS), and no error can be told; here it is an OSError.
+    """
+    if not hasattr(os, "posix_fallocate") or not size:
+        return
+    try:
+        os.posix_fallocate(handle.fileno(), 0, size)
+    except OSError as error:
+        # Some file systems promise no room.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+
+
+@contextlib.contextmanager
+def mapped(path, dtype, shape):
+    """Yield an array of zeros that is mapped from a file, which is `path` when the block succeeds."""
+    with files.atomic(path) as temporary:
+        found = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        with open(temporary, "rb+") as handle:
+            reserve(handle, temporary.stat().st_size)
+        yield found
+        found.flush()
 
 
 def read_array(path, dtype=None, shape=None, finite=False, mmap=False):

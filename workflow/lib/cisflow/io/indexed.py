@@ -15,7 +15,7 @@ from pathlib import Path
 import pyfaidx
 
 from cisflow.errors import InputError
-from cisflow.io import files, text
+from cisflow.io import disk, files, text
 
 CACHE = "CISFLOW_CACHE"
 PACKED = tuple(text.UNPACKED_BY)
@@ -224,9 +224,10 @@ def _replacing(output):
     descriptor, temporary = tempfile.mkstemp(dir=output.absolute().parent, prefix=f"{output.name}.")
     os.close(descriptor)
     try:
-        yield Path(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, output)
+        with disk.writing(output):
+            yield Path(temporary)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, output)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
