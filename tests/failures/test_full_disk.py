@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from tqdm import tqdm
 
 import planted
 import predictions
@@ -248,6 +249,22 @@ def test_errors_of_the_system_of_any_form_are_one_line(monkeypatch, capsys, rais
 
     faked(monkeypatch, run)
     assert refused(capsys, ["study"]) in ("OSError", "two", "a/b: No such file")
+
+
+def test_of_a_copy_to_a_full_disk_the_copy_is_named(monkeypatch, small, tmp_path, capsys):
+    (tmp_path / "whole").write_bytes(b"0" * 100_000)
+    small.leave(ROOM)
+    faked(monkeypatch, lambda _: shutil.copy(tmp_path / "whole", small.folder / "copy"))
+    assert refused(capsys, ["study"]).startswith(f"{small.folder}/copy: No space left on device; 0 bytes")
+
+
+def test_the_line_begins_behind_an_open_bar_of_progress(monkeypatch, capsys):
+    def run(_):
+        for _ in tqdm(range(3), desc="half"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), "x")
+
+    faked(monkeypatch, run)
+    assert refused(capsys, ["study"]) == "x: Input/output error"
 
 
 def test_results_on_a_full_standard_output_are_refused(monkeypatch, capsys):

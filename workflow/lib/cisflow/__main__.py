@@ -78,6 +78,9 @@ def main(argv=None):
 def _refuse(name, reason):
     # The log may lie on the disk that is full: the exit status tells it then.
     with contextlib.suppress(OSError):
+        # While an exception is handled, bars of progress stay open: the line would stand behind one.
+        for bar in list(getattr(getattr(sys.modules.get("tqdm.std"), "tqdm", None), "_instances", ())):
+            bar.close()
         print(f"cisflow {name}: error: {reason}", file=sys.stderr)
     return 1
 

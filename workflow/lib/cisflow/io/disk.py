@@ -61,6 +61,9 @@ def _refusal(error, path):
 def _named(error):
     """The Path that an exception names, or None; a file may be given by its number."""
     named = getattr(error, "filename", None)
+    if getattr(error, "errno", None) == errno.ENOSPC and error.filename2 is not None:
+        # Of a copy, it is the disk of the second that is full.
+        named = error.filename2
     return Path(os.fsdecode(named)) if isinstance(named, str | bytes | os.PathLike) else None
 
 
