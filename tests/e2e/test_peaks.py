@@ -1,12 +1,14 @@
 """From peaks and a genome to motifs, by the config that README.md shows, on the demo's genome."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import yaml
 from scipy.stats import ks_2samp
 
+import forking
 import peaks
 import pipeline
 from sources import unpacked
@@ -26,7 +28,11 @@ def finished(tmp_path_factory, numba):
     (folder / "results").mkdir()
     (folder / "results" / ".cache").symlink_to(numba)
     profile = ("--workflow-profile", "workflow/profiles/demo")
-    call = pipeline.snakemake(folder, "--configfile", "mine.yaml", *profile, "--cores", "2", timeout=1800)
+    with forking.interpreter(tmp_path_factory.mktemp("python")) as python:
+        path = os.pathsep.join([str(python), pipeline.environment()["PATH"]])
+        call = pipeline.snakemake(
+            folder, "--configfile", "mine.yaml", *profile, "--cores", "2", timeout=1800, PATH=path
+        )
     assert call.status == 0, call.out + call.err
     return folder
 
