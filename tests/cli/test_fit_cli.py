@@ -195,7 +195,7 @@ def test_trials_on_other_folds_are_not_continued(featured, tmp_path, monkeypatch
     common = {"dataset": dataset, "features": features, "seed": 1}
     tune = {"n_trials": 1, "n_startup": 1, "n_folds": 2}
     common["model"] = {"classifier": "lightgbm", "settings": {"n_estimators": 10}, "tune": tune}
-    monkeypatch.setattr(tune_command.shutil, "rmtree", lambda folder: None)
+    monkeypatch.setattr(tune_command.work, "remove", lambda folder: None)
     first, second, tables = dataset / "splits" / "random.tsv", tmp_path / "turned.tsv", []
     for work, folds in (("one", first), ("one", second), ("two", second)):
         assert call("tune", **common, split=folds, work=tmp_path / work, output=tmp_path / "tuning.tsv") == 0

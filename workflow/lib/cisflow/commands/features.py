@@ -6,6 +6,7 @@ stopped one was.
 
 import functools
 import math
+from pathlib import Path
 
 import torch
 
@@ -13,6 +14,7 @@ from cisflow.commands import options
 from cisflow.features import arrays as features
 from cisflow.features import extractor as extractors
 from cisflow.features import inputs, shards
+from cisflow.io import work
 from cisflow.models import device
 
 
@@ -39,7 +41,8 @@ def run(args):
     count = args.shards or math.ceil(len(rows.frame) / shards.SHARD)
     acquire = functools.partial(device.acquire, args.device, args.gpus, threads)
     if args.shard is None:
-        shards.run(args.output, rows, extractor, args.weights, args.genome, args.names, count, acquire)
+        with work.held(Path(args.output, "shards")):
+            shards.run(args.output, rows, extractor, args.weights, args.genome, args.names, count, acquire)
         return
     part = features.shard_rows(len(rows.frame), args.shard, count)
     network = extractors.load(extractor, args.weights)

@@ -16,7 +16,7 @@ from cisflow.errors import InputError
 from cisflow.features import arrays as features
 from cisflow.features import extractor as extractors
 from cisflow.features import sequence_classes, shards, variants
-from cisflow.io import files
+from cisflow.io import work
 from cisflow.io.genome import Genome
 from cisflow.io.manifests import manifest
 from cisflow.io.resumable import Rows
@@ -43,7 +43,7 @@ def run(args):
     inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
     made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
     finished = folder / "manifest.json"
-    if finished.exists() and files.read_json(finished).get("made_of") == made_of:
+    if work.note(finished).get("made_of") == made_of:
         print(f"variants: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.

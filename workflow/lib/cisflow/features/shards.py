@@ -1,6 +1,7 @@
 """Feature arrays in shards: computing one, gathering all, and a whole run that a restart resumes."""
 
-import shutil
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features.extractor import load, open_sequences, ready, target_names
-from cisflow.io import files
+from cisflow.io import files, work
 from cisflow.io.arrays import read_arrays, write_arrays
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
@@ -18,6 +19,8 @@ from cisflow.models import predict
 
 # Windows of a shard, where nobody says how many: 22 MB of Sei's targets, and minutes of a CPU.
 SHARD = 500
+# What a shard holds.
+ARRAYS = ("ids", "features", "largest_rounding_error", "device")
 
 
 def compute(output, network, sequences, device, extractor, bar):
@@ -73,6 +76,7 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     """Compute all shards one after the other and gather them; a run that was stopped goes on with its next shard.
 
     Finished shards lie in `<folder>/shards`, beside a record of what they were made of, and go when all are gathered.
+    A shard that is damaged is computed again. The caller holds the folder of the shards, see `io.work`.
 
     Parameters
     ----------
@@ -89,17 +93,18 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     }
     whole = {**made_of, "groups": extractor.get("groups"), "names": identity(names) if names else None}
     finished, record = folder / "manifest.json", folder / "shards" / "made_of.json"
-    if finished.exists() and files.read_json(finished).get("made_of") == whole:
+    if work.note(finished).get("made_of") == whole:
         print(f"features: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
     finished.unlink(missing_ok=True)
-    if not (record.exists() and files.read_json(record) == made_of):
-        shutil.rmtree(record.parent, ignore_errors=True)
+    if work.note(record) != made_of:
+        work.fresh(record.parent, "its shards belong to another job, or to none that can be told")
         files.write_json(record, made_of)
     parts = [features.shard_rows(n, number, count) for number in range(1, count + 1)]
     paths = [folder / "shards" / f"{number}-of-{count}.npz" for number in range(1, count + 1)]
-    waiting = [(path, part) for path, part in zip(paths, parts, strict=True) if not path.exists()]
+    ids = rows.frame["id"].to_numpy(dtype=str)
+    waiting = [(path, part) for path, part in zip(paths, parts, strict=True) if not _whole(path, ids[part])]
     if len(waiting) < count:
         print(f"features: {count - len(waiting)} of {count} shards are there from an earlier run", file=sys.stderr)
     if waiting:
@@ -113,7 +118,19 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
             for path, part in waiting:
                 compute(path, network, sequences.part(part), device, extractor, bar)
     gather(folder, paths, rows, extractor, weights, names, extra, {"made_of": whole})
-    shutil.rmtree(record.parent)
+    work.remove(record.parent)
+
+
+def _whole(path, ids):
+    """Whether a shard of these windows is there; one that is damaged is removed, which a line says."""
+    if not os.path.lexists(path):
+        return False
+    with contextlib.suppress(InputError):
+        if np.array_equal(read_arrays(path, ARRAYS)["ids"], ids):
+            return True
+    print(f"{path}: it is damaged; the shard is computed again", file=sys.stderr)
+    work.remove(path)
+    return False
 
 
 def identity(path):

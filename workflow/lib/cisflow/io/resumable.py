@@ -62,7 +62,7 @@ class Rows:
     def _committed(self):
         """(rows that an earlier object with this key made last, why there are none)."""
         record = work.note(self._folder / "progress.json")
-        if not isinstance(record, dict):
+        if not record:
             return 0, "no finished rows are noted there"
         if record.get("key") != self._key:
             return 0, "it belongs to another job"

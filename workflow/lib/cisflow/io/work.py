@@ -101,11 +101,10 @@ def fresh(folder, why):
 
 
 def note(path):
-    """Content of a JSON file of a work folder; None where there is none that can be read."""
+    """Content of a file that holds one JSON object; empty where there is none, or none that can be read."""
     path = Path(path)
-    if not path.is_file():
-        return None
     try:
-        return json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
     except (OSError, ValueError, RecursionError):
-        return None
+        return {}
+    return found if isinstance(found, dict) else {}

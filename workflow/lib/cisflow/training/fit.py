@@ -10,7 +10,7 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from cisflow import tasks
@@ -271,8 +271,8 @@ def train(
     # The best epoch is saved first, so that the last checkpoint, which a resumed run starts from, knows of it.
     every_epoch = {"save_on_train_epoch_end": True, "enable_version_counter": False}
     keeping = [
-        ModelCheckpoint(work, "best", monitor=monitor, **every_epoch),
-        ModelCheckpoint(work, "last", **every_epoch),
+        resuming.Kept(work, "best", monitor=monitor, **every_epoch),
+        resuming.Kept(work, "last", **every_epoch),
     ]
     last = work / "last.ckpt"
     with warnings.catch_warnings():

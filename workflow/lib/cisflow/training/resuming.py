@@ -6,6 +6,7 @@ import zipfile
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from cisflow.io import files, work
 
@@ -23,6 +24,13 @@ class Checkpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint, path, storage_options=None):
         with files.atomic(path) as temporary:
             torch.save(checkpoint, temporary)
+
+
+class Kept(ModelCheckpoint):
+    """Lightning's, which would forget the best epoch where the work folder has another path than before."""
+
+    def load_state_dict(self, state_dict):
+        super().load_state_dict(state_dict | {"dirpath": self.dirpath})
 
 
 def prepare(folder, job, module, callback):
@@ -45,7 +53,7 @@ def _useless(folder, job, module, callback):
     if not folder.is_dir():
         return "it is not a folder"
     found = work.note(folder / "job.json")
-    if found is None:
+    if not found:
         return "job.json, which says whose checkpoints they are, cannot be read"
     if found != job:
         return "its checkpoints belong to another job"
