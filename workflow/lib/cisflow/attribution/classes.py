@@ -65,7 +65,7 @@ def read(predictions, settings):
     """
     sides = {"forward": "+", "reverse": "-"} if settings.rows == "strands" else {"probability": "+"}
     columns = ["id", "fold", "target", "label"]
-    table = read_table(predictions, [*columns, *sides], text=("id", "fold", "target"))
+    table = read_table(predictions, [*columns, *sides], text=("id", "fold", "target"), numbers=("label", *sides))
     table = table[table["fold"].isin(settings.folds) & table["label"].notna()]
     parts = [table[columns].assign(strand=strand, probability=table[side]) for side, strand in sides.items()]
     rows = pd.concat(parts, ignore_index=True).dropna(subset="probability", ignore_index=True)

@@ -28,7 +28,7 @@ def of_predictions(ids, predictions, settings, groups=None, task=None):
     """
     task = task or tasks.get(tasks.DEFAULT)
     columns = ["id", "fold", "target", task.truth, task.predicted]
-    table = read_table(predictions, columns, text=("id", "fold", "target"))
+    table = read_table(predictions, columns, text=("id", "fold", "target"), numbers=columns[3:])
     chosen = selection.select(predictions, settings, groups, task)
     labelled, correct = np.ones((2, len(table)), dtype=bool)
     if selection.has_classes(task):

@@ -7,6 +7,7 @@ import numpy as np
 from cisflow.attribution import scores
 from cisflow.errors import InputError
 from cisflow.io.arrays import read_arrays, write_arrays
+from cisflow.sequence import dna
 
 
 class Attributions(NamedTuple):
@@ -51,6 +52,21 @@ class Attributions(NamedTuple):
         }
 
 
+# Array of the file -> (kinds of its dtype, as NumPy calls them; number of its dimensions; both in words).
+_TEXT = ("U", 1, "a list of text")
+_NUMBERS = ("f", 1, "a list of floating-point numbers")
+_KINDS = {
+    "multipliers": ("f", 3, "floating-point numbers (m, 4, length)"),
+    "output_difference": _NUMBERS,
+    "completeness_error": _NUMBERS,
+    "ids": _TEXT,
+    "target": _TEXT,
+    "fold": _TEXT,
+    "probability": _NUMBERS,
+    "sequences": ("u", 2, "base codes uint8 (m, length)"),
+    "baseline": _NUMBERS,
+    "method": ("U", 0, "a name"),
+}
 # Array of the file -> field, in the file's order. Those of _OPTIONAL are there for methods with a baseline.
 _ARRAYS = {
     "multipliers": "multipliers",
@@ -78,12 +94,13 @@ def read(path):
 
     Raises
     ------
-    InputError : an array is missing, the shapes do not fit, or a multiplier is not finite.
+    InputError : an array is missing or of another type, the shapes do not fit, or a multiplier is not finite.
     """
     arrays = read_arrays(path)
     if missing := [name for name in _ARRAYS if name not in arrays and name not in _OPTIONAL]:
         # In the words of every file that lacks an array.
         read_arrays(path, missing)
+    _check_kinds(path, arrays)
     found = Attributions(**{field: arrays.get(name) for name, field in _ARRAYS.items()})
     found = found._replace(method=str(found.method))
     multipliers, codes, ids, targets = found.multipliers, found.codes, found.ids, found.targets
@@ -93,6 +110,10 @@ def read(path):
             f"{path}: multipliers {multipliers.shape}, sequences {codes.shape}, ids {ids.shape} and target "
             f"{targets.shape} do not fit; expected (m, 4, length), (m, length), (m,) and (m,)"
         )
+    if found.baseline.shape != (4,):
+        raise InputError(f"{path}: baseline has {len(found.baseline)} numbers, expected one of each base")
+    if codes.max(initial=0) > dna.ABSENT:
+        raise InputError(f"{path}: sequences hold the code {codes.max()}, expected codes of bases, 0 to {dna.ABSENT}")
     for name, field in _ARRAYS.items():
         if field in found.by_row() and len(getattr(found, field)) != len(ids):
             raise InputError(f"{path}: {name} has {len(getattr(found, field))} rows; expected {len(ids)}, as ids")
@@ -105,9 +126,20 @@ def read(path):
     return found
 
 
+def _check_kinds(path, arrays):
+    """Refuse an array whose type or number of dimensions is not as `_KINDS` says (InputError)."""
+    for name, array in arrays.items():
+        kinds, dimensions, expected = _KINDS.get(name, (array.dtype.kind, array.ndim, ""))
+        if array.dtype.kind not in kinds or array.ndim != dimensions:
+            raise InputError(f"{path}: {name} is {array.dtype} of shape {array.shape}, expected {expected}")
+
+
 def read_keys(path):
     """(ids, targets) of a file's rows, each (m,) str, without reading what they are explained by."""
     arrays = read_arrays(path, ["ids", "target"])
+    _check_kinds(path, arrays)
+    if len(arrays["ids"]) != len(arrays["target"]):
+        raise InputError(f"{path}: {len(arrays['ids'])} ids and {len(arrays['target'])} targets, expected as many")
     return arrays["ids"], arrays["target"]
 
 

@@ -66,7 +66,7 @@ def select(predictions, settings, groups=None, task=None):
     """
     task = task or tasks.get(tasks.DEFAULT)
     columns = ["id", "fold", "target", task.truth, task.predicted]
-    table = read_table(predictions, columns, text=("id", "fold", "target"))
+    table = read_table(predictions, columns, text=("id", "fold", "target"), numbers=columns[3:])
     keep = table["fold"].isin(settings.folds)
     if has_classes(task):
         own = np.where(table[task.truth] == 1, table[task.predicted], 1 - table[task.predicted])

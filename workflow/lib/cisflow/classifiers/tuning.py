@@ -19,7 +19,7 @@ from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
 from cisflow.io import work
-from cisflow.io.tables import read_table
+from cisflow.io.tables import table
 from cisflow.sequence import dna
 
 # Settings that are the same in every trial: what the bins are made with, or what a fold without early stopping has no
@@ -192,10 +192,12 @@ def _table(trials):
 
 def read_best(path):
     """Settings of the best trial of a table that `tune` wrote (InputError: it has none)."""
-    table = read_table(path, ["parameter", "value", "best"], text=("parameter",))
-    best = table[table["best"] == 1]
+    trials = table(path, ("parameter",), ("value", "best"))
+    best = trials[trials["best"] == 1]
     unknown = set(best["parameter"]) - set(boosting.Settings.schema())
     if best.empty or unknown or best["parameter"].duplicated().any():
         raise InputError(f"{path}: parameters of the best trial are {listing(best['parameter'])}; expected each once")
+    if not np.isfinite(best["value"]).all():
+        raise InputError(f"{path}: values of the best trial are {listing(best['value'])}; expected numbers")
     values = zip(best["parameter"], best["value"], strict=True)
     return {name: int(value) if _is_whole(name) else float(value) for name, value in values}

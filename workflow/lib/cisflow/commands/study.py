@@ -18,7 +18,7 @@ def arguments(parser):
 
 
 def run(args):
-    settings = files.read_json(args.settings)
+    settings = files.read_record(args.settings)
     missing = [key for key in SETTINGS if key not in settings]
     if missing:
         raise InputError(f"{args.settings}: no {listing(missing)}; expected {', '.join(SETTINGS)}")

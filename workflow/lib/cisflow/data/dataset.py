@@ -28,11 +28,11 @@ import numpy as np
 import pandas as pd
 
 from cisflow import tasks
-from cisflow.data import ledger
+from cisflow.data import ledger, transforms
 from cisflow.errors import InputError, listing
 from cisflow.io import files
 from cisflow.io.arrays import read_array, write_array
-from cisflow.io.tables import read_table, refuse_duplicates, write_table
+from cisflow.io.tables import read_table, refuse_duplicates, table, write_table
 from cisflow.tasks.task import Task
 
 COLUMNS = ("id", "chrom", "start", "end", "strand")
@@ -75,9 +75,7 @@ class Dataset(NamedTuple):
     @property
     def modalities(self):
         """{modality: its number of targets}, in the order of the targets; those of one modality stand together."""
-        if self.tracks is None:
-            return {ONLY: len(self.targets)}
-        return self.tracks.groupby("modality", sort=False).size().to_dict()
+        return _modalities(len(self.targets), self.tracks)
 
 
 def read(folder, mmap=False, coordinates=False):
@@ -104,15 +102,29 @@ def read(folder, mmap=False, coordinates=False):
         if (path := folder / f"{name}.npy").exists():
             found[name] = read_array(path, np.float32, (len(ids), len(targets), *shape), mmap=mapped)
     if (path := folder / "transforms.json").exists():
-        found["transforms"] = files.read_json(path)
+        found["transforms"] = _read_transforms(path, len(targets), found["tracks"])
     if (path := folder / "inputs.tsv").exists():
-        table = read_table(path, ["name", "start", "end"], text=("name",))
-        found["inputs"] = tuple(zip(table["name"], table["start"].astype(int), table["end"].astype(int), strict=True))
+        spans = table(path, ("name",), whole=("start", "end"))
+        found["inputs"] = tuple(zip(spans["name"], spans["start"], spans["end"], strict=True))
     if (path := folder / "genomes.tsv").exists():
         found["genomes"] = _read_genomes(path, ids)
     if (path := folder / "folds.tsv").exists():
         found["folds"] = read_folds(path, ids)
     return Dataset(ids, codes, labels, targets, task, frame, **found)
+
+
+def _read_transforms(path, n, tracks):
+    """What was done to the numbers of n targets; it can be undone (InputError)."""
+    done = files.read_record(path)
+    try:
+        transforms.undo(done, _modalities(n, tracks), np.zeros((1, n)))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not the transforms of {n} targets that `cisflow windows` writes: {error}") from error
+    return done
+
+
+def _modalities(n, tracks):
+    return {ONLY: n} if tracks is None else tracks.groupby("modality", sort=False).size().to_dict()
 
 
 def read_tracks(path):
@@ -142,7 +154,7 @@ def read_windows(path):
     ------
     InputError : the file is absent, is not a table or lacks a column.
     """
-    return read_table(path, COLUMNS, text=("id", "chrom", "strand"))[list(COLUMNS)]
+    return read_table(path, COLUMNS, text=("id", "chrom", "strand"), whole=("start", "end"))[list(COLUMNS)]
 
 
 def read_sequences(path, n, mmap=True):
@@ -243,7 +255,7 @@ def read_folds(path, ids):
     ------
     InputError : a window has no fold, or a fold is not one of train, valid, test.
     """
-    table = read_table(path, ["id", "fold"])
+    table = read_table(path, ["id", "fold"], text=("id", "fold"))
     unknown = sorted(set(table["fold"]) - set(FOLDS))
     if unknown:
         raise InputError(f"{path}: fold '{unknown[0]}'; expected one of {', '.join(FOLDS)}")

@@ -113,8 +113,7 @@ def read_target_names(path, rule, expected):
     ------
     InputError : another number of lines than the network has outputs, or a line without an assay.
     """
-    with open(path) as handle:
-        names = [line.strip() for line in handle if line.strip()]
+    names = [line.strip() for line in files.read_text(path).split("\n") if line.strip()]
     if len(names) != expected:
         raise InputError(f"{path}: {len(names)} target names, expected {expected}, one for each output of the network")
     for number, name in enumerate(names, start=1):

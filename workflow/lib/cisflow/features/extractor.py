@@ -128,6 +128,5 @@ def target_names(extractor, weights, n_targets, path=None):
     """Names and groups of a network's targets: of the list at `path`, or of the checkpoint, or numbered."""
     if path:
         return features.read_target_names(path, extractor.get("groups", "legacy"), n_targets)
-    if extractor.get("architecture"):
-        return [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets
-    return checkpoints.read_header(weights)["targets"], ["all"] * n_targets
+    named = None if extractor.get("architecture") else checkpoints.read_header(weights).get("targets")
+    return named or [f"target_{number}" for number in range(n_targets)], ["all"] * n_targets

@@ -71,7 +71,7 @@ def draw(inputs, settings):
 
 def read_run(summary_path, patterns_path, n_patterns):
     """(summary, the first rows of the patterns found in the attributions)."""
-    summary = files.read_json(summary_path)
+    summary = files.read_record(summary_path)
     given.demand("discovered_motifs", summary_path, summary, ("n_patterns", "control_n_patterns", "explanation"))
     text = ("run", "target", "pattern", "match_id", "match_name", "note")
     patterns = tables.table(patterns_path, text, ("n_seqlets", "q_value"))

@@ -37,7 +37,7 @@ def draw(inputs, settings):
     given.demand("kernels", "settings", settings, ("n_kernels",))
     frame = tables.table(inputs["kernels"], TEXT, NUMBERS)
     if frame.empty:
-        why = files.read_json(inputs["summary"]).get("explanation", "")
+        why = files.read_record(inputs["summary"]).get("explanation", "")
         return style.explained(f"No kernels to show. {why}".rstrip())
     matrices = {motif.id: motif.matrix for motif in meme.read_meme(inputs["matrices"])}
     names, outputs = frame["kernel"].drop_duplicates().tolist(), frame["output"].drop_duplicates().tolist()

@@ -292,7 +292,7 @@ def _record_path(part):
 def _read_record(part, url):
     """What is known of the version that `part` holds; {} where it is not known or is of another URL."""
     path = _record_path(part)
-    record = files.read_json(path) if path.exists() else {}
+    record = files.read_earlier(path)
     return record if record.get("url") == url else {}
 
 

@@ -25,23 +25,28 @@ def write_table(path, frame):
         frame.to_csv(temporary, sep="\t", index=False, float_format="%.8g", lineterminator="\n")
 
 
-def read_table(path, columns=(), text=("id",)):
+def read_table(path, columns=(), text=("id",), numbers=(), whole=()):
     """Read a TSV.
 
     Parameters
     ----------
     columns : names that must be present.
     text : columns read as strings whatever they hold (an id of `007` stays so); missing values become "".
+    numbers : columns that, where they are present, hold numbers or nothing.
+    whole : the same of whole numbers.
 
     Raises
     ------
-    InputError : the file is absent, is not a table, or lacks a column.
+    InputError : the file is absent, is not a table, or lacks a column; or a value is not of the kind of its column.
     """
     try:
         frame = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], dtype={name: str for name in text})
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}, expected a tab-separated table") from error
+    # ParserError, EmptyDataError and UnicodeDecodeError are of this kind.
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: not a tab-separated table: {error}") from error
     if not isinstance(frame.index, pd.RangeIndex):
         raise InputError(f"{path}: not a tab-separated table: its rows have more fields than its header")
@@ -51,24 +56,39 @@ def read_table(path, columns=(), text=("id",)):
     for name in text:
         if name in frame.columns:
             frame[name] = frame[name].fillna("")
+    for name in (*numbers, *whole):
+        if name in frame.columns:
+            frame[name] = _as_numbers(path, frame[name], name in whole)
     return frame
 
 
-def table(path, text=(), numbers=()):
-    """Read a TSV whose columns `text` are strings and `numbers` floats.
+def _as_numbers(path, column, whole):
+    """A column as numbers, of which none is a text (InputError); one that pandas read as numbers stays as it is."""
+    values = pd.to_numeric(column, errors="coerce")
+    bad = values.isna() & column.notna()
+    if whole:
+        with np.errstate(invalid="ignore"):
+            bad |= values.notna() & ((values % 1 != 0) | (values.abs() > 2**53))
+    places = np.flatnonzero(bad)
+    if len(places):
+        kind = "a whole number" if whole else "a number"
+        raise InputError(f"{path}: row {places[0] + 1}: {column.name} is '{column.iloc[places[0]]}', expected {kind}")
+    return values.astype(float) if values.dtype.kind not in "iuf" else values
+
+
+def table(path, text=(), numbers=(), whole=()):
+    """Read a TSV whose columns `text` are strings, `numbers` floats, and `whole` int64, without a missing value.
 
     Raises
     ------
-    InputError : a column is missing, or a value of `numbers` is not a number.
+    InputError : a column is missing, or a value of `numbers` or `whole` is not a number of this kind.
     """
-    frame = read_table(path, (*text, *numbers), text)
-    for name in numbers:
-        values = pd.to_numeric(frame[name], errors="coerce")
-        bad = np.flatnonzero(values.isna() & frame[name].notna())
-        if len(bad):
-            raise InputError(f"{path}: row {bad[0] + 1}: {name} is '{frame[name].iloc[bad[0]]}', expected a number")
-        frame[name] = values.astype(float)
-    return frame
+    frame = read_table(path, (*text, *numbers, *whole), text, numbers, whole)
+    for name in whole:
+        empty = np.flatnonzero(frame[name].isna())
+        if len(empty):
+            raise InputError(f"{path}: row {empty[0] + 1}: {name} is empty, expected a whole number")
+    return frame.astype({**dict.fromkeys(numbers, float), **dict.fromkeys(whole, np.int64)})
 
 
 def matching(frame, **values):

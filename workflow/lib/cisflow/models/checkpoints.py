@@ -13,10 +13,12 @@ from cisflow.io import files
 from cisflow.models import containers
 from cisflow.models.network import Network
 from cisflow.models.registry import build
+from cisflow.tasks import losses
 
 # torch.compile puts it before the names of what it compiled.
 _COMPILED = "_orig_mod."
 _OURS = "cisflow"
+_STRANDS = ("both", "forward")
 
 
 def save(path, module, header):
@@ -36,20 +38,29 @@ def read_header(path):
 
     Raises
     ------
-    InputError : not a safetensors file, or not one of ours.
+    InputError : not a safetensors file, or not one of ours; or an entry of the header is missing or of another type.
     """
     containers.check_kind(path)
     metadata = _metadata(path)
     if _OURS not in metadata:
         raise InputError(f"{path}: no '{_OURS}' entry in the header; expected a network that cisflow trained")
-    return json.loads(metadata[_OURS])
+    try:
+        header = json.loads(metadata[_OURS])
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: its '{_OURS}' entry is not readable as JSON: {error}") from error
+    files.check_record(path, header, {"architecture": str, "settings": dict}, "a header")
+    for what in ("targets", "links"):
+        values = header.get(what)
+        if values is not None and not (isinstance(values, list) and all(isinstance(name, str) for name in values)):
+            raise InputError(f"{path}: {what} of the header is {str(values)[:60]}, expected a list of names")
+    return header
 
 
 def _metadata(path):
     try:
         with safetensors.safe_open(path, framework="pt") as handle:
             return handle.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
+    except containers.BROKEN as error:
         raise InputError(f"{path}: not a safetensors file: {error}") from error
 
 
@@ -61,9 +72,35 @@ def load(path):
     InputError : not a file that `save` wrote, or not with the tensors of its architecture.
     """
     header = read_header(path)
-    module = load_pretrained(header["architecture"], header["settings"], path)
-    task = tasks.get(header.get("task", tasks.DEFAULT))
-    return Network(module, header.get("targets"), header.get("strands", "both"), task, header.get("links"))
+    with torch.device("meta"):
+        module = built(path, header)
+    module = _filled(module, header["architecture"], path)
+    names, links, strands = header.get("targets"), header.get("links"), header.get("strands", "both")
+    for what, values, known in (("targets", names, None), ("links", links, losses.LINKS)):
+        if values is not None and (len(values) != module.n_outputs or known and not set(values) <= set(known)):
+            expected = f"{module.n_outputs}, one for each output" + (f", of {listing(known)}" if known else "")
+            raise InputError(f"{path}: {what} of the header are {listing(values)}; expected {expected}")
+    if strands not in _STRANDS:
+        raise InputError(f"{path}: strands of the header is '{strands}', expected one of {listing(_STRANDS)}")
+    try:
+        task = tasks.get(header.get("task", tasks.DEFAULT))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return Network(module, names, strands, task, links)
+
+
+def built(path, header):
+    """An untrained network.Architecture of a header of `read_header` (InputError: it has no such settings)."""
+    try:
+        return build(header["architecture"], **header["settings"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:
+        # Layers of torch refuse numbers and texts that are none of theirs by many exceptions.
+        settings = str(header["settings"])[:200]
+        raise InputError(
+            f"{path}: settings of the header are {settings}, expected those of {header['architecture']}: {error}"
+        ) from error
 
 
 def load_pretrained(architecture, settings, path):
@@ -83,6 +120,11 @@ def load_pretrained(architecture, settings, path):
     # Under the meta device no memory is spent on weights that the checkpoint replaces.
     with torch.device("meta"):
         model = build(architecture, **settings)
+    return _filled(model, architecture, path)
+
+
+def _filled(model, architecture, path):
+    """A model of the meta device with the weights of a checkpoint, in eval mode."""
     own = model.state_dict()
     layouts = [({name: name for name in own}, ()), *((names, ()) for names in model.published())]
     state = _fit(path, own, layouts, architecture)

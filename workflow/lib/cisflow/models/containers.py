@@ -2,7 +2,9 @@
 
 import pickle
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,21 @@ from cisflow.errors import InputError, listing
 
 # Entries under which training programs keep the weights, beside epochs, losses and the optimiser's state.
 _ENTRIES = ("state_dict", "model_state_dict", "model")
+# What safetensors and torch raise, between them, of a file whose bytes are not as they wrote them.
+BROKEN = (
+    *(
+        OSError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        EOFError,
+        MemoryError,
+    ),
+    *(AssertionError, struct.error, zipfile.BadZipFile, zlib.error, safetensors.SafetensorError),
+)
 _AGAIN = "expected a checkpoint; download it again"
 # What a file that is no checkpoint begins with, and what to say of it.
 _OTHERS = (
@@ -40,7 +57,7 @@ def read_state(path):
     if str(path).endswith(".safetensors"):
         try:
             return safetensors.torch.load_file(path)
-        except (OSError, safetensors.SafetensorError) as error:
+        except BROKEN as error:
             raise InputError(f"{path}: not a readable safetensors file: {_first_line(error)}") from error
     return _state_in(path, _unpickled(path))
 
@@ -81,7 +98,7 @@ def _unpickled(path):
             ) from error
         raise InputError(f"{path}: not a checkpoint of PyTorch; expected tensors and their names") from error
     # torch.load reports a file that is no checkpoint by any of these, depending on its first bytes.
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         line = _first_line(error)
         reason = ": expected tensors and their names" if "weights_only" in line else f": {line}"
         raise InputError(f"{path}: not a readable checkpoint{reason}") from error

@@ -8,7 +8,7 @@ from torch import nn
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError, listing
-from cisflow.models import checkpoints, containers, registry
+from cisflow.models import checkpoints, containers
 
 
 class Settings(settings.Settings):
@@ -106,8 +106,8 @@ def _rows(network, path, tracks):
     """
     header = checkpoints.read_header(path)
     with torch.device("meta"):
-        other = registry.build(header["architecture"], **header["settings"])
-    names = header["targets"]
+        other = checkpoints.built(path, header)
+    names = header.get("targets") or []
     if missing := [track for track in tracks if track not in names]:
         raise InputError(f"{path}: tracks: no output '{missing[0]}'; its outputs are {listing(names)}")
     ours, theirs = network.output_layers(), other.output_layers()

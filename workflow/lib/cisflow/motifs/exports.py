@@ -52,10 +52,9 @@ def read_spans(path, columns, index, length):
     ------
     InputError : a column is missing, or a span is of no row or reaches beyond it.
     """
-    frame = tables.table(path, ("id", "target", "strand", *columns), ("start", "end", "score"))
+    frame = tables.table(path, ("id", "target", "strand", *columns), ("score",), ("start", "end"))
     keys = list(zip(frame["id"], frame["target"], strict=True))
     frame["row"] = np.array([index.get(key, -1) for key in keys], dtype=np.int64)
-    frame = frame.astype({"start": np.int64, "end": np.int64})
     bad = np.flatnonzero((frame["row"] < 0) | (frame["start"] < 0) | (frame["end"] > length))
     if len(bad):
         row = frame.iloc[bad[0]]

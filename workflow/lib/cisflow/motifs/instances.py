@@ -94,7 +94,7 @@ def _seqlets(path, store, member, ids, targets):
 
 def _hits(path, members):
     """The hits of a table, whose spans are the cores of the Members without flanks."""
-    found = table(path, ("id", "target", "pattern", "strand"), ("start", "end", "score"))
+    found = table(path, ("id", "target", "pattern", "strand"), ("score",), ("start", "end"))
     named = {member.pattern.name: member for member in members}
     if unknown := sorted(set(found["pattern"]) - set(named)):
         raise InputError(f"{path}: pattern '{unknown[0]}' is none of its run; expected one of {', '.join(named)}")
@@ -102,7 +102,7 @@ def _hits(path, members):
     for name, of in found.groupby("pattern"):
         member, turned = named[name], (of["strand"] == "-").to_numpy()
         core, width = member.pattern.core(flank=0), member.pattern.sequence.shape[1]
-        start = of["start"].to_numpy().astype(int) - np.where(turned, width - core.stop, core.start)
+        start = of["start"].to_numpy() - np.where(turned, width - core.stop, core.start)
         scores = of["score"].to_numpy() * (1 if member.sign == "+" else -1)
         columns = {"kind": "hit", "output": of["target"].to_numpy(), "id": of["id"].to_numpy(), "contribution": scores}
         parts.append(_on_merged(member, start, turned, columns))

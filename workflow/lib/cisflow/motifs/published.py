@@ -368,7 +368,7 @@ def beside(table, path, target):
     if path is None:
         return table.assign(**dict.fromkeys(MATCHED_COLUMNS, np.nan))
     names = ("target", "motif_id", "family", "stands", "log2_ratio", "p_value", "q_value")
-    matched = read_table(path, names, text=("target", "motif_id"))
+    matched = read_table(path, names, text=("target", "motif_id"), numbers=names[4:])
     matched = matched[matched["target"] == target]
     # A p-value may be 0.
     signed = np.sign(matched["log2_ratio"]) * -np.log10(matched["p_value"].clip(lower=1e-320))

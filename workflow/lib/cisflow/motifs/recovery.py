@@ -22,6 +22,7 @@ def write_recovery(patterns, truth, database, output):
         patterns,
         ["run", "pattern", "match_id", "match_name", "p_value", "q_value"],
         text=("run", "pattern", "match_id", "match_name"),
+        numbers=("p_value", "q_value"),
     )
     planted = read_table(truth, ["target", "matrix_id"], text=("target", "matrix_id"))
     motifs = {motif.id: motif for motif in matrices.read_motifs(database)}

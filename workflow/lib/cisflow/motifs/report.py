@@ -62,7 +62,7 @@ def write_report(modisco, summary, database, output, names=None):
 
 def read_summary(path):
     """The counts of discovery.json (InputError: one is missing)."""
-    counts = files.read_json(path)
+    counts = files.read_record(path)
     for name in ("n_rows", "n_patterns", "n_seqlets", "control_n_patterns", "explanation"):
         if name not in counts:
             raise InputError(f"{path}: no entry '{name}', expected the summary that 'cisflow discover' wrote")

@@ -78,14 +78,14 @@ def write_spacing(of_table, merged, instances, settings, together, spacing, dist
         hits are used where there are any, else seqlets.
     settings : Settings. together, spacing, distances : paths of the tables.
     """
-    patterns = table(merged, ("pattern", "match_name", "consensus"), ("width",)).drop_duplicates("pattern")
+    patterns = table(merged, ("pattern", "match_name", "consensus"), whole=("width",)).drop_duplicates("pattern")
     names = patterns["pattern"].tolist()
     titles = patterns["match_name"].where(patterns["match_name"] != "", patterns["consensus"]).tolist()
     sequences, length = read_sequences(runs.read(of_table))
     sites = read_sites(instances, names, sequences)
     print(f"{len(sites.middle)} sites of {len(names)} patterns in {len(sequences)} sequences", file=sys.stderr)
     pairs = list(itertools.combinations_with_replacement(range(len(names)), 2))
-    widths = patterns["width"].to_numpy().astype(int)
+    widths = patterns["width"].to_numpy()
     counts = count(sites, pairs, widths, length, settings)
     nearest = least_distances(pairs, widths)
     found = preferred(counts, pairs, nearest, settings.min_pairs)

@@ -16,7 +16,7 @@ import numpy as np
 
 from cisflow.errors import InputError
 from cisflow.io.genome import parse_locus
-from cisflow.io.tables import read_table
+from cisflow.io.tables import table
 from cisflow.sequence import dna
 
 DONOR, ACCEPTOR = "splice donor", "splice acceptor"
@@ -43,9 +43,9 @@ def read_sites(path):
     InputError : an id that is no locus, or a window without a place.
     """
     columns = ["id", "start", "end", "strand"]
-    table = read_table(path, columns, text=("id", "strand"))
+    frame = table(path, ("id", "strand"), whole=("start", "end"))
     donor, acceptor = {}, {}
-    for number, (name, start, end, strand) in enumerate(table[columns].itertuples(index=False), start=2):
+    for number, (name, start, end, strand) in enumerate(frame[columns].itertuples(index=False), start=2):
         intron = parse_locus(name)
         if intron is None or strand not in ("+", "-"):
             raise InputError(

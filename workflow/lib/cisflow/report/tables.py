@@ -80,7 +80,9 @@ def _unconverged(folder, settings):
             continue
         for split, seed in itertools.product(settings["splits"], entry["seeds"]):
             path = folder / "models" / model / split / f"seed{seed}" / "manifest.json"
-            if not files.read_json(path)["chosen"]["converged"]:
+            chosen = files.read_record(path, chosen=dict)["chosen"]
+            files.check_record(path, chosen, {"converged": bool}, "chosen")
+            if not chosen["converged"]:
                 found.append((model, split, seed))
     return found
 
