@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from cisflow.motifs import naming
+from cisflow.motifs import modisco
 from cisflow.sequence import dna
 
 WIDTH, FLANK = 30, 8
@@ -47,7 +47,7 @@ def write(path, codes, planted):
     with h5py.File(path, "w") as store:
         store.attrs["window_size"] = codes.shape[1]
         for motif in planted:
-            group = store.create_group(f"{naming.GROUPS[motif.sign]}/pattern_{rank[motif.sign]}")
+            group = store.create_group(f"{modisco.GROUPS[motif.sign]}/pattern_{rank[motif.sign]}")
             rank[motif.sign] += 1
             turned = (motif.strands == "-") != motif.reverse
             starts = motif.places - np.where(motif.strands == "+", motif.first, WIDTH - motif.last)

@@ -250,6 +250,8 @@ def test_what_is_no_result_is_refused(tmp_path):
     (tmp_path / "text.h5").write_text("not HDF5")
     with h5py.File(tmp_path / "other.h5", "w") as store:
         store["pos_patterns/pattern_0/sequence"] = np.zeros((3, 4))
-    for name in ("text.h5", "other.h5", "absent.h5"):
+    with pytest.raises(InputError, match="absent.h5: no such file"):
+        naming.read_patterns(tmp_path / "absent.h5")
+    for name in ("text.h5", "other.h5"):
         with pytest.raises(InputError, match=f"{name}: not a complete TF-MoDISco result"):
             naming.read_patterns(tmp_path / name)

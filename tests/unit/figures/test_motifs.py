@@ -125,7 +125,7 @@ def test_contributions_are_trimmed_and_missing_patterns_named(tmp_path):
     weights = module.contributions(path, "pos_0")
     assert weights.shape == (4, len(CTCF) + 2)
     assert dna.decode(weights.argmax(axis=0).astype(np.uint8))[1:-1] == CTCF
-    with pytest.raises(InputError, match=r"pattern 'pos_7' not found as pos_patterns/pattern_7"):
+    with pytest.raises(InputError, match="pattern 'pos_7' not found among pos_0"):
         module.contributions(path, "pos_7")
 
 

@@ -1,11 +1,11 @@
 """What TF-MoDISco found in the attributions of each method, beside the JASPAR motif that is most like it."""
 
-import h5py
 import numpy as np
 
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 from cisflow.figures import given, logos, style
 from cisflow.io import files, matrices, tables
+from cisflow.motifs import modisco
 
 FIGURE = {
     "of": "explanation",
@@ -20,7 +20,6 @@ FIGURE = {
     },
     "settings": ["methods", "n_patterns"],
 }
-GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
 # As the patterns were trimmed before they were named: columns below this share of the highest one are cut from both
 # ends, but for FLANK columns.
 TRIM, FLANK = 0.3, 1
@@ -91,13 +90,10 @@ def read_recovery(paths):
 
 def contributions(path, pattern):
     """Mean contribution of each base (4, w) over the seqlets of a pattern such as `pos_0`, trimmed at both ends."""
-    group, _, number = pattern.partition("_")
-    name = f"{GROUPS.get(group)}/pattern_{number}/contrib_scores"
-    try:
-        with h5py.File(path) as store:
-            weights = store[name][:].T
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: pattern '{pattern}' not found as {name}: {error}") from error
+    with modisco.opened(path) as store:
+        if pattern not in modisco.names(path, store):
+            raise InputError(f"{path}: pattern '{pattern}' not found among {listing(modisco.names(path, store))}")
+        weights = modisco.array(path, store, f"{modisco.group_of(pattern)}/contrib_scores", "iuf", (None, 4)).T
     sizes = np.abs(weights).sum(axis=0)
     kept = np.flatnonzero(sizes >= TRIM * sizes.max())
     return weights[:, max(kept[0] - FLANK, 0) : kept[-1] + 1 + FLANK]

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from cisflow.errors import InputError
 from cisflow.io.tables import table
-from cisflow.motifs import naming, runs
+from cisflow.motifs import modisco, naming, runs
 
 COLUMNS = (*("pattern", *runs.COLUMNS, "kind", "output", "id", "start", "end", "strand", "sign", "contribution"),)
 SIGNS = {"pos": "+", "neg": "-"}
@@ -68,8 +67,8 @@ def placed(of_table, keys, members, hits):
     for number, run in enumerate(tqdm(of_table, desc="instances", unit="run")):
         own = [member for member in members if member.run == number]
         if own:
-            with h5py.File(run.modisco) as store:
-                length = int(store.attrs["window_size"])
+            with modisco.opened(run.modisco) as store:
+                length = modisco.window_size(run.modisco, store)
                 found = [_seqlets(run.modisco, store, member, *keys[number]) for member in own]
             found += _hits(run.hits, own) if hits else []
             parts += [part.assign(run=number, end=part["end"].clip(upper=length), **run.key) for part in found]
@@ -83,13 +82,13 @@ def placed(of_table, keys, members, hits):
 
 def _seqlets(path, store, member, ids, targets):
     """The seqlets of a Member in an open file."""
-    group = store[f"{naming.group_of(member.pattern.name)}/seqlets"]
-    rows, turned = group["example_idx"][:], group["is_revcomp"][:]
-    if len(rows) and rows.max() >= len(ids):
-        raise InputError(f"{path}: a seqlet is of row {rows.max() + 1}; expected one of {len(ids)} rows")
-    scores = member.cut(np.moveaxis(group["contrib_scores"][:], 1, 2), 0).sum(axis=(1, 2), dtype=float)
-    columns = {"kind": "seqlet", "output": targets[rows], "id": ids[rows], "contribution": scores}
-    return _on_merged(member, group["start"][:], turned, columns)
+    name, width = member.pattern.name, member.pattern.sequence.shape[1]
+    own = modisco.seqlets(path, store, name, len(ids))
+    where = f"{modisco.group_of(name)}/seqlets/contrib_scores"
+    scores = modisco.array(path, store, where, "iuf", (len(own.rows), width, 4))
+    scores = member.cut(np.moveaxis(scores, 1, 2), 0).sum(axis=(1, 2), dtype=float)
+    columns = {"kind": "seqlet", "output": targets[own.rows], "id": ids[own.rows], "contribution": scores}
+    return _on_merged(member, own.start, own.reverse, columns)
 
 
 def _hits(path, members):

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import h5py
 import numba
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from cisflow.errors import InputError
 from cisflow.io import matrices
 from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
-from cisflow.motifs import families, splicing
+from cisflow.motifs import families, modisco, splicing
 from cisflow.sequence import dna
 
 COLUMNS = (
@@ -23,7 +22,6 @@ COLUMNS = (
     *("match2_id", "match2_name", "match2_q_value", "match3_id", "match3_name", "match3_q_value", "note"),
 )
 N_MATCHES = 3
-GROUPS = {"pos": "pos_patterns", "neg": "neg_patterns"}
 # A pattern's ends are cut where columns stay below this share of the largest contribution, but for FLANK columns:
 # the same rule as modisco-lite's report with one flanking column, which separates similar motifs better.
 TRIM = 0.3
@@ -72,32 +70,31 @@ def read_patterns(path):
 
     Raises
     ------
-    InputError : not an HDF5 file, or not one of modisco-lite.
+    InputError : not an HDF5 file, or not one of modisco-lite; an array that is not as it writes them.
     """
-    try:
-        with h5py.File(path) as store:
-            found = [
-                _read_pattern(f"{sign}_{int(name.rpartition('_')[2])}", group)
-                for sign, key in GROUPS.items()
-                for name, group in store.get(key, {}).items()
-            ]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a complete TF-MoDISco result: {error}") from error
+    with modisco.opened(path) as store:
+        found = [_read_pattern(path, store, name) for name in modisco.names(path, store)]
     return sorted(found, key=lambda pattern: (-pattern.n_seqlets, *_rank(pattern.name)))
 
 
-def _read_pattern(name, group):
-    frequencies = group["sequence"][:].T.astype(np.float64)
+def _read_pattern(path, store, name):
+    group = modisco.group_of(name)
+    frequencies = modisco.array(path, store, f"{group}/sequence", "iuf", (None, 4)).T.astype(np.float64)
+    contributions = modisco.array(path, store, f"{group}/contrib_scores", "iuf", frequencies.T.shape)
+    contributions = contributions.T.astype(np.float64)
+    for what, values in (("sequence", frequencies), ("contrib_scores", contributions)):
+        if not values.size or not np.isfinite(values).all():
+            raise InputError(f"{path}: {group}/{what} has no columns, or values that are not finite; expected numbers")
     total = frequencies.sum(axis=0)
     # Unknown bases lower a column's sum; a column of nothing else says nothing.
     sequence = np.divide(frequencies, total, out=np.full(frequencies.shape, 0.25), where=total > 0)
-    contributions = group["contrib_scores"][:].T.astype(np.float64)
-    return Pattern(name, int(group["seqlets/n_seqlets"][0]), sequence, contributions)
+    n_seqlets = modisco.array(path, store, f"{group}/seqlets/n_seqlets", "iu", (1,))
+    return Pattern(name, int(n_seqlets[0]), sequence, contributions)
 
 
 def _rank(name):
     sign, _, number = name.partition("_")
-    return list(GROUPS).index(sign), int(number)
+    return list(modisco.GROUPS).index(sign), int(number)
 
 
 def consensus(sequence):
@@ -218,17 +215,11 @@ def _matches(p, q, motifs, members):
 def outputs_of(path, patterns, targets):
     """{name of a pattern: the target of all its seqlets, or ""}, by the targets (m,) of rows of the attributions."""
     found = {}
-    with h5py.File(path) as store:
+    with modisco.opened(path) as store:
         for pattern in patterns:
-            own = np.unique(targets[store[f"{group_of(pattern.name)}/seqlets/example_idx"][:]])
+            own = np.unique(targets[modisco.rows_of(path, store, pattern.name, len(targets))])
             found[pattern.name] = str(own[0]) if len(own) == 1 else ""
     return found
-
-
-def group_of(name):
-    """Where modisco-lite's `.h5` has the pattern `pos_3`: `pos_patterns/pattern_3`."""
-    sign, _, number = name.partition("_")
-    return f"{GROUPS[sign]}/pattern_{number}"
 
 
 def write_names(modisco, control, database, output, threads=None, null=None, attributions=None, windows=None):

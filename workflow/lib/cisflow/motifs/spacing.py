@@ -4,7 +4,6 @@ import itertools
 import sys
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -13,7 +12,7 @@ from cisflow.attribution import files as attribution_files
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.io.tables import table, write_table
-from cisflow.motifs import naming, runs
+from cisflow.motifs import modisco, naming, runs
 
 PAIR = ("first", "second", "first_name", "second_name")
 TOGETHER_COLUMNS = (
@@ -104,8 +103,8 @@ def write_spacing(of_table, merged, instances, settings, together, spacing, dist
 def read_sequences(of_table):
     """({id: number} of the sequences that any run explains, the length of their windows)."""
     ids = [attribution_files.read_keys(run.attributions)[0] for run in of_table]
-    with h5py.File(of_table[0].modisco) as store:
-        length = int(store.attrs["window_size"])
+    with modisco.opened(of_table[0].modisco) as store:
+        length = modisco.window_size(of_table[0].modisco, store)
     return {name: number for number, name in enumerate(np.unique(np.concatenate(ids)).tolist())}, length
 
 

@@ -11,12 +11,12 @@ A seqlet placed at random has the base in a given one of its columns once in as 
 
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from cisflow.errors import InputError
 from cisflow.io.genome import parse_locus
 from cisflow.io.tables import table
+from cisflow.motifs import modisco
 from cisflow.sequence import dna
 
 DONOR, ACCEPTOR = "splice donor", "splice acceptor"
@@ -69,11 +69,9 @@ def notes(path, patterns, ids, sites):
     """
     places = {DONOR: _of_rows(sites.donor, ids), ACCEPTOR: _of_rows(sites.acceptor, ids)}
     found = {}
-    with h5py.File(path) as store:
+    with modisco.opened(path) as store:
         for pattern in patterns:
-            sign, _, number = pattern.name.partition("_")
-            seqlets = store[f"{sign}_patterns/pattern_{number}/seqlets"]
-            rows, start, end, reverse = (seqlets[name][:] for name in ("example_idx", "start", "end", "is_revcomp"))
+            rows, start, end, reverse = modisco.seqlets(path, store, pattern.name, len(ids))
             found[pattern.name] = ""
             for note, place in places.items():
                 column, on_reverse, share = commonest_column(place[rows], start, end, reverse)
@@ -83,6 +81,8 @@ def notes(path, patterns, ids, sites):
 
 
 def _of_rows(places, ids):
+    if absent := [name for name in ids.tolist() if name not in places]:
+        raise InputError(f"id '{absent[0]}' of the attributions is no window; expected one of the dataset's")
     return np.array([places[name] for name in ids.tolist()], dtype=np.int64)
 
 
@@ -95,7 +95,6 @@ def commonest_column(place, start, end, reverse):
     place : (n,) int, of the base in the window of each of n seqlets. start, end : (n,) int, 0-based, half-open.
     reverse : (n,) bool, whether the pattern reads the seqlet's reverse complement.
     """
-    reverse = reverse.astype(bool)
     inside = (start <= place) & (place < end)
     if not inside.any():
         return 0, False, 0.0
