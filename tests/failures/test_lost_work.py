@@ -213,7 +213,7 @@ def searched(monkeypatch):
     rng = np.random.default_rng(0)
     values = rng.random((120, 3)).astype(np.float16)
     source = data.Features(values, np.arange(3), np.array(["a", "b", "c"]))
-    y, folds = np.arange(120.0) % 2, np.full(120, "train")
+    y, folds = np.arange(120.0) % 2, np.where(np.arange(120) % 5 == 4, "valid", "train")
     codes = rng.integers(0, 4, (120, 30)).astype(np.uint8)
     fits, last = [], []
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from cisflow import __version__
 from cisflow.errors import InputError, listing
-from cisflow.io import files
+from cisflow.io import files, work
 
 # Some hosts (figshare, Zenodo) turn away clients that do not say who they are. "identity" keeps the byte counts those
 # of the file itself.
@@ -292,7 +292,7 @@ def _record_path(part):
 def _read_record(part, url):
     """What is known of the version that `part` holds; {} where it is not known or is of another URL."""
     path = _record_path(part)
-    record = files.read_earlier(path)
+    record = work.note(path)
     return record if record.get("url") == url else {}
 
 

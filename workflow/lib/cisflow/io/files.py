@@ -99,14 +99,6 @@ def read_record(path, **kinds):
     return record
 
 
-def read_earlier(path):
-    """The JSON object that an earlier run left; {} where there is none, or none that is whole."""
-    try:
-        return read_record(path)
-    except InputError:
-        return {}
-
-
 def check_record(path, record, kinds, what="an object"):
     """Refuse what JSON gave for `what` if it is no dict with entries of `kinds`, as `read_record` (InputError)."""
     if not isinstance(record, dict):
