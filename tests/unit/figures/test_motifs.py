@@ -64,7 +64,7 @@ def discovery(folder, methods, n_patterns=6, empty=(), recovery=False):
                 )
         rows.append(("control", "pos_0", 9999, 30, "A" * 30, "MA0139.2", "CTCF", 0.5))
         columns = ["run", "pattern", "n_seqlets", "width", "consensus", "match_id", "match_name", "q_value"]
-        write_table(paths["patterns"], pd.DataFrame(rows, columns=columns).assign(p_value=0.001))
+        write_table(paths["patterns"], pd.DataFrame(rows, columns=columns).assign(p_value=0.001, target="", note=""))
         explanation = "" if n else "Only 12 seqlets were above the threshold; TF-MoDISco needs 20 to form a pattern."
         files.write_json(
             paths["summary"],

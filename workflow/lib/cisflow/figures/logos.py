@@ -18,7 +18,8 @@ def logo(axes, heights, limits, least=None):
         # Here, as it takes torch with it: a figure of no letters does without.
         from tangermeme.plot import plot_logo
 
-        plot_logo(heights, ax=axes, color=style.BASE_COLOURS, ylim=limits, min_height_pct=least)
+        left_out = {} if least is None else {"min_height_pct": least}
+        plot_logo(heights, ax=axes, color=style.BASE_COLOURS, ylim=limits, **left_out)
     axes.set(xlim=(0, heights.shape[1]), ylim=limits)
     axes.axhline(0, color="black", linewidth=0.4, zorder=0)
     axes.spines["bottom"].set_visible(False)
