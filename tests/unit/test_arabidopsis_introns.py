@@ -17,22 +17,21 @@ from cisflow.motifs import discovery, naming
 from cisflow.training import fit
 from sources import collect
 
-INTRONS = pipeline.ROOT.parent / "shared" / "data" / "arabidopsis_introns"
+DEMO = pipeline.ROOT / "resources" / "demo"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes a minute: set CISFLOW_FULL_SIZE=1"),
-    pytest.mark.skipif(not INTRONS.is_dir(), reason="the Arabidopsis introns are not beside the repository"),
 ]
 
 
 @pytest.mark.parametrize("site", ["donor", "acceptor"])
 def test_the_first_pattern_of_introns_is_a_splice_site(tmp_path, site):
     """A network that tells the ends of introns from their shuffles looks at the splice site, and the table says so."""
-    files_of = {name: tmp_path / name for name in ("tair10_chr1_12Mb.fa", "tair10_chr1_12Mb.gtf", "plants.meme")}
-    for path, name in zip(files_of.values(), [f"{path.name}.gz" for path in files_of.values()], strict=True):
-        name = "JASPAR2024_CORE_plants_non-redundant.meme.gz" if name == "plants.meme.gz" else name
-        path.write_bytes(gzip.decompress((INTRONS / name).read_bytes()))
-    genome, annotation, database = files_of.values()
+    shipped = {"fa": "tair10_chr1_12Mb.fa", "gtf": "tair10_chr1_12Mb.gtf"}
+    for suffix, name in shipped.items():
+        (tmp_path / f"genome.{suffix}").write_bytes(gzip.decompress((DEMO / f"{name}.gz").read_bytes()))
+    genome, annotation = tmp_path / "genome.fa", tmp_path / "genome.gtf"
+    database = DEMO / "JASPAR2024_CORE_plants_non-redundant.meme.gz"
     given = {"annotation": "gtf", "genome": "fa", "anchor": site}
     introns = collect("annotation", given, 100, {"gtf": annotation, "fa": genome}, 1)
     rows = np.random.default_rng(0).permutation(len(introns.frame))[:2000]

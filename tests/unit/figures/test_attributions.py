@@ -262,7 +262,8 @@ def test_attributions_and_truth_without_a_row(tmp_path):
     assert "s000" in svg_text(drawn("attribution_logos", logos(tmp_path, sources, truth=truth), of(sources)))
     arrays = dict(np.load(next(iter(sources.values()))))
     np.savez(
-        next(iter(sources.values())), **{name: array[:0] if array.ndim and name != "baseline" else array for name, array in arrays.items()}
+        next(iter(sources.values())),
+        **{name: array[:0] if array.ndim and name != "baseline" else array for name, array in arrays.items()},
     )
     check_nothing_shared(tmp_path, sources)
 
