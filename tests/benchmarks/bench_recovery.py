@@ -1,6 +1,6 @@
 """Which planted motifs TF-MoDISco finds again: precision and recall by attribution method and GC content.
 
-    python tests/benchmarks/bench_recovery.py [--work folder] [--windows 5000] [--explained 100] [--methods ism …]
+    python tests/benchmarks/bench_recovery.py [--work folder] [--windows 5000] [--explained 600] [--methods ism …]
         [--together] [--tiny]
 
 24 motifs of JASPAR are planted in windows of the demo's fragments of hg19, each in 15% of them, at three levels of GC:
@@ -65,7 +65,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, help="folder that keeps what is made")
     parser.add_argument("--windows", type=int, default=5000, help="of each level of GC")
-    parser.add_argument("--explained", type=int, default=400, help="windows of each level, for all their outputs")
+    parser.add_argument("--explained", type=int, default=600, help="windows of each level, for all their outputs")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--min-seqlets", type=int, default=20)
     parser.add_argument("--together", action="store_true", help="search all outputs together")
