@@ -40,6 +40,12 @@ def gather(shards, ids, output):
         for path in shards:
             part = read_arrays(path, ["ids", "features", "largest_rounding_error"])
             values, names = part["features"], part["ids"]
+            fits = values.dtype.kind == "f" and values.ndim in (2, 3)
+            if not fits or names.dtype.kind != "U" or names.ndim != 1:
+                raise InputError(
+                    f"{path}: features are {values.dtype} of shape {values.shape}, ids {names.dtype} of shape "
+                    f"{names.shape}; expected floating-point numbers (n, t) or (n, 2, t), and text (n,)"
+                )
             expected = ids[row : row + len(names)]
             if len(names) != len(values) or not np.array_equal(names, expected):
                 raise InputError(
@@ -53,7 +59,12 @@ def gather(shards, ids, output):
                 raise InputError(f"{path}: a window has {values.shape[1:]} values, expected {shape} as in {shards[0]}")
             handle.write(np.ascontiguousarray(values, dtype="<f2"))
             row += len(values)
-            error = max(error, float(part["largest_rounding_error"]))
+            largest = part["largest_rounding_error"]
+            if largest.ndim or largest.dtype.kind != "f":
+                raise InputError(
+                    f"{path}: largest_rounding_error is {largest.dtype} of shape {largest.shape}, expected a number"
+                )
+            error = max(error, float(largest))
         if row != len(ids):
             raise InputError(f"{listing(shards)}: {row} windows in all, expected {len(ids)}")
     return shape[-1], error
