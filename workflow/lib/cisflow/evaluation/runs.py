@@ -53,7 +53,7 @@ def read(path):
         raise InputError(f"{path}: no row, expected at least one run")
     runs, seen = [], set()
     for number, row in enumerate(frame.itertuples(index=False), 2):
-        whole = all(np.isnan(value) or (value >= least and value == int(value)) for value, least in _numbers(row))
+        whole = all(np.isnan(value) or (value >= least and value % 1 == 0) for value, least in _numbers(row))
         if np.isnan(row.seed) or not whole:
             raise InputError(f"{path}: row {number}: seed {row.seed:g}, k {row.k:g}; expected whole numbers")
         if row.kind not in KINDS:
