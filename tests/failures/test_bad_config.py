@@ -1,6 +1,7 @@
 """Configs with one mistake: each ends a run before it starts, in one line that says where, what and what else."""
 
 import copy
+import datetime
 
 import pytest
 import yaml
@@ -39,6 +40,7 @@ def listed(keys):
 DEMO = yaml.safe_load((pipeline.ROOT / "config" / "demo.yaml").read_text())
 CTCF = ("datasets", "ctcf")
 EXPLAIN = (*CTCF, "explain", 0)
+MODULAR = ("models", "promoters", "settings")
 TRAINED_ON = ("features", "factors", "trained_on")
 START = {"model": "motif_cnn", "dataset": "factors", "split": "random", "seed": 1}
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
@@ -412,6 +414,165 @@ MISTAKES = {
     "name that is no folder": (
         change("datasets", "a/b", to={}),
         "datasets: 'a/b' does not match '^[A-Za-z0-9][A-Za-z0-9_-]*$'",
+    ),
+    "argument that a network does not take": (
+        change("models", "basset", "settings", to={"widht": 3}),
+        "models.basset.settings: unknown key 'widht'; expected keys: length, n_outputs, two_logits",
+    ),
+    "argument of another type": (
+        change("models", "motif_cnn", "settings", to={"channels": "many"}),
+        "models.motif_cnn.settings.channels: 'many' is not of type 'integer'",
+    ),
+    "layers of which one has no size": (
+        change("models", "basset", to={"architecture": "ConvNet", "settings": {"pools": [[16, 8], [8, 0]]}}),
+        "models.basset.settings.pools[1][1]: 0 is less than the minimum of 1",
+    ),
+    "argument of a stem": (
+        change(*MODULAR, "stem", "kernel", to=3),
+        "models.promoters.settings.stem: unknown key 'kernel'; expected keys: activation, dropout, normalise, bias, "
+        "kernels, width, strands",
+    ),
+    "block of no kind": (
+        change(*MODULAR, "blocks", to=[{"kind": "pool"}, {"kind": "dilatd"}]),
+        "models.promoters.settings.blocks[1].kind: 'dilatd' is not one of ['attention', 'dilated', 'legnet', 'pool', "
+        "'reducing']",
+    ),
+    "argument of a block": (
+        change(*MODULAR, "blocks", to=[{"kind": "pool", "size": 0}]),
+        "models.promoters.settings.blocks[0].size: 0 is less than the minimum of 1",
+    ),
+    "argument of a trunk": (
+        change(*MODULAR, "trunks", to=[{"summary": {"kind": "median"}}]),
+        "models.promoters.settings.trunks[0].summary.kind: 'median' is not one of ['max', 'mean', 'softmax', "
+        "'attention', 'flatten']",
+    ),
+    "head of no modality": (
+        change(*MODULAR, "heads", to={"signal": {"widths": [8]}}),
+        "models.promoters (of datasets.cell_cycle).settings.heads: 'signal' is not defined; expected one of expression",
+    ),
+    "training of no modality": (
+        change("models", "promoters", "training", "modalities", to={"signal": {"weight": 2}}),
+        "models.promoters (of datasets.cell_cycle).training.modalities: 'signal' is not defined; expected one of "
+        "expression",
+    ),
+    "search of what is no setting": (
+        change("models", "lightgbm", "tune", to={"space": {"max_bin": [1, 2]}}),
+        "models.lightgbm.tune.space: 'max_bin' is no setting that is searched; expected one of n_estimators, "
+        "num_leaves, max_depth, learning_rate, reg_alpha, reg_lambda, feature_fraction, bagging_fraction, "
+        "bagging_freq, min_child_samples, min_child_weight, min_split_gain",
+    ),
+    "search from high to low": (
+        change("models", "lightgbm", "tune", to={"space": {"num_leaves": [50, 20]}}),
+        "models.lightgbm.tune.space.num_leaves: found [50, 20]; expected a lower and a higher bound",
+    ),
+    "search out of a setting's range": (
+        change("models", "lightgbm", "tune", to={"space": {"feature_fraction": [0.5, 1.5]}}),
+        "models.lightgbm.tune.space.feature_fraction[1]: 1.5 is greater than the maximum of 1",
+    ),
+    "group that no target is in": (
+        change("models", "lightgbm", "groups", to=["TF"]),
+        "models.lightgbm.groups: 'TF' is not defined; expected one of all",
+    ),
+    "group of k-mers": (
+        change("models", "five_mers", "groups", to=["TF"]),
+        "models.five_mers.groups: 'TF' is not defined; expected one of composition",
+    ),
+    "fractions of everything": (
+        change(*CTCF, "splits", "random", to={"kind": "random", "valid": 0.5, "test": 0.5}),
+        "datasets.ctcf.splits.random: valid 0.5 and test 0.5 leave nothing to train on; expected a sum below 1",
+    ),
+    "fraction that is no number": (
+        change(*CTCF, "splits", "random", "valid", to=float("nan")),
+        "datasets.ctcf.splits.random.valid: found nan; expected a finite number",
+    ),
+    "chromosome in two folds": (
+        change(*CTCF, "splits", "chromosome", "valid", to=["chr2", "chr1"]),
+        "datasets.ctcf.splits.chromosome: 'chr1' is in valid and in test; expected it in one of them",
+    ),
+    "sixth of five folds": (
+        change("datasets", "cell_cycle", "splits", "fold", "fold", to=6),
+        "datasets.cell_cycle.splits.fold.fold: found 6; expected a number from 1 to k, 5",
+    ),
+    "warm-up without an end": (
+        change("models", "promoters", "training", "warmup_epochs", to=12),
+        "models.promoters.training.warmup_epochs: found 12; expected less than max_epochs, 12",
+    ),
+    "longest seqlet below the shortest": (
+        change("motifs", "seqlets", to={"min_length": 12, "max_length": 11}),
+        "motifs.seqlets.max_length: found 11; expected min_length, 12, or more",
+    ),
+    "learning rate without an end": (
+        change("models", "basset", "training", "learning_rate", to=float("inf")),
+        "models.basset.training.learning_rate: found inf; expected a finite number",
+    ),
+    "target with the name of a column": (
+        change(*CTCF, "source", "target", to="id"),
+        "datasets.ctcf.source.target: 'id' is a name of tables themselves; expected none of id, chrom, start, end, "
+        "strand, mean, and no ''",
+    ),
+    "target with the name of a mean": (
+        change("datasets", "cell_cycle", "targets", 0, "columns", to=["t50", "mean"]),
+        "datasets.cell_cycle.targets[0].columns: 'mean' is a name of tables themselves; expected none of id, chrom, "
+        "start, end, strand, mean, and no ''",
+    ),
+    "name with a line break": (
+        change("datasets", "ctcf\n", to=OWN),
+        "datasets: key 'ctcf\\n' holds a line break or another unprintable character; expected one line of text",
+    ),
+    "target with a line break": (
+        change(*CTCF, "source", "target", to="ctcf\n"),
+        "datasets.ctcf.source.target: 'ctcf\\n' holds a line break or another unprintable character; expected one line "
+        "of text",
+    ),
+    "names that one file could have": (
+        change("datasets", "CTCF", to=OWN),
+        "datasets: 'ctcf' and 'CTCF' differ in upper and lower case alone; expected names that differ more",
+    ),
+    "dataset in the folder of variants": (
+        change("datasets", "variants", to=OWN),
+        "datasets: 'variants' is a folder of the workflow's own; expected another name",
+    ),
+    "resource in the folder of the demo": (
+        change("resources", "demo", to={"url": "some.fa"}),
+        "resources: 'demo' is a folder of the workflow's own; expected another name",
+    ),
+    "resource of itself": (
+        change("resources", "a.fa", to={"url": "./resources/a.fa"}),
+        "resources['a.fa'].url: a.fa is made of a.fa; expected another file or a URL",
+    ),
+    "resources of each other": (
+        lambda config: config["resources"].update(a={"url": "resources/b"}, b={"url": "resources/a"}),
+        "resources.a.url: a is made of b is made of a; expected another file or a URL",
+    ),
+    "source in a bucket": (
+        change("resources", "a.fa", to={"url": "s3://some/a.fa"}),
+        "resources['a.fa'].url: found 's3://some/a.fa'; expected a path, or a URL that begins with one of http://, "
+        "https://, file://",
+    ),
+    "source at home": (
+        change("resources", "a.fa", to={"url": "~/a.fa"}),
+        "resources['a.fa'].url: found '~/a.fa'; expected a path without ~, which no shell expands here",
+    ),
+    "resource with a number for a name": (
+        change("resources", 5, to={"url": "a.fa"}),
+        "resources: key 5 is of type int; expected text, in quotes",
+    ),
+    "resource with a truth for a name": (
+        change("resources", True, to={"url": "a.fa"}),
+        "resources: key True is of type bool; expected text, in quotes",
+    ),
+    "window with a point": (change(*CTCF, "window", to=200.0), "datasets.ctcf.window: 200.0 is not of type 'integer'"),
+    "seed of many digits": (
+        change("models", "basset", "seeds", to=[1, 2**64]),
+        "models.basset.seeds[1]: found a whole number of 65 bits; expected 63 at most",
+    ),
+    "date for a text": (
+        change(*CTCF, "source", "target", to=datetime.date(2024, 5, 1)),
+        "datasets.ctcf.source.target: '2024-05-01' is of type date; expected text, in quotes",
+    ),
+    "part of itself": (
+        lambda config: config["models"].update(basset=config["models"]),
+        "models.basset: found a part that holds itself; expected no alias of what it lies in",
     ),
 }
 

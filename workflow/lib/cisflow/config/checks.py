@@ -1,21 +1,16 @@
 """Checks of what no schema can say: every name that one part of a config uses is defined by another, and fits there."""
 
-from cisflow.config import declared, entries, settings
-from cisflow.errors import InputError
+from cisflow.config import architectures, declared, entries, naming, ranges, settings
+from cisflow.config.refusals import expect, refuse
 
-
-def refuse(where, what):
-    raise InputError(f"config: {where}: {what}")
-
-
-def expect(name, known, where):
-    """Refuse a name that is none of `known`, which the config defines under `where`'s other end."""
-    if name not in known:
-        refuse(where, f"'{name}' is not defined; expected one of {', '.join(map(str, known)) or '(none)'}")
+# Groups of targets that `features.arrays` files a list of names under, and what it writes without such a list.
+GROUPS, UNGROUPED = ("TF", "histone", "accessibility"), "all"
 
 
 def check(study):
     """Refuse a config whose parts do not fit together (InputError)."""
+    naming.check(study)
+    ranges.check(study)
     for model in study.models.values():
         (check_network if isinstance(model, entries.Network) else check_classifier)(study, model)
     for extractor in study.extractors.values():
@@ -42,6 +37,7 @@ def check(study):
 
 def check_network(study, network):
     where = f"models.{network.name}"
+    architectures.check(network, f"{where}.settings")
     for key in ("weights", "pretrained", "motifs", "tokenizer"):
         if getattr(network, key) is not None:
             expect(getattr(network, key), study.resources, f"{where}.{key}")
@@ -63,11 +59,20 @@ def check_network(study, network):
 def check_classifier(study, classifier):
     where = f"models.{classifier.name}"
     expect(classifier.features, study.extractors, f"{where}.features")
+    for group in classifier.groups or ():
+        expect(group, groups_of(study.extractors[classifier.features]), f"{where}.groups")
     if classifier.tune is not None and classifier.classifier != "lightgbm":
         refuse(f"{where}.tune", f"the classifier is {classifier.classifier}; only lightgbm is tuned")
     known = declared.classes(f"classifiers/{classifier.classifier}")["Settings"].block()
     if found := settings.complaint(classifier.settings, known):
         refuse(f"{where}.settings{found[0]}", found[1])
+
+
+def groups_of(extractor):
+    """Groups of the targets that an extractor gives."""
+    if isinstance(extractor, entries.Extractor):
+        return GROUPS if extractor.names is not None else (UNGROUPED,)
+    return (extractor.described["kind"],)
 
 
 def check_training(study, training, where):
@@ -136,12 +141,27 @@ def check_dataset(study, dataset):
             if entry.is_published:
                 text = f"'{model}' has published weights and is not trained; use it in features or explain"
                 refuse(f"{where}.models", text)
+            check_modalities(dataset, entry)
         elif dataset.task == "binary" and dataset.n_targets is not None and dataset.n_targets > 1:
             text = f"'{model}' is a classifier, which expects one target; the source has several"
             refuse(f"{where}.models", text)
     check_explanations(study, dataset)
     if dataset.study is not None:
         check_study(dataset, f"{where}.study")
+
+
+def check_modalities(dataset, network):
+    """What a network and its training say of single modalities is of those of its dataset."""
+    known = [entry["name"] for entry in dataset.targets] or [declared.literal("data/dataset", "ONLY")]
+    where = f"models.{network.name} (of datasets.{dataset.name})"
+    for name in network.training.get("modalities") or ():
+        expect(name, known, f"{where}.training.modalities")
+    # A network may have modalities of its own, whatever the dataset calls them.
+    modular = architectures.is_modular(network.module, network.architecture)
+    if modular and "modalities" not in network.settings:
+        for key in ("heads", "joins"):
+            for name in network.settings.get(key) or ():
+                expect(name, known, f"{where}.settings.{key}")
 
 
 def check_inputs(source, window, where):

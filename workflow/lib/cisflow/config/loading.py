@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cisflow.config import checks, entries, renamed, schema
+from cisflow.config import checks, entries, renamed, schema, values
 from cisflow.config.targets import Targets
 
 
@@ -37,6 +37,7 @@ def load(config, root=".", moved=False, warn=lambda line: None):
     ------
     InputError : the first thing that is wrong, in one line that says where it is.
     """
+    values.check(config)
     for line in renamed.update(config):
         warn(line)
     schema.validate(config, schema.read())

@@ -99,8 +99,11 @@ def validate(config, schema):
                     instance.setdefault(key, copy.deepcopy(entry["default"]))
         yield from check_properties(validator, properties, instance, schema)
 
+    # As `config.settings` has it in the job: 2.0 is no whole number, which JSON Schema would have it be.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    checked = validators.extend(Draft202012Validator, {"properties": with_defaults}, type_checker=types)
     try:
-        validators.extend(Draft202012Validator, {"properties": with_defaults})(schema).validate(config)
+        checked(schema).validate(config)
     except ValidationError as error:
         where = error.json_path.removeprefix("$").removeprefix(".")
         raise InputError(": ".join(filter(None, ["config", where, _complaint(error)]))) from None

@@ -36,6 +36,8 @@ from cisflow.io.tables import read_table, refuse_duplicates, table, write_table
 from cisflow.tasks.task import Task
 
 COLUMNS = ("id", "chrom", "start", "end", "strand")
+# The name of the macro mean over targets and of the mean over seeds, in tables of metrics.
+MEAN = "mean"
 TRACKS = ("target", "modality", "class", "group", "replicate")
 # The modality of targets that name none.
 ONLY = "signal"
@@ -235,11 +237,13 @@ def check(path, windows):
         reasons = listing(f"{reason}: {count}" for reason, count in windows.dropped.items()) or "none"
         raise InputError(f"{path}: no window is left, expected at least one (dropped: {reasons})")
     refuse_duplicates(path, windows.frame["id"], range(2, len(windows.frame) + 2))
+    # The mean of one target is that target.
+    taken = (*COLUMNS, MEAN) if len(windows.targets) > 1 else COLUMNS
     for target in windows.targets:
-        if not target or target in COLUMNS or windows.targets.count(target) > 1:
+        if not target or target in taken or windows.targets.count(target) > 1:
             raise InputError(
                 f"{path}: target name '{target}' cannot be a column; expected distinct names, none empty and none of "
-                f"{listing(COLUMNS)}"
+                f"{listing(taken, 6)}"
             )
 
 

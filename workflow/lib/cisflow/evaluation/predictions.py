@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from cisflow.data import transforms
-from cisflow.data.dataset import FOLDS
+from cisflow.data.dataset import FOLDS, MEAN
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import read_table
 
-# The name of the mean over seeds and of the macro mean over targets.
-MEAN = "mean"
 # One prediction a sequence, the mean of the predictions that all seeds give it.
 ENSEMBLE = "ensemble"
 # One row a sequence, or its forward and its reverse strand as rows of their own, as was published.
