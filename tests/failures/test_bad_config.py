@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import pipeline
+from cisflow.config import text
 from cisflow.config.loading import load
 from cisflow.errors import InputError
 
@@ -587,14 +588,54 @@ def test_a_mistake_is_told_in_one_line(name):
     assert str(error.value) == f"config: {line}"
 
 
+# What is wrong of a file -> (its bytes, the line, or None where nothing is).
+TEXTS = {
+    "Latin-1": (b"device: cpu\nmodels: caf\xe9\n", "line 2: byte 0xe9 is not of UTF-8; expected a config in UTF-8"),
+    "no YAML": (
+        b"device: cpu\nmodels: {a: 1\nshards: 2\n",
+        "line 3: did not find expected ',' or '}'; expected YAML, indented by blanks and not by tabs",
+    ),
+    "nothing": (b"# device: cpu\n", "found nothing; expected keys and values, `datasets: …`"),
+    "a list": (b"- a\n- b\n", "found a list; expected keys and values, `datasets: …`"),
+    "a text": (b"device cpu\n", "found 'device cpu'; expected keys and values, `datasets: …`"),
+    "a key twice": (
+        b"models:\n  a: {seeds: [1]}\n  b: 1\n  a: {}\n",
+        "line 4: key 'a' is in line 2 too; expected it once",
+    ),
+    "a key twice in a list": (b"a: [{b: 1,\n b: 2}]\n", "line 2: key 'b' is in line 1 too; expected it once"),
+    "JSON with tabs": (b'{\n\t"device": "cpu"\n}\n', None),
+    "aliases": (b"a: &a {b: &b [1]}\nc: {<<: *a, d: *b}\n", None),
+    "templates": (b"__use_yte__: true\n?if True:\n  a: 1\n?if False:\n  b: 1\n?if True:\n  c: 1\n", None),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_mistake_in_the_text_is_told_in_one_line(name, tmp_path):
+    content, line = TEXTS[name]
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    if line is None:
+        text.check(path)
+        return
+    with pytest.raises(InputError) as error:
+        text.check(path)
+    assert str(error.value) == f"{path}: {line}"
+
+
 def test_a_mistake_ends_a_run_before_it_starts(tmp_path):
     folder = pipeline.copy(tmp_path / "workflow")
     (folder / "bad.yaml").write_text(yaml.safe_dump(DEMO | {"device": "gpu"}))
-    call = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
-    assert call.status == 1
-    lines = [line for line in (call.out + call.err).splitlines() if "config: " in line]
-    assert [line[line.index("config: ") :] for line in lines] == [
-        "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"
-    ]
-    assert "Traceback" not in call.out + call.err
+    (folder / "twice.yaml").write_text("device: cpu\n" + yaml.safe_dump(DEMO))
+    (folder / "config" / "config.yaml").write_bytes(b"device: caf\xe9\n")
+    bad = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
+    twice = pipeline.snakemake(folder, "--configfile", "twice.yaml", "--cores", "1")
+    latin = pipeline.snakemake(folder, "--cores", "1")
+    for call, line in (
+        (bad, "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        (twice, "twice.yaml: line 10: key 'device' is in line 1 too; expected it once"),
+        (latin, "config/config.yaml: line 1: byte 0xe9 is not of UTF-8; expected a config in UTF-8"),
+    ):
+        assert call.status == 1
+        assert line in call.out + call.err
+        assert "Traceback" not in call.out + call.err
     assert not (folder / "results").exists()

@@ -1,4 +1,5 @@
 # The config as one object that the rules speak to, and the environment of a job.
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ LIB = ROOT / "workflow" / "lib"
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 sys.path.insert(0, str(LIB))
 try:
-    from cisflow.config import code, entries, figures, paths
+    from cisflow.config import code, entries, figures, paths, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
     from cisflow.config.jobs import any_of, option
     from cisflow.config.loading import load
@@ -23,6 +24,23 @@ try:
 finally:
     sys.path.remove(str(LIB))
     sys.dont_write_bytecode = bytecode
+
+DEFAULT = "config/config.yaml"
+# Read before Snakemake does, whose own words on what is no YAML, or of another encoding, are a traceback.
+given = list(workflow.configfiles)
+if "datasets" not in config and Path(DEFAULT).is_file():
+    given.append(DEFAULT)
+try:
+    for file in filter(os.path.isfile, given):
+        text.check(file)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# A preset given by --configfile replaces the default study; Snakemake would merge the two.
+if "datasets" not in config:
+
+    configfile: DEFAULT
+
 
 try:
     prefix = workflow.modifier.path_modifier.prefix

@@ -8,6 +8,7 @@ of its classes of settings, in lower case; a setting of a module may be `chosen`
 """
 
 import copy
+import functools
 from pathlib import Path
 
 from cisflow.config import code, declared, settings
@@ -16,12 +17,14 @@ from cisflow.errors import InputError
 FILE = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
 
 
+@functools.cache
 def read():
-    """The whole schema, as a dict."""
+    """The whole schema, as a dict, read once a process."""
     # Snakemake itself brings yaml and jsonschema wherever a run is planned; jobs import neither.
     import yaml
 
-    return _composed(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return _composed(yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader))
 
 
 def _composed(schema):
