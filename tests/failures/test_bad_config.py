@@ -625,14 +625,16 @@ def test_a_mistake_in_the_text_is_told_in_one_line(name, tmp_path):
 def test_a_mistake_ends_a_run_before_it_starts(tmp_path):
     folder = pipeline.copy(tmp_path / "workflow")
     (folder / "bad.yaml").write_text(yaml.safe_dump(DEMO | {"device": "gpu"}))
-    (folder / "twice.yaml").write_text("device: cpu\n" + yaml.safe_dump(DEMO))
+    again = "device: cpu\n" + yaml.safe_dump(DEMO)
+    (folder / "twice.yaml").write_text(again)
+    line = max(number for number, text in enumerate(again.splitlines(), 1) if text.startswith("device:"))
     (folder / "config" / "config.yaml").write_bytes(b"device: caf\xe9\n")
     bad = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
     twice = pipeline.snakemake(folder, "--configfile", "twice.yaml", "--cores", "1")
     latin = pipeline.snakemake(folder, "--cores", "1")
     for call, line in (
         (bad, "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
-        (twice, "twice.yaml: line 10: key 'device' is in line 1 too; expected it once"),
+        (twice, f"twice.yaml: line {line}: key 'device' is in line 1 too; expected it once"),
         (latin, "config/config.yaml: line 1: byte 0xe9 is not of UTF-8; expected a config in UTF-8"),
     ):
         assert call.status == 1
