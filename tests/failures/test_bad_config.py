@@ -627,14 +627,14 @@ def test_a_mistake_ends_a_run_before_it_starts(tmp_path):
     (folder / "bad.yaml").write_text(yaml.safe_dump(DEMO | {"device": "gpu"}))
     again = "device: cpu\n" + yaml.safe_dump(DEMO)
     (folder / "twice.yaml").write_text(again)
-    line = max(number for number, text in enumerate(again.splitlines(), 1) if text.startswith("device:"))
+    second = max(number for number, text in enumerate(again.splitlines(), 1) if text.startswith("device:"))
     (folder / "config" / "config.yaml").write_bytes(b"device: caf\xe9\n")
     bad = pipeline.snakemake(folder, "--configfile", "bad.yaml", "--cores", "1")
     twice = pipeline.snakemake(folder, "--configfile", "twice.yaml", "--cores", "1")
     latin = pipeline.snakemake(folder, "--cores", "1")
     for call, line in (
         (bad, "config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
-        (twice, f"twice.yaml: line {line}: key 'device' is in line 1 too; expected it once"),
+        (twice, f"twice.yaml: line {second}: key 'device' is in line 1 too; expected it once"),
         (latin, "config/config.yaml: line 1: byte 0xe9 is not of UTF-8; expected a config in UTF-8"),
     ):
         assert call.status == 1
