@@ -23,6 +23,7 @@ def held(folder):
     """
     folder = Path(folder)
     path = folder.with_name(f"{folder.name}.lock")
+    there = path.parent.exists()
     handle = _locked(path, folder)
     try:
         yield folder
@@ -30,6 +31,10 @@ def held(folder):
         # While it is held: who waits for this file finds that it is no longer there, and makes another.
         path.unlink(missing_ok=True)
         handle.close()
+        if not there:
+            # A job that came to nothing leaves no folder; one that is not empty stays.
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
 
 
 def _locked(path, folder):
