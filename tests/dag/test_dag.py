@@ -67,6 +67,7 @@ ORDER = (
     "evaluation",
     "attribution",
     "motifs",
+    "scoring",
     "patterns",
     "figures",
     "study",
