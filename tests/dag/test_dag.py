@@ -68,6 +68,7 @@ ORDER = (
     "attribution",
     "motifs",
     "scoring",
+    "exports",
     "patterns",
     "figures",
     "study",
