@@ -31,6 +31,21 @@ def test_a_second_process_waits_for_the_first_and_says_so_once(tmp_path, capsys)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_waits_outlives_the_folder_that_the_first_removes(tmp_path, monkeypatch):
+    waited, wait = [], work._wait
+
+    def removed_meanwhile(handle, folder, told):
+        if not waited:
+            (folder.parent / "work.lock").unlink()
+            folder.parent.rmdir()
+        waited.append(1)
+        return wait(handle, folder, told)
+
+    monkeypatch.setattr(work, "_wait", removed_meanwhile)
+    with work.held(tmp_path / "output" / "work"):
+        assert (tmp_path / "output" / "work.lock").exists() and len(waited) == 2
+
+
 def test_the_lock_of_a_killed_process_is_no_lock(tmp_path, capsys):
     with holder(tmp_path / "work") as process:
         process.kill()

@@ -39,9 +39,10 @@ def held(folder):
 
 def _locked(path, folder):
     """The open file `path`, under a lock that nobody else has."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     told = False
     while True:
+        # Whom it waited for may have removed this as well.
+        path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path) and not path.is_file():
             remove(path)
         handle = open(path, "a+", errors="replace")  # noqa: SIM115 (closed by `held`, or below)
