@@ -184,7 +184,7 @@ NAMES, TRACKS = np.array(["a", "b"]), np.array(["s1", "s2"])
         (npz(counts=np.ones((2, 2)), names=NAMES.astype(object), celltypes=TRACKS), "not a complete .npz archive"),
         (npz(counts=np.full((2, 2), np.inf), names=NAMES, celltypes=TRACKS), "row 'a', column 's1' is inf, expected"),
         (npz(counts=np.ones((2, 2)), names=NAMES[[0, 0]], celltypes=TRACKS), "two rows are 'a' and 'a', both the wind"),
-        (sheet(), r"no array of values; found \[Content_Types\].xml"),
+        (sheet(), r"\[Content_Types\].xml is no array, expected one"),
     ],
 )
 def test_what_an_npz_lacks(tmp_path, content, words):
