@@ -31,7 +31,7 @@ import pandas as pd  # noqa: E402
 import torch  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
-from cisflow import models, tasks  # noqa: E402
+from cisflow import tasks  # noqa: E402
 from cisflow.attribution import blocks, files, methods  # noqa: E402
 from cisflow.attribution.targets import Targets  # noqa: E402
 from cisflow.data.dataset import Dataset  # noqa: E402
@@ -39,7 +39,7 @@ from cisflow.data.sources import planted  # noqa: E402
 from cisflow.io.arrays import read_arrays  # noqa: E402
 from cisflow.io.genome import Genome  # noqa: E402
 from cisflow.io.matrices import read_motifs  # noqa: E402
-from cisflow.models import predict  # noqa: E402
+from cisflow.models import checkpoints, predict  # noqa: E402
 from cisflow.motifs import discovery, naming, recovery  # noqa: E402
 from cisflow.training import fit  # noqa: E402
 
@@ -189,10 +189,10 @@ def main():
         dataset, levels = data(paths, args.windows)
         folds = np.array(["train"] * 8 + ["valid", "test"])[np.arange(len(levels)) % 10]
         started = time.perf_counter()
-        if not (work / "network.pt").exists():
-            module, _, _ = trained(dataset, folds, TRAINING["max_epochs"])
-            torch.save(module, work / "network.pt")
-        network = models.Network(torch.load(work / "network.pt", weights_only=False), outputs=dataset.targets)
+        weights = work / "network.safetensors"
+        if not weights.exists():
+            checkpoints.save(weights, *trained(dataset, folds, TRAINING["max_epochs"])[:2])
+        network = checkpoints.load(weights)
         print(f"network: {time.perf_counter() - started:.0f} s")
         probabilities = predictions(network, dataset.codes)
         for level in LEVELS:

@@ -4,9 +4,7 @@ Mutations at random, of bytes and of lines, are held against a second reading of
 format's lines; mutations that break a row for certain must be refused.
 """
 
-import contextlib
 import re
-import signal
 import struct
 
 import numpy as np
@@ -19,6 +17,7 @@ from cisflow.features import inputs
 from cisflow.io import bed, gtf, matrices, tables, vcf
 from cisflow.io.genome import Genome, Records
 from cisflow.io.twobit import TwoBit
+from holding import within
 
 EXAMPLES = 130
 SECONDS = 20
@@ -206,20 +205,6 @@ def mutated(draw, content):
     return content
 
 
-@contextlib.contextmanager
-def no_longer_than(seconds):
-    def stop(*_):
-        raise TimeoutError(f"took longer than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def decoded(content):
     try:
         return content.decode("utf-8-sig")
@@ -247,7 +232,7 @@ def test_a_mutated_file_is_refused_or_read_whole(folder, name, data):
     path = folder / f"{name}.file"
     path.with_name(path.name + ".fai").unlink(missing_ok=True)
     path.write_bytes(content)
-    with no_longer_than(SECONDS):
+    with within(SECONDS):
         try:
             check(path, decoded(content))
         except InputError as error:

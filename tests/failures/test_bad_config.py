@@ -150,6 +150,13 @@ MISTAKES = {
         change("motifs", "database", to="jaspar"),
         f"motifs.database: 'jaspar' is not defined; expected one of {RESOURCES}",
     ),
+    "a background of a genome that no source reads": (
+        lambda config: [
+            change("motifs", "seqlets", to={"background": "genome"})(config),
+            change(*CTCF, "source", to={"kind": "table", "table": "ctcf_gm12878_peaks.fa", "target": "ctcf"})(config),
+        ],
+        "motifs.seqlets.background: found genome, and dataset 'ctcf' reads none; expected sequences or other",
+    ),
     "resource of weights": (
         change("models", "sei", to={"architecture": "Sei", "weights": "sei.pth"}),
         f"models.sei.weights: 'sei.pth' is not defined; expected one of {RESOURCES}",

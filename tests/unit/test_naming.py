@@ -11,7 +11,7 @@ from memelite import tomtom
 import attributed
 from cisflow.errors import InputError
 from cisflow.io.meme import read_meme
-from cisflow.motifs import families, naming
+from cisflow.motifs import families, information, naming
 from tables import check_table
 
 DATABASE = Path(__file__).parents[2] / "resources" / "demo" / "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
@@ -168,7 +168,7 @@ def test_a_matrix_shares_all_its_information_with_itself(motifs):
     for number, matrix in enumerate(chosen):
         for strand in (matrix, matrix[::-1, ::-1]):
             padded = np.hstack([np.full((4, 3), 0.25), strand])
-            shared = naming.shared_information(padded, chosen)
+            shared = information.shared([padded], chosen)[0]
             assert shared[number] == pytest.approx(held[number], rel=1e-3)
             assert (shared <= np.minimum(held, held[number]) * (1 + 1e-3)).all()
 
@@ -180,7 +180,7 @@ def test_shared_information_of_small_matrices_by_hand():
     targets = [a, np.hstack([a, c, a]), c, flat, half, np.hstack([a, a])]
     # A half-half column holds one bit, and its deviation lies at 54.7 degrees from that of one of its bases.
     expected = [2, 4, 0, 0, 1 / np.sqrt(3), 2]
-    np.testing.assert_allclose(naming.shared_information(query, targets), expected, atol=1e-12)
+    np.testing.assert_allclose(information.shared([query], targets)[0], expected, atol=1e-12)
 
 
 def test_a_pattern_without_match_has_empty_columns(tmp_path, database):

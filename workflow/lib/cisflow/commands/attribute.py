@@ -157,12 +157,12 @@ def prediction(explained, where, strands):
     return np.concatenate(found)[np.arange(len(column)), column]
 
 
-def explained_by(args):
-    """The Explained that the options ask for."""
-    if args.classes is not None:
+def explained_by(args, rows):
+    """The Explained that the options ask for; `rows` are the classes.Rows of --classes, or None."""
+    if rows is not None:
         if not args.predictions:
             raise InputError("--classes: no predictions to choose by; expected the option --predictions")
-        return of_classes(args, classes.Rows.complete(args.classes, "--classes"))
+        return of_classes(args, rows)
     asked = dict(args.selection)
     entries = asked.pop("outputs", None)
     groups = None if entries is None else weighted.members(entries)
@@ -170,17 +170,12 @@ def explained_by(args):
     return (of_predictions if args.predictions else of_split)(args, asked, groups)
 
 
-def method_of(args):
-    """The Method that the options ask for; of rows that are strands, on their own strand."""
-    given = args.method
-    if args.classes is not None and classes.Rows.complete(args.classes, "--classes").rows == "strands":
-        given = given | {"strands": "forward"}
-    return methods.read(given, "--method")
-
-
 def run(args):
-    method = method_of(args)
-    explained = explained_by(args)
+    rows = None if args.classes is None else classes.Rows.complete(args.classes, "--classes")
+    # A row that is one strand is explained on its own.
+    own = {"strands": "forward"} if rows is not None and rows.rows == "strands" else {}
+    method = methods.read(args.method | own, "--method")
+    explained = explained_by(args, rows)
     if args.shuffled:
         explained = shuffled(explained, args.shuffled, args.seed)
     network, chosen, codes = explained.network, explained.chosen, explained.codes

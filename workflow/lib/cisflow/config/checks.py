@@ -1,6 +1,7 @@
 """Checks of what no schema can say: every name that one part of a config uses is defined by another, and fits there."""
 
 from cisflow.config import architectures, declared, entries, naming, ranges, settings
+from cisflow.config.gathering import genomes
 from cisflow.config.refusals import expect, refuse
 
 # Groups of targets that `features.arrays` files a list of names under, and what it writes without such a list.
@@ -33,6 +34,11 @@ def check(study):
     for where, entry in (("motifs", study.motifs), ("motifs.published", study.motifs["published"])):
         if "database" in entry:
             expect(entry["database"], study.resources, f"{where}.database")
+    if study.motifs["seqlets"]["background"] == "genome":
+        for dataset in study.datasets.values():
+            if dataset.explain and study.motif_database(dataset.name) is not None and not genomes(dataset):
+                found = f"found genome, and dataset '{dataset.name}' reads none; expected sequences or other"
+                refuse("motifs.seqlets.background", found)
 
 
 def check_network(study, network):

@@ -2,12 +2,12 @@
 
 import itertools
 
-import numba
 import numpy as np
 from scipy.cluster import hierarchy
 from scipy.spatial import distance
 
 from cisflow.io.meme import column_information
+from cisflow.motifs import information
 
 # Motifs are as far apart as the share of their information that they do not share; trees are cut at this distance. Of
 # JASPAR's 879 motifs of vertebrates it makes 161 clusters.
@@ -21,14 +21,17 @@ def of(motifs, cut=CUT):
     """Family (n,) int of each motif, numbered from 1 in the order of the database.
 
     Average linkage on the distance 1 - shared / poorer: the bits that two motifs share as they lie best on either
-    strand (as `naming.shared_information`), over those of the poorer of the two. Clusters with mostly the same names
+    strand (`information.shared`), over those of the poorer of the two. Clusters with mostly the same names
     are one.
     """
     if len(motifs) < 2:
         return np.ones(len(motifs), dtype=np.int64)
-    matrices = [np.ascontiguousarray(motif.matrix, dtype=np.float64) for motif in motifs]
+    matrices = [motif.matrix for motif in motifs]
     held = np.array([column_information(matrix).sum() for matrix in matrices])
-    apart = 1 - np.clip(shared(matrices) / np.maximum(np.minimum.outer(held, held), 1e-9), 0, 1)
+    shared = information.shared(matrices, matrices)
+    apart = 1 - np.clip(shared / np.maximum(np.minimum.outer(held, held), 1e-9), 0, 1)
+    # Rounding of the sums of both strands.
+    apart = (apart + apart.T) / 2
     np.fill_diagonal(apart, 0)
     tree = hierarchy.linkage(distance.squareform(apart, checks=False), "average")
     found = hierarchy.fcluster(tree, cut, "distance")
@@ -50,40 +53,3 @@ def _merged(clusters, names):
             kept, lost = merged[one], merged[other]
             merged = {cluster: kept if of == lost else of for cluster, of in merged.items()}
     return np.array([merged[cluster] for cluster in clusters])
-
-
-def shared(matrices):
-    """Bits (n, n) that each two of n probability matrices (4, w) share, see `naming.shared_information`."""
-    widths = np.array([matrix.shape[1] for matrix in matrices])
-    ends = np.concatenate([[0], np.cumsum(widths)])
-    columns = np.hstack(matrices)
-    information = column_information(columns)
-    deviation = columns - 0.25
-    length = np.sqrt((deviation**2).sum(axis=0))
-    direction = np.divide(deviation, length, out=np.zeros_like(deviation), where=length > 0)
-    return _shared(np.ascontiguousarray(direction.T), information, ends)
-
-
-@numba.njit(cache=True)
-def _shared(direction, information, ends):
-    n = len(ends) - 1
-    found = np.zeros((n, n))
-    for one in range(n):
-        for other in range(one, n):
-            first, second = ends[one], ends[other]
-            width, wide = ends[one + 1] - first, ends[other + 1] - second
-            best = 0.0
-            for offset in range(1 - width, wide):
-                low, high = max(0, offset), min(wide, offset + width)
-                forward, reverse = 0.0, 0.0
-                for place in range(low, high):
-                    a, b, c = first + place - offset, second + place, second + wide - 1 - place
-                    straight, turned = 0.0, 0.0
-                    for base in range(4):
-                        straight += direction[a, base] * direction[b, base]
-                        turned += direction[a, base] * direction[c, 3 - base]
-                    forward += max(0.0, straight) * min(information[a], information[b])
-                    reverse += max(0.0, turned) * min(information[a], information[c])
-                best = max(best, forward, reverse)
-            found[one, other] = found[other, one] = best
-    return found

@@ -22,19 +22,8 @@ from cisflow.models.network import reverse_complement
 from cisflow.motifs import naming
 
 COLUMNS = (
-    *(
-        "kernel",
-        "output",
-        "n_lmers",
-        "ic",
-        "consensus",
-        "raw_consensus",
-        "match_id",
-        "match_name",
-        "p_value",
-        "q_value",
-    ),
-    *("mean_response", "effect", "metric", "change"),
+    *("kernel", "output", "n_lmers", "ic", "consensus", "raw_consensus"),
+    *("match_id", "match_name", "p_value", "q_value", "mean_response", "effect", "metric", "change"),
 )
 # Sequences whose l-mers are looked at together.
 ROWS = 64

@@ -13,7 +13,7 @@ from cisflow.errors import InputError
 from cisflow.io import matrices
 from cisflow.io.meme import column_information
 from cisflow.io.tables import write_table
-from cisflow.motifs import families, modisco, splicing
+from cisflow.motifs import families, information, modisco, splicing
 from cisflow.sequence import dna
 
 COLUMNS = (
@@ -118,42 +118,10 @@ def compare(matrices, motifs, threads=None):
     targets = [motif.matrix for motif in motifs]
     p = np.clip(tomtom(list(matrices), targets, n_jobs=min(threads or limit, limit))[0], 0, 1)
     held = np.array([column_information(matrix).sum() for matrix in targets])
-    for row, query in zip(p, matrices, strict=True):
-        least = np.maximum(SHARED_BITS, SHARED_FRACTION * np.minimum(held, column_information(query).sum()))
-        row[shared_information(query, targets) < least] = 1
+    of_query = np.array([column_information(matrix).sum() for matrix in matrices])
+    least = np.maximum(SHARED_BITS, SHARED_FRACTION * np.minimum.outer(of_query, held))
+    p[information.shared(list(matrices), targets) < least] = 1
     return Comparison(p, stats.false_discovery_control(p, axis=1))
-
-
-def shared_information(query, targets):
-    """Bits that a matrix (4, w) shares with each of the targets, as they lie best on either strand.
-
-    Two columns share the smaller of their information contents times the cosine of the angle between their
-    deviations from uniform bases, or nothing where it is negative; an alignment shares the sum over its columns.
-    """
-    best = np.zeros(len(targets))
-    ends = np.cumsum([target.shape[1] for target in targets])[:-1]
-    for strand in (targets, [target[::-1, ::-1] for target in targets]):
-        columns = np.split(_shared_columns(query, np.hstack(strand)), ends, axis=1)
-        best = np.maximum(best, [_diagonal_sums(part).max() for part in columns])
-    return best
-
-
-def _shared_columns(first, second):
-    """Bits (w, v) that each column of (4, w) shares with each of (4, v)."""
-    units = []
-    for matrix in (first, second):
-        deviation = matrix - matrix.mean(axis=0)
-        size = np.linalg.norm(deviation, axis=0)
-        units.append(np.divide(deviation, size, out=np.zeros_like(deviation), where=size > 0))
-    smaller = np.minimum(column_information(first)[:, None], column_information(second))
-    return np.maximum(units[0].T @ units[1], 0) * smaller
-
-
-def _diagonal_sums(values):
-    """Sums (w + v - 1,) of the diagonals of (w, v)."""
-    height, width = values.shape
-    diagonal = np.arange(width) - np.arange(height)[:, None] + height - 1
-    return np.bincount(diagonal.ravel(), values.ravel())
 
 
 def nearest(p, motifs, n):

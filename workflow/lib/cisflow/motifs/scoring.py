@@ -56,6 +56,10 @@ def score(paths, settings, seed, threads):
         windows), genome (or None), database; seqlets, scores, background (BED) and nulls, which are written.
     settings : seqlets.Settings. seed : of the background, and of what is permuted.
     threads : at most as many as NUMBA_NUM_THREADS allows.
+
+    Raises
+    ------
+    InputError : a file is not what it should be, or there is no background of the kind asked for.
     """
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     motifs = matrices.read_motifs(paths["database"])

@@ -132,8 +132,13 @@ def widths(shortest, longest):
     return sorted({*np.rint(shortest * STEP**steps).astype(int).tolist(), longest})
 
 
+def _running(values):
+    """Running sums (n, length + 1) float64 along rows, from 0."""
+    return np.pad(np.cumsum(values, axis=1, dtype=np.float64), [(0, 0), (1, 0)])
+
+
 def _sums(values, width):
-    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
+    total = _running(values)
     return total[:, width:] - total[:, :-width]
 
 
@@ -155,7 +160,7 @@ def _candidates(values, of_width):
     kept = order[_disjoint(rows[order], starts[order], wide[order], *values.shape)]
     spans = np.column_stack([rows[kept], starts[kept], starts[kept] + wide[kept]])
     spans = _trimmed(spans, values.astype(np.float64))
-    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
+    total = _running(values)
     score = total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]
     frame = pd.DataFrame(spans, columns=["row", "start", "end"])
     return frame.assign(score=score, p_value=p_values[kept])
