@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: system $(INSTALLED)
 	$(DEMO) --cores $(CORES)
 	@if [ ! -e $(REPORT) ] || find results -newer $(REPORT) -name '*.svg' -o -newer $(REPORT) -name '*.tsv' | grep -q .; then \
-		$(DEMO) --report results/report.part.zip && mv results/report.part.zip $(REPORT); \
+		$(DEMO) --report results/report.part.zip --report-metadata results/provenance.yaml && mv results/report.part.zip $(REPORT); \
 	else \
 		echo '$(REPORT) is up to date'; \
 	fi

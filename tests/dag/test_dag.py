@@ -46,6 +46,7 @@ WRITTEN_BY = {
     "spacing": {"motif_spacing"},
     "distances": {"motif_spacing"},
     "timing": {"time_attributions"},
+    "job_costs": {"job_costs"},
     "split_table": {"split"},
     "profile_predictions": {"predict"},
     "explained_predictions": {"predict"},
@@ -72,6 +73,7 @@ ORDER = (
     "patterns",
     "figures",
     "study",
+    "summary",
 )
 
 
@@ -164,18 +166,21 @@ READS = {
             "motif_spacing",
             "motif_clusters",
             "study",
+            "job_costs",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
 }
+# Told when all that a run is made for is there.
+READS["job_costs"] = READS["all"] - {"job_costs", "figure_job_costs"}
 
 
 def expected_counts(config):
     """Jobs of each rule, counted from the config alone."""
     evaluated = [name for name, dataset in config["datasets"].items() if dataset.get("models")]
-    counts = Counter(all=1, stack_metrics=bool(evaluated)) + expected_figures(config)
+    counts = Counter(all=1, job_costs=1, stack_metrics=bool(evaluated)) + expected_figures(config)
     read, genomes, extracted = set(), set(), set()
     networks = {name for name, model in config["models"].items() if "architecture" in model}
     database = config.get("motifs", {}).get("database")
@@ -358,13 +363,15 @@ def test_the_small_study_runs_the_rules_of_the_whole(planned):
 
 
 def test_nothing_flows_back(planned, rules):
-    """No rule reads from a stage below its own, but features, which may come from a network that was trained here."""
+    """No rule reads from a stage below its own, but features, which may come from a network that was trained here, and
+    the figure of what all jobs took."""
     stage = {name: ORDER.index(rule["stage"]) for name, rule in rules.items() if name not in TARGETS}
     edges = graph(planned["demo"])[1] | graph(planned["study"])[1]
     edges |= graph(planned["scored"])[1] | graph(planned["small"])[1]
     edges |= graph(planned["attributions"])[1] | graph(planned["beluga"])[1]
     back = {(rule, source) for rule, source in edges if rule != "all" and stage.get(rule, 0) < stage.get(source, 0)}
-    assert back == {("features_shard", "train"), ("features", "train"), ("variants", "train")}
+    trained = {("features_shard", "train"), ("features", "train"), ("variants", "train")}
+    assert back == trained | {("figure_job_costs", "job_costs")}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
 CONDA_ONLY = {"python", "pip", "bedtools"}
 # What people call, and no rule does.
-BY_HAND = {"check", "document-config"}
+BY_HAND = {"check", "document-config", "status"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
     "windows": ["data.sources", "data.targets"],

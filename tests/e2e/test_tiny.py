@@ -5,6 +5,8 @@ import gzip
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -14,6 +16,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from PIL import Image
 from scipy import stats
@@ -107,8 +110,9 @@ OF_MATRIX = OF_NUMBERS | {"targets": "targets.tracks", "predictions": "predictio
 OF_SIGNAL = OF_NUMBERS | {"targets": "targets.tracks"}
 OF_DATASET = {"strengths": OF_NUMBERS, "alleles": OF_MATRIX, "signals": OF_SIGNAL}
 # What differs from run to run: how long it took.
-VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv"}
-VARYING |= {f"attribution_{name}.{kind}" for name in ("agreement.small.random", "cost") for kind in ("svg", "png")}
+VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv", "job_costs.tsv", "provenance.yaml"}
+TIMED = ("attribution_agreement.small.random", "attribution_cost", "job_costs")
+VARYING |= {f"{name}.{kind}" for name in TIMED for kind in ("svg", "png")}
 
 
 def written(folder):
@@ -147,6 +151,21 @@ def test_what_is_done_is_not_done_again(finished):
     assert call.status == 0 and "Nothing to be done" in call.out + call.err
 
 
+def test_status_counts_files_of_a_run_that_is_done(finished, everything):
+    command = [sys.executable, "-m", "cisflow", "status", "results"]
+    path = (finished / "workflow" / "lib").as_posix()
+    call = subprocess.run(
+        command, cwd=finished, env=pipeline.environment(PYTHONPATH=path), capture_output=True, text=True
+    )
+    assert call.returncode == 0, call.stderr
+    lines = call.stdout.splitlines()
+    assert "not running" in lines[0] and "tiny.yaml" in lines[0]
+    assert lines[1].split() == ["done", "running", "stale", "missing"]
+    total = next(line.split() for line in lines if line.startswith("files"))
+    # A job has one output or more.
+    assert int(total[1].replace(",", "")) >= len(everything[1]) and total[2:] == ["0", "0", "0"]
+
+
 def test_tables_fit_their_schemas(finished):
     checked = set()
     for pattern, schema in TABLES.items():
@@ -156,8 +175,9 @@ def test_tables_fit_their_schemas(finished):
         assert any(path.match(f"results/*/{pattern}") for path in checked), f"no {pattern}"
     check_table(finished / "results" / "metrics.tsv", "metrics")
     check_table(finished / "results" / "timing.tsv", "timing")
+    check_table(finished / "results" / "job_costs.tsv", "job_costs")
     others = {path.name for path in (finished / "results").rglob("*.tsv")} - {path.name for path in checked}
-    assert others == {"ids.tsv", "weights.tsv", "timing.tsv"}
+    assert others == {"ids.tsv", "weights.tsv", "timing.tsv", "job_costs.tsv"}
 
 
 def test_windows_are_the_bases_at_their_coordinates(finished):
@@ -396,10 +416,14 @@ def test_manifests_say_how_outputs_were_made(finished):
 
 
 def test_a_report_holds_figures_tables_and_pages(finished):
-    call = run(finished, "--report", "report.zip")
+    call = run(finished, "--report", "report.zip", "--report-metadata", "results/provenance.yaml")
     assert call.status == 0, call.out + call.err
     with zipfile.ZipFile(finished / "report.zip") as archive:
         names = archive.namelist()
+        page = archive.read(next(name for name in names if name.endswith("/report.html"))).decode()
+    # What made it, on the page that it opens on.
+    assert "peaks.narrowPeak" in page or "few_peaks.fa" in page
+    assert "Asked for" in page and torch.__version__.partition("+")[0] in page
     for name in ("report.html", "model_comparison.svg", "attribution_logos.small.random.seed1.svg", "motifs.html"):
         assert any(path.endswith(f"/{name}") for path in names), f"the report lacks {name}: {names}"
 
@@ -431,8 +455,9 @@ def edited(path):
 def test_an_edit_reruns_what_the_module_feeds_and_nothing_else(finished, everything, module, is_fed):
     with edited(finished / "workflow" / "lib" / "cisflow" / module):
         due = planned(finished)
-    expected = {(rule, output) for rule, output in everything[1] if is_fed(rule, output)}
-    assert expected and due == expected
+    last = ("job_costs", "figure_job_costs")
+    expected = {(rule, output) for rule, output in everything[1] if is_fed(rule, output) or rule in last}
+    assert len(expected) > len(last) and due == expected
 
 
 def test_touching_code_and_configuration_reruns_nothing(finished):

@@ -46,7 +46,7 @@ FILES = {
     "windows": paths.WINDOWS,
     "ledger": paths.LEDGER,
     "runs": paths.RUNS,
-    "timing": paths.TIMING,
+    "job_costs": paths.JOB_COSTS,
     "class_scores": paths.VARIANT_CLASSES,
     "merged_patterns": paths.MERGED_PATTERNS,
     "merged_matrices": paths.MERGED_MATRICES,
@@ -179,6 +179,9 @@ class Figures(Study):
         """The file of an explanation whose motifs are scored as published."""
         method = self.explanation(SimpleNamespace(**known)).published
         return [paths.fill(pattern, **known, method=method)] if method is not None else []
+
+    def _artifact_timing(self, known):
+        return [paths.TIMING] if self.timing is not None else []
 
     def _artifact_kernels(self, known):
         return self._of_kernels(paths.KERNEL_TABLE, known)
@@ -357,7 +360,7 @@ class Figures(Study):
 
     def _places(self, of):
         if of == "run":
-            return [{}] if self.timing is not None else []
+            return [{}]
         if of == "windows":
             return [{"dataset": dataset} for dataset in self.datasets]
         if of == "motifs":

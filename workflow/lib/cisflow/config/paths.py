@@ -108,6 +108,11 @@ VARIANT_CLASSES = f"{VARIANTS}/class_scores.tsv"
 VARIANT_TARGETS = f"{VARIANTS}/targets.tsv"
 VARIANT_MANIFEST = f"{VARIANTS}/manifest.json"
 
+# What a run says of itself.
+JOB_COSTS = "results/job_costs.tsv"
+PROVENANCE = "results/provenance.yaml"
+JOB_COSTS_FIGURE = "results/figures/job_costs.svg"
+
 FIGURES = f"{DATASET}/figures"
 STUDY_SETTINGS = f"{DATASET}/study.json"
 STUDY_PAGE = f"{DATASET}/study.md"

@@ -3,10 +3,40 @@
 from cisflow.config import paths
 from cisflow.config.explaining import Explaining
 from cisflow.config.figures import TRACK_TABLES
+from cisflow.config.study import to_json
 
 
 class Targets(Explaining):
     """A Study that knows which files its config asks for, as lists of paths."""
+
+    def results(self):
+        """All that a run is made for; what it says of its own jobs is in `summary`."""
+        return [
+            *self.stacked_metrics(),
+            *self.track_tables(),
+            *self.input_tables(),
+            *self.all_leakage(),
+            *(path for path in self.figures() if path not in self.summary()),
+            *self.study_pages(),
+            *self.motif_results(),
+            *self.published_results(),
+            *self.kernel_tables(),
+            *self.genome_files(),
+            *self.class_tables(),
+            *self.variant_results(),
+        ]
+
+    def summary(self):
+        """What the jobs of a run took, and what made it."""
+        return [paths.JOB_COSTS, paths.PROVENANCE, paths.JOB_COSTS_FIGURE]
+
+    def provenance(self, wildcards):
+        """What the config says of the origin of a run, as JSON: data, models with their seeds, device."""
+        resources = {name: [one.url, one.sha256] for name, one in self.resources.items()}
+        models = {name: sorted(getattr(model, "seeds", ())) for name, model in self.models.items()}
+        return to_json(
+            {"datasets": list(self.datasets), "models": models, "resources": resources, "device": self.device}
+        )
 
     def stacked_metrics(self):
         return [paths.STACKED_METRICS] if self.evaluated else []

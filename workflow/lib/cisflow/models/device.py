@@ -36,13 +36,18 @@ def acquire(requested, gpus=1, threads=1):
         why = "the workflow granted none (--resources gpu=0)" if available else "torch sees no CUDA device"
         raise InputError(f"device: cuda was asked for, but {why}; use device: auto or cpu")
     if requested == "cpu" or not available or not gpus:
-        if requested == "auto":
-            print("device: cpu (auto: no GPU available)", file=sys.stderr)
+        print("device: cpu" + (" (auto: no GPU available)" if requested == "auto" else ""), file=sys.stderr)
         yield torch.device("cpu")
         return
     with slot(cards()) as number:
         print(f"device: cuda:{number}", file=sys.stderr)
-        yield torch.device("cuda", number)
+        torch.cuda.reset_peak_memory_stats(number)
+        try:
+            yield torch.device("cuda", number)
+        finally:
+            # `job-costs` reads it.
+            peak = torch.cuda.max_memory_allocated(number) / 1e6
+            print(f"GPU memory: {peak:.1f} MB at the peak, {torch.cuda.get_device_name(number)}", file=sys.stderr)
 
 
 def cards():
