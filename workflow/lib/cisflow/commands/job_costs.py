@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-import cisflow
+from cisflow import __version__
 from cisflow.commands import options
 from cisflow.errors import InputError
 from cisflow.io import files, tables
@@ -123,7 +123,7 @@ def provenance(origin, jobs, results):
     return {
         "Data": [f"Dataset {_literal(name)}" for name in origin["datasets"]]
         + [f"File {_literal(name)}: {source}" for name, source in _sources(origin["resources"])],
-        "Code": f"Cisflow {cisflow.__version__}{_commit()}",
+        "Code": f"Cisflow {__version__}{_commit()}",
         "Seeds": [f"Model {_literal(name)}: {values}" for name, values in seeds.items()],
         "Device": [f"Asked for: {_literal(origin['device'])}", *devices],
         "Machine": f"Machine: {platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python "
@@ -153,7 +153,7 @@ def _sources(resources):
 
 def _commit():
     """The commit of the workflow and whether its files differ from it, as far as git is there to tell."""
-    call = ["git", "-C", str(Path(cisflow.__file__).parent)]
+    call = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*call, "rev-parse", "HEAD"], capture_output=True, text=True)
         changed = subprocess.run([*call, "status", "--porcelain", "--", "."], capture_output=True, text=True)
