@@ -153,7 +153,7 @@ def _sources(resources):
 
 def _commit():
     """The commit of the workflow and whether its files differ from it, as far as git is there to tell."""
-    call = ["git", "-C", str(Path(__file__).parent)]
+    call = ["git", "-C", str(Path(__file__).parents[3])]
     try:
         commit = subprocess.run([*call, "rev-parse", "HEAD"], capture_output=True, text=True)
         changed = subprocess.run([*call, "status", "--porcelain", "--", "."], capture_output=True, text=True)
