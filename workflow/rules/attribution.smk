@@ -20,7 +20,7 @@ rule attribute:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="12h",
     params:
         code=study.code("attribute", study.method, study.architecture),
@@ -91,7 +91,7 @@ rule gather_attributions:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=code.command("gather_attributions"),
@@ -113,7 +113,7 @@ rule explained_ledger:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="30m",
     params:
         code=study.code("explained_ledger"),
@@ -137,7 +137,7 @@ rule export_tracks:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=code.command("export_tracks"),
@@ -170,7 +170,7 @@ rule compare_attributions:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="6h",
     params:
         code=study.compared_code,
@@ -194,7 +194,7 @@ rule time_attributions:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime="6h",
     params:
         code=study.timing_code,

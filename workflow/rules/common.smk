@@ -17,7 +17,7 @@ sys.path.insert(0, str(LIB))
 try:
     from cisflow.config import code, entries, figures, paths, stages, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
-    from cisflow.config.jobs import any_of, option
+    from cisflow.config.jobs import any_of, growing, option
     from cisflow.config.loading import load
     from cisflow.config.study import to_json
     from cisflow.errors import InputError
@@ -55,7 +55,9 @@ shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
     'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}" '
-    "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456; "
+    "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 "
+    # A cluster's attempts are counted, so that the second does not look again for what the first found wrong.
+    f"CISFLOW_JOB=1 {f'CISFLOW_ATTEMPT={workflow.attempt}' if workflow.remote_exec else ''}; "
 )
 
 # A file whose text is too long for a command line is written by Snakemake itself from the parameter `text`.

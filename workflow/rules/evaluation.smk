@@ -30,7 +30,7 @@ rule evaluate:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=study.code("evaluate"),
@@ -62,7 +62,7 @@ rule evaluate_tracks:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("evaluate_tracks"),
@@ -85,7 +85,7 @@ rule stack_inputs:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=code.command("stack_tables"),
@@ -104,7 +104,7 @@ rule stack_metrics:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=code.command("stack_tables"),

@@ -16,7 +16,7 @@ rule export_motifs:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="30m",
     params:
         code=code.command("export_motifs"),
@@ -45,7 +45,7 @@ rule genome_page:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="30m",
     params:
         code=code.command("genome_page"),

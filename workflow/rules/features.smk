@@ -15,7 +15,7 @@ rule features_shard:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="12h",
     params:
         code=study.extractor_code,
@@ -49,7 +49,7 @@ rule features:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("gather_features"),
@@ -76,7 +76,7 @@ rule sequence_classes:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("sequence_classes"),
@@ -102,7 +102,7 @@ rule composition:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("composition"),
@@ -130,7 +130,7 @@ rule motif_features:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="2h",
     params:
         code=code.command("motif_features"),

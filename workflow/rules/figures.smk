@@ -16,7 +16,7 @@ for figure in figures.registry().values():
         conda:
             "../../envs/figures.yaml"
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
             runtime="30m",
         params:
             code=study.figure_code(figure),

@@ -23,7 +23,7 @@ rule train:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=growing(8000),
         runtime="12h",
     params:
         code=study.code("train", study.architecture),
@@ -59,7 +59,7 @@ rule predict:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("predict", study.architecture),
@@ -89,7 +89,7 @@ rule input_contribution:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("input_contribution", study.architecture),
@@ -123,7 +123,7 @@ rule tune:
         "../../envs/statistics.yaml"
     threads: 8
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        mem_mb=growing(16000),
         runtime="2d",
     params:
         code=study.code("tune", study.classifier),
@@ -162,7 +162,7 @@ rule fit:
         "../../envs/statistics.yaml"
     threads: 8
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        mem_mb=growing(16000),
         runtime="4h",
     params:
         code=study.code("fit", study.classifier),

@@ -15,7 +15,7 @@ rule discover_motifs:
         "../../envs/motifs.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="6h",
     params:
         code=code.command("discover"),
@@ -49,7 +49,7 @@ rule name_motifs:
         "../../envs/motifs.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("name_motifs"),
@@ -80,7 +80,7 @@ rule motif_report:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("motif_report"),
@@ -103,7 +103,7 @@ rule call_hits:
         "../../envs/motifs.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=code.command("call_hits"),
@@ -132,7 +132,7 @@ rule recovery:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="30m",
     params:
         code=code.command("recovery"),

@@ -38,7 +38,7 @@ rule merge_patterns:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=code.command("merge_patterns"),
@@ -77,7 +77,7 @@ rule motif_spacing:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("motif_spacing"),
@@ -115,7 +115,7 @@ rule motif_clusters:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=code.command("motif_clusters"),

@@ -11,7 +11,7 @@ rule fetch:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="4h",
     params:
         code=code.command("fetch"),
@@ -32,7 +32,7 @@ rule index_genome:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime="1h",
     params:
         code=code.command("index_genome"),

@@ -18,7 +18,7 @@ rule scan_seqlets:
         "../../envs/motifs.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=code.command("scan_seqlets"),
@@ -57,7 +57,7 @@ rule published_scores:
     conda:
         "../../envs/motifs.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=study.code("published_scores"),
@@ -103,7 +103,7 @@ rule kernels:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="4h",
     params:
         code=study.code("kernels", study.architecture),

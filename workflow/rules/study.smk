@@ -34,7 +34,7 @@ rule study:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime="10m",
     params:
         code=study.code("study"),

@@ -17,7 +17,7 @@ rule variants:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="12h",
     params:
         code=study.variant_code,

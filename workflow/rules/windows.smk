@@ -15,7 +15,7 @@ rule windows:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=study.source_code,
@@ -71,7 +71,7 @@ rule near_duplicates:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=6000,
+        mem_mb=growing(6000),
         runtime="2h",
     params:
         code=study.code("near_duplicates"),
@@ -96,7 +96,7 @@ rule split:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=study.code("split"),
@@ -120,7 +120,7 @@ rule leakage:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="1h",
     params:
         code=study.code("leakage"),

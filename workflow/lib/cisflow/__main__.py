@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from cisflow import __version__
-from cisflow.errors import InputError
-from cisflow.io import disk
+from cisflow.errors import InputError, MachineError
+from cisflow.io import disk, job
 
 COMMANDS = Path(__file__).parent / "commands"
 # Modules of that folder that are no command.
@@ -56,6 +56,9 @@ def main(argv=None):
     if name not in command_names():
         print(f"cisflow: unknown command '{name}'\n\n{usage()}", file=sys.stderr)
         return 2
+    job.announce(name)
+    if reason := job.refusal(argv):
+        return _refuse(name, f"{reason} (found by the attempt before; the next run reads the input again)")
     args = argparse.Namespace()
     try:
         module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
@@ -66,6 +69,8 @@ def main(argv=None):
         # Here, where a full disk can still be told.
         sys.stdout.flush()
     except InputError as error:
+        if not isinstance(error, MachineError):
+            job.refuse(argv, error)
         return _refuse(name, error)
     except BrokenPipeError:
         # The reader of our output went away (`cisflow … | head`): nothing is wrong with the run.

@@ -8,6 +8,10 @@ class InputError(Exception):
     """
 
 
+class MachineError(InputError):
+    """What this machine cannot do and another may: a second attempt on a cluster is worth its while."""
+
+
 def listing(items, limit=5):
     """The first `limit` items as one string, with the number of those left out."""
     items = [str(item) for item in items]

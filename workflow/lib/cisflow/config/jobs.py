@@ -24,6 +24,11 @@ def option(name, files):
     return [f"--{name}", files[0]] if files else []
 
 
+def growing(mem_mb):
+    """Resource function: the memory of a job's first attempt, in MB, and as much again for each attempt after it."""
+    return lambda wildcards, attempt: mem_mb * attempt
+
+
 def genome(name):
     """A genome with its index."""
     return [resource(name), paths.fill(paths.INDEX, name=name)]

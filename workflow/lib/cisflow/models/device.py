@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from cisflow.errors import InputError
+from cisflow.errors import MachineError
 
 
 @contextlib.contextmanager
@@ -28,13 +28,13 @@ def acquire(requested, gpus=1, threads=1):
 
     Raises
     ------
-    InputError : "cuda" was asked for and no GPU is available or granted.
+    MachineError : "cuda" was asked for and no GPU is available or granted.
     """
     torch.set_num_threads(threads)
     available = torch.cuda.is_available()
     if requested == "cuda" and (not available or not gpus):
         why = "the workflow granted none (--resources gpu=0)" if available else "torch sees no CUDA device"
-        raise InputError(f"device: cuda was asked for, but {why}; use device: auto or cpu")
+        raise MachineError(f"device: cuda was asked for, but {why}; use device: auto or cpu")
     if requested == "cpu" or not available or not gpus:
         print("device: cpu" + (" (auto: no GPU available)" if requested == "auto" else ""), file=sys.stderr)
         yield torch.device("cpu")
