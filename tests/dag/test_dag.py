@@ -1,12 +1,16 @@
 """What Snakemake plans: derived from the configs by other means, offline, and without the libraries of the jobs."""
 
 import json
+import logging
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
+import pipeline
 from cisflow.config import figures
 from planning import FIGURES, TARGETS, examples, expected_figures, graph, jobs, read
 
@@ -452,14 +456,18 @@ def test_a_dry_run_with_each_profile(planned, profile):
 
 
 def test_slurm_sends_network_jobs_to_the_gpu_partition(planned, rules):
+    """Of the profile's partitions, asked of Snakemake's own choice between them."""
+    partitions = read_partition_file(pipeline.ROOT / "workflow/profiles/slurm/partitions.yaml")
     for rule, text in jobs(planned["slurm"].out):
         if rule in TARGETS:
             continue
-        partition = "gpu" if rules[rule]["gpu"] else "cpu"
-        resources = re.search(r"resources: (.*)", text)[1]
-        assert f"slurm_partition={partition}" in resources, f"{rule}: {resources}"
-        assert re.search(r"mem_mb=\d", resources) and re.search(r"runtime=\d", resources), f"{rule}: {resources}"
-        assert ("cpus_per_gpu" in resources) == (partition == "gpu"), f"{rule}: {resources}"
+        resources = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"resources: (.*)", text)[1]))
+        assert int(resources["mem_mb"]) > 0 and int(resources["runtime"]) > 0, f"{rule}: {resources}"
+        assert int(resources["gpu"]) == rules[rule]["gpu"] and resources["tasks_per_gpu"] == "0", f"{rule}: {resources}"
+        threads = re.search(r"threads: (\d+)", text)
+        job = SimpleNamespace(name=rule, resources=resources, threads=int(threads[1]) if threads else 1)
+        chosen = get_best_partition(partitions, job, logging.getLogger())
+        assert chosen == ("gpu" if rules[rule]["gpu"] else "cpu"), f"{rule}: {resources}"
 
 
 @pytest.mark.parametrize("name", ["lint", "lint_demo"])

@@ -15,7 +15,7 @@ LIB = ROOT / "workflow" / "lib"
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 sys.path.insert(0, str(LIB))
 try:
-    from cisflow.config import code, entries, figures, paths, stages, text
+    from cisflow.config import code, entries, figures, paths, slurm, stages, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
     from cisflow.config.jobs import any_of, growing, option
     from cisflow.config.loading import load
