@@ -62,7 +62,7 @@ def test_training_that_sigterm_stops_goes_on_when_it_is_called_again(dataset, tm
         told = process.communicate(timeout=300)[0]
     # The status that a shell gives a process which SIGTERM ended.
     assert process.returncode == 128 + signal.SIGTERM, told
-    assert "stopped by SIGTERM: the same call goes on from the last epoch" in told
+    assert "stopped by SIGTERM: the same call goes on from what is finished" in told
     assert checkpoint.exists()
     assert not any((tmp_path / name).exists() for name in ("model.safetensors", "history.tsv", "manifest.json"))
 

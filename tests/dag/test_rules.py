@@ -12,6 +12,7 @@ import pytest
 
 import pipeline
 from cisflow.config import code, declared
+from cisflow.io import process
 from planning import TARGETS, read
 
 
@@ -87,3 +88,10 @@ def test_rules_are_formatted():
     command = [sys.executable, "-m", "snakefmt", "--check", "workflow"]
     done = subprocess.run(command, cwd=pipeline.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_rule_tells_its_command_where_to_write_by_the_option_that_is_locked(rules):
+    for name, rule in rules.items():
+        if rule["shell"] is not None:
+            output = process.output_of(rule["shell"].split()[4:])
+            assert re.match(r"\{output|\{params\.folder", output or ""), f"rule {name}: {output}"

@@ -51,13 +51,15 @@ except InputError as error:
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
 # the system and asks for it anew, which took a third of the time of in silico mutagenesis; other systems ignore this.
+# A job that knows who started it does not outlive it.
 shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
     'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}" '
     "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 "
-    # A cluster's attempts are counted, so that the second does not look again for what the first found wrong.
-    f"CISFLOW_JOB=1 {f'CISFLOW_ATTEMPT={workflow.attempt}' if workflow.remote_exec else ''}; "
+    # A job ends with the process that started it. A cluster's attempts are counted, so that the second does not look again
+    # for what the first found wrong.
+    f"CISFLOW_STARTED_BY=$PPID CISFLOW_JOB=1 {f'CISFLOW_ATTEMPT={workflow.attempt}' if workflow.remote_exec else ''}; "
 )
 
 # A file whose text is too long for a command line is written by Snakemake itself from the parameter `text`.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cisflow import __version__
 from cisflow.errors import InputError, MachineError
-from cisflow.io import disk, job
+from cisflow.io import disk, job, process
 
 COMMANDS = Path(__file__).parent / "commands"
 # Modules of that folder that are no command.
@@ -43,7 +43,8 @@ def usage():
 def main(argv=None):
     """Run one command; returns the exit status.
 
-    0 done, 1 bad input or what the system refused (a full disk, a folder that cannot be written to), 2 bad usage.
+    0 done, 1 bad input or what the system refused (a full disk, a folder that cannot be written to), 2 bad usage,
+    128 + its number where a signal ended it.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ("-h", "--help"):
@@ -61,13 +62,18 @@ def main(argv=None):
         return _refuse(name, f"{reason} (found by the attempt before; the next run reads the input again)")
     args = argparse.Namespace()
     try:
-        module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
-        parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
-        module.arguments(parser)
-        args = parser.parse_args(argv[1:])
-        module.run(args)
-        # Here, where a full disk can still be told.
-        sys.stdout.flush()
+        # Before the imports, which take seconds and memory: who waits for its turn needs neither.
+        with process.of_command(name, argv[1:]):
+            module = importlib.import_module(f"cisflow.commands.{name.replace('-', '_')}")
+            parser = argparse.ArgumentParser(prog=f"cisflow {name}", description=module.__doc__)
+            module.arguments(parser)
+            args = parser.parse_args(argv[1:])
+            module.run(args)
+            # Here, where a full disk can still be told.
+            sys.stdout.flush()
+    except process.Stopped as stopped:
+        _tell(f"cisflow {name}: stopped by {stopped.signal}: the same call goes on from what is finished")
+        return stopped.code
     except InputError as error:
         if not isinstance(error, MachineError):
             job.refuse(argv, error)
@@ -81,13 +87,17 @@ def main(argv=None):
 
 
 def _refuse(name, reason):
+    _tell(f"cisflow {name}: error: {reason}")
+    return 1
+
+
+def _tell(line):
     # The log may lie on the disk that is full: the exit status tells it then.
     with contextlib.suppress(OSError):
         # While an exception is handled, bars of progress stay open: the line would stand behind one.
         for bar in list(getattr(getattr(sys.modules.get("tqdm.std"), "tqdm", None), "_instances", ())):
             bar.close()
-        print(f"cisflow {name}: error: {reason}", file=sys.stderr)
-    return 1
+        print(line, file=sys.stderr)
 
 
 def _places(args):

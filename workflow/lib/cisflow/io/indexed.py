@@ -15,7 +15,7 @@ from pathlib import Path
 import pyfaidx
 
 from cisflow.errors import InputError
-from cisflow.io import disk, files, text
+from cisflow.io import files, text, work
 
 CACHE = "CISFLOW_CACHE"
 PACKED = tuple(text.UNPACKED_BY)
@@ -135,15 +135,13 @@ def index_of(path):
 
 
 def write_index(path, output):
-    """Write the index of a plain FASTA, as `samtools faidx` does, once it proves right; several jobs may do so at once.
+    """Write the index of a plain FASTA, as `samtools faidx` does, once it proves right; one process at a time.
 
     Raises
     ------
     pyfaidx.FastaIndexingError, ValueError : the FASTA cannot be indexed as it stands.
     """
-    with _replacing(output) as temporary:
-        # pyfaidx takes a file that is there for an index.
-        temporary.unlink()
+    with work.held(output), files.atomic(output) as temporary:
         pyfaidx.Faidx(str(path), indexname=str(temporary)).close()
         _open(path, temporary).close()
 
@@ -173,15 +171,23 @@ def copy(path):
     InputError : the file is incomplete, has sequence before its first record, or a name that is empty or occurs twice.
     """
     output = _cached(path, ".fa")
-    if output.exists() and Path(f"{output}.fai").exists():
+    if _is_whole(output):
         return output
-    print(f"{path}: copied to {output}, unpacked and with even lines", file=sys.stderr)
-    index = []
-    with _replacing(output) as temporary, open(temporary, "wb") as target, text.open_text(path) as lines:
-        _tidy(path, lines, target, index)
-    with _replacing(Path(f"{output}.fai")) as temporary:
-        temporary.write_text("".join(f"{name}\t{n}\t{offset}\t{n}\t{n + 1}\n" for name, n, offset in index))
+    with work.held(output):
+        # Whoever was at work there has made it.
+        if _is_whole(output):
+            return output
+        print(f"{path}: copied to {output}, unpacked and with even lines", file=sys.stderr)
+        index = []
+        with files.atomic(output) as temporary, open(temporary, "wb") as target, text.open_text(path) as lines:
+            _tidy(path, lines, target, index)
+        rows = (f"{name}\t{n}\t{offset}\t{n}\t{n + 1}\n" for name, n, offset in index)
+        files.write_text(f"{output}.fai", "".join(rows))
     return output
+
+
+def _is_whole(output):
+    return output.exists() and Path(f"{output}.fai").exists()
 
 
 def _tidy(path, lines, target, index):
@@ -216,18 +222,3 @@ def _cached(path, ending):
     state = path.stat()
     key = f"{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
     return cache() / f"{path.name.split('.')[0]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}{ending}"
-
-
-@contextlib.contextmanager
-def _replacing(output):
-    """A new file that takes the place of `output` when the block succeeds; jobs that write the same do not meet."""
-    descriptor, temporary = tempfile.mkstemp(dir=output.absolute().parent, prefix=f"{output.name}.")
-    os.close(descriptor)
-    try:
-        with disk.writing(output):
-            yield Path(temporary)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, output)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

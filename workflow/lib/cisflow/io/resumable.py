@@ -25,7 +25,7 @@ class Rows:
     n : rows in all.
     layout : {name: (shape of a row, dtype)}; array `name` is the file `<name>.npy`.
 
-    Files are closed where a `with` block ends.
+    Files are closed where a `with` block ends; where an exception ends it, the rows so far last.
 
     Attributes
     ----------
@@ -108,7 +108,11 @@ class Rows:
     def __enter__(self):
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            # What ended the block is told, and not that the rows so far could not be kept.
+            with contextlib.suppress(OSError, ValueError):
+                self.commit()
         self.close()
 
     def close(self):

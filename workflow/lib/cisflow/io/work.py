@@ -1,4 +1,4 @@
-"""Work folders, where a job keeps what it goes on with: held by one process, emptied where they are of no use."""
+"""Places that one process at a time works at; work folders, where a job keeps what it goes on with."""
 
 import contextlib
 import errno
@@ -12,69 +12,83 @@ from pathlib import Path
 
 # What file systems without locks answer.
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+# Numbers of the files that this process has under lock.
+_LOCKS = set()
 
 
 @contextlib.contextmanager
-def held(folder):
-    """Hold a work folder for the block, so that no other process goes on with the same job; yields its path.
+def held(place, lock=None):
+    """Hold a work folder, or an output, for the block, so that no other process works at it too; yields its path.
 
     Where another holds it, this one waits until that has ended, and says so. The lock is of the operating system and
-    ends with its process, whatever ends that; `<folder>.lock`, the file it is on, may outlive it and does no harm.
+    ends with its process, whatever ends that: `lock`, the file it is on (`<place>.lock`), may outlive it and does no
+    harm. Processes that are forked from this one do not have it.
     """
-    folder = Path(folder)
-    path = folder.with_name(f"{folder.name}.lock")
-    there = path.parent.exists()
-    handle = _locked(path, folder)
+    place = Path(place)
+    path = place.with_name(f"{place.name}.lock") if lock is None else Path(lock)
+    missing = [folder for folder in path.parents if not folder.exists()]
+    number = _locked(path, place)
+    _LOCKS.add(number)
     try:
-        yield folder
+        yield place
     finally:
         # While it is held: who waits for this file finds that it is no longer there, and makes another.
         path.unlink(missing_ok=True)
-        handle.close()
-        if not there:
-            # A job that came to nothing leaves no folder; one that is not empty stays.
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()
+        _LOCKS.discard(number)
+        os.close(number)
+        # A job that came to nothing leaves no folder; one that is not empty stays.
+        with contextlib.suppress(OSError):
+            for folder in missing:
+                folder.rmdir()
 
 
-def _locked(path, folder):
-    """The open file `path`, under a lock that nobody else has."""
+def _without_locks():
+    """Let a process that was just forked hold nothing: it may outlive this one."""
+    while _LOCKS:
+        os.close(_LOCKS.pop())
+
+
+os.register_at_fork(after_in_child=_without_locks)
+
+
+def _locked(path, place):
+    """Number of the open file `path`, under a lock that nobody else has."""
     told = False
     while True:
         # Whom it waited for may have removed this as well.
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path) and not path.is_file():
             remove(path)
-        handle = open(path, "a+", errors="replace")  # noqa: SIM115 (closed by `held`, or below)
+        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            told = _wait(handle, folder, told)
+            told = _wait(number, place, told)
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle.fileno()), path.stat()):
-                    handle.truncate(0)
-                    handle.write(f"process {os.getpid()} of {socket.gethostname()}\n")
-                    handle.flush()
-                    return handle
+                if os.path.samestat(os.fstat(number), path.stat()):
+                    # On a full disk the lock is held all the same.
+                    with contextlib.suppress(OSError):
+                        os.truncate(number, 0)
+                        os.write(number, f"process {os.getpid()} of {socket.gethostname()}\n".encode())
+                    return number
         except BaseException:
-            handle.close()
+            os.close(number)
             raise
-        handle.close()
+        os.close(number)
 
 
-def _wait(handle, folder, told):
+def _wait(number, place, told):
     """Lock a file; says once whom it waits for, and returns whether that is said."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         if not told:
-            handle.seek(0)
-            owner = handle.readline(200).strip() or "another process"
-            print(f"{folder}: {owner} is at work there; waiting until it has ended", file=sys.stderr, flush=True)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+            owner = os.pread(number, 200, 0).decode(errors="replace").partition("\n")[0].strip() or "another process"
+            print(f"{place}: {owner} is at work there; waiting until it has ended", file=sys.stderr, flush=True)
+        fcntl.flock(number, fcntl.LOCK_EX)
         return True
     except OSError as error:
         if error.errno not in LOCKLESS:
             raise
-        print(f"{folder}: no lock to be had ({error.strerror}); no other job may work there", file=sys.stderr)
+        print(f"{place}: no lock to be had ({error.strerror}); no other job may work there", file=sys.stderr)
     return told
 
 

@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-import signal
 import sys
 import warnings
 from pathlib import Path
@@ -11,7 +10,6 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from cisflow import tasks
 from cisflow.errors import InputError
@@ -245,7 +243,6 @@ def train(
     ------
     InputError : a training setting that there is not, an architecture that gives probabilities, too few windows,
         weights that do not fit, or a loss that is not finite.
-    SystemExit : status 143 after SIGTERM; the last complete epoch is in `work`.
     """
     training = Training.complete(training)
     _refuse_unfit(dataset, training)
@@ -281,15 +278,10 @@ def train(
         # The folder of the checkpoints holds the note that says whose they are.
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         if not _stopped(last, stopping):
-            try:
-                # Lightning asks torch for deterministic algorithms, and does not take that back.
-                with deterministic(device.type == "cpu"):
-                    trainer = _trainer(training, device, work, [stopping, *keeping, _Bar(refresh_rate=20)])
-                    trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
-            except SIGTERMException:
-                # Lightning's own exit has status 0, as if all were done.
-                print(f"stopped by SIGTERM: the same call goes on from the last epoch in {work}", file=sys.stderr)
-                sys.exit(128 + signal.SIGTERM)
+            # Lightning asks torch for deterministic algorithms, and does not take that back.
+            with deterministic(device.type == "cpu"):
+                trainer = _trainer(training, device, work, [stopping, *keeping, _Bar(refresh_rate=20)])
+                trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None, weights_only=True)
     best = torch.load(work / "best.ckpt", map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     rows = torch.load(last, map_location="cpu", weights_only=True)["history"]

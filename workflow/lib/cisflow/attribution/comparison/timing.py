@@ -5,6 +5,7 @@ import ctypes
 import gc
 import inspect
 import multiprocessing
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,7 @@ from cisflow.attribution.targets import Targets
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
+from cisflow.io import process
 from cisflow.models import registry
 
 COST = ("seed", "method", "repeat", "n_sequences", "seconds_per_sequence")
@@ -110,7 +112,8 @@ def measure(model, method, length, n_sequences, n_targets, device, threads, repe
     # Processes are forked from one that has imported torch, which takes seconds.
     context.set_forkserver_preload(["cisflow.attribution.comparison.timing"])
     arguments = (model, method, length, n_sequences, n_targets, str(device), threads, repeats)
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    following = {"initializer": process.follow, "initargs": (os.getpid(),)}
+    with ProcessPoolExecutor(1, mp_context=context, **following) as pool:
         try:
             return pool.submit(_measure, *arguments).result()
         except BrokenProcessPool as error:
@@ -119,6 +122,11 @@ def measure(model, method, length, n_sequences, n_targets, device, threads, repe
                 f"and {n_targets} targets; expected one that finishes: give more memory, or leave out that size or "
                 "method"
             ) from error
+        except BaseException:
+            # The block would end with what the process does, however long that takes.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def _measure(model, method, length, n_sequences, n_targets, device, threads, repeats):
