@@ -12,12 +12,17 @@ from packaging.utils import canonicalize_name
 
 import pipeline
 from cisflow.__main__ import command_names
+from cisflow.config.loading import load
 from distributions import LIB, closure, distribution
-from planning import FIGURES
+from planning import FIGURES, read
 
 ENVS = sorted((pipeline.ROOT / "envs").glob("*.yaml"))
+# Builds of torch, of which a config takes one.
+BUILDS = {"cpu": "torch-cpu.yaml", "cuda": "torch-cuda.yaml"}
 # Of the interpreter and its tools, and what only conda can install: not in requirements.txt.
 CONDA_ONLY = {"python", "pip", "bedtools"}
+# Packages of conda whose distribution has another name: this one brings no windows to draw in.
+RENAMED = {"matplotlib-base": "matplotlib"}
 # What people call, and no rule does.
 BY_HAND = {"check", "document-config", "status"}
 # Rooms of the package whose modules a command loads by name.
@@ -30,18 +35,20 @@ CHOSEN = {
 
 
 def dependencies(path):
-    """(conda name -> version, pip name -> version) of an environment; every one is pinned."""
+    """(distribution of conda -> version, of pip -> version) of an environment; every one is pinned, pip has bounds."""
     conda, pip = {}, {}
     for entry in yaml.safe_load(path.read_text())["dependencies"]:
         if isinstance(entry, dict):
             assert list(entry) == ["pip"], f"{path.name}: {entry}, expected pip"
             for line in entry["pip"]:
-                name, _, pip[name] = line.partition("==")
-                assert re.fullmatch(r"\d+(\.\d+)+", pip[name]), f"{path.name}: pip: '{line}' is not pinned"
-        elif entry != "pip":
-            match = re.fullmatch(r"([a-z0-9-]+) =(\d+(?:\.\d+)+)", entry)
+                if not line.startswith("--"):
+                    name, _, pip[name] = line.partition("==")
+                    assert re.fullmatch(r"\d+(\.\d+)+", pip[name]), f"{path.name}: pip: '{line}' is not pinned"
+        else:
+            match = re.fullmatch(r"([a-z0-9-]+) (?:=(\d+(?:\.\d+)+)|(>=[0-9.]+,<[0-9.]+))", entry)
             assert match, f"{path.name}: '{entry}' is not pinned as 'name =version'"
-            conda[match[1]] = match[2]
+            assert match[2] or match[1] == "pip", f"{path.name}: '{entry}' is not pinned as 'name =version'"
+            conda[RENAMED.get(match[1], match[1])] = match[2] or match[3]
     return conda, pip
 
 
@@ -105,14 +112,45 @@ def test_versions_are_those_of_requirements_txt(path):
     text = (pipeline.ROOT / "requirements.txt").read_text()
     pinned = dict(re.findall(r"^([A-Za-z0-9-]+)==([0-9.]+)", text, re.MULTILINE))
     conda, pip = dependencies(path)
-    assert "python" in conda and ("pip" in yaml.safe_load(path.read_text())["dependencies"]) == bool(pip)
+    assert "python" in conda and ("pip" in conda) == bool(pip)
     for name, version in (conda | pip).items():
         if name not in CONDA_ONLY:
             assert pinned.get(name) == version, f"{path.name}: {name} {version}, requirements.txt: {pinned.get(name)}"
 
 
 def test_every_environment_is_used(commands):
-    assert {env for _, env in commands.values()} == {path.name for path in ENVS}
+    assert {env for _, env in commands.values()} == {path.name for path in ENVS} - {BUILDS["cpu"]}
+
+
+def test_torch_is_in_one_environment_alone_in_two_builds_that_differ_in_the_index():
+    with_torch = {path.name for path in ENVS if "torch" in set().union(*map(required, dependencies(path)[1]))}
+    assert with_torch == set(BUILDS.values())
+    cpu, cuda = (yaml.safe_load((pipeline.ROOT / "envs" / BUILDS[build]).read_text()) for build in ("cpu", "cuda"))
+    index = [line for line in cpu["dependencies"][-1]["pip"] if line.startswith("--")]
+    assert len(index) == 1 and index[0].startswith("--extra-index-url https://") and index[0].endswith("/cpu")
+    cpu["dependencies"][-1]["pip"].remove(index[0])
+    assert cpu == cuda
+
+
+@pytest.mark.parametrize(
+    ("device", "torch", "build"),
+    [
+        ("auto", {}, "cuda"),
+        ("cuda", {}, "cuda"),
+        ("cpu", {}, "cpu"),
+        ("auto", {"torch": "cpu"}, "cpu"),
+        ("cpu", {"torch": "cuda"}, "cuda"),
+    ],
+)
+def test_the_build_of_torch_is_that_of_the_device_or_the_one_that_is_asked_for(folder, device, torch, build):
+    assert load(read(folder, "config/demo.yaml") | {"device": device} | torch).torch == build
+
+
+def test_one_key_of_the_config_moves_every_rule_with_torch_to_the_other_build(folder, tmp_path, commands):
+    (tmp_path / "cpu.yaml").write_text(yaml.safe_dump(read(folder, "config/demo.yaml") | {"torch": "cpu"}))
+    rules = pipeline.rules(folder, tmp_path / "cpu.yaml")
+    found = {name: Path(rules[name]["env"]).name for name in commands}
+    assert found == {name: env.replace(BUILDS["cuda"], BUILDS["cpu"]) for name, (_, env) in commands.items()}
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
@@ -120,7 +158,7 @@ def test_environment_holds_what_its_commands_import(path, commands):
     conda, pip = dependencies(path)
     held = set(conda).union(*(required(name) for name in pip))
     for rule, (command, env) in commands.items():
-        if env == path.name:
+        if env == path.name or {env, path.name} == set(BUILDS.values()):
             imports = {name.split(".")[0] for name in closure(*modules(command))}
             needed = {distribution(name) for name in imports - sys.stdlib_module_names - {"cisflow"}}
             assert needed <= held, f"{path.name} lacks {sorted(needed - held)}, which rule {rule} imports"
@@ -131,7 +169,8 @@ def test_environment_holds_nothing_that_no_command_imports(path, commands):
     conda, pip = dependencies(path)
     used = set()
     for command, env in commands.values():
-        used |= {name.split(".")[0] for name in closure(*modules(command))} if env == path.name else set()
+        if env == path.name or {env, path.name} == set(BUILDS.values()):
+            used |= {name.split(".")[0] for name in closure(*modules(command))}
     needed = {distribution(name) for name in used}
     # What pins a requirement of another package (torch of tangermeme) is there for its version.
     pins = set().union(*(required(name) - {name} for name in {*conda, *pip} - CONDA_ONLY))

@@ -70,7 +70,7 @@ MISTAKES = {
     ),
     "unknown key at the top": (
         change("dataset", to={}),
-        "unknown key 'dataset'; expected keys: device, shards, resources, datasets, models, features, variants, "
+        "unknown key 'dataset'; expected keys: device, torch, shards, resources, datasets, models, features, variants, "
         "evaluation, attribution, timing, motifs, figures",
     ),
     "unknown key below": (
@@ -406,6 +406,11 @@ MISTAKES = {
         "datasets.ctcf.task: 'ranking' is not one of ['binary', 'regression']",
     ),
     "device": (change("device", to="gpu"), "device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+    "build of torch": (change("torch", to="gpu"), "torch: 'gpu' is not one of ['cpu', 'cuda']"),
+    "build of torch that knows no GPU": (
+        lambda config: config.update(device="cuda", torch="cpu"),
+        "torch: found cpu, a build without CUDA, and device: cuda; expected torch: cuda, or another device",
+    ),
     "window of nothing": (change(*CTCF, "window", to=0), "datasets.ctcf.window: 0 is less than the minimum of 1"),
     "window of text": (
         change(*CTCF, "window", to="200"),

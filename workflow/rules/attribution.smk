@@ -16,7 +16,7 @@ rule attribute:
     # The longest chain of jobs starts here.
     priority: 1
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
@@ -111,7 +111,7 @@ rule explained_ledger:
     log:
         "logs/{dataset}/explained_ledger.{model}.{split}.seed{seed}.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/data.yaml"
     resources:
         mem_mb=growing(4000),
         runtime="30m",
@@ -166,7 +166,7 @@ rule compare_attributions:
     benchmark:
         "benchmarks/{dataset}/compare_attributions.{model}.{split}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
@@ -190,7 +190,7 @@ rule time_attributions:
     benchmark:
         "benchmarks/time_attributions.tsv"
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,

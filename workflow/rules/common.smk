@@ -48,6 +48,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+# Torch is in this environment alone, in the build that the config asks for.
+TORCH = f"../../envs/torch-{study.torch}.yaml"
+
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
 # the system and asks for it anew, which took a third of the time of in silico mutagenesis; other systems ignore this.

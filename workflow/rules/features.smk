@@ -11,7 +11,7 @@ rule features_shard:
     benchmark:
         "benchmarks/{dataset}/features.{extractor}.{scatteritem}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
@@ -47,7 +47,7 @@ rule features:
     wildcard_constraints:
         extractor=study.extractors_of(entries.Extractor),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     resources:
         mem_mb=growing(4000),
         runtime="1h",
@@ -74,7 +74,7 @@ rule sequence_classes:
     log:
         "logs/{dataset}/sequence_classes.{extractor}.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/data.yaml"
     resources:
         mem_mb=growing(4000),
         runtime="1h",

@@ -14,7 +14,7 @@ for figure in figures.registry().values():
         wildcard_constraints:
             model=any_of(study.figure_models(figure)),
         conda:
-            "../../envs/figures.yaml"
+            TORCH if study.has_logos(figure) else "../../envs/figures.yaml"
         resources:
             mem_mb=growing(4000),
             runtime="30m",

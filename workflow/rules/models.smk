@@ -19,7 +19,7 @@ rule train:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
@@ -55,7 +55,7 @@ rule predict:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
@@ -85,7 +85,7 @@ rule input_contribution:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,

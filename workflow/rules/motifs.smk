@@ -78,7 +78,7 @@ rule motif_report:
     log:
         "logs/{dataset}/motif_report.{model}.{split}.seed{seed}.{method}.log",
     conda:
-        "../../envs/motifs.yaml"
+        TORCH
     resources:
         mem_mb=growing(4000),
         runtime="1h",

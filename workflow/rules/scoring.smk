@@ -15,7 +15,7 @@ rule scan_seqlets:
     log:
         "logs/{dataset}/scan_seqlets.{model}.{split}.seed{seed}.{method}.log",
     conda:
-        "../../envs/motifs.yaml"
+        TORCH
     threads: 2
     resources:
         mem_mb=growing(4000),
@@ -99,7 +99,7 @@ rule kernels:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,

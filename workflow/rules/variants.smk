@@ -13,7 +13,7 @@ rule variants:
     wildcard_constraints:
         job=study.variant_jobs(classes=False),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,

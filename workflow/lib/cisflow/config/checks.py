@@ -12,6 +12,8 @@ def check(study):
     """Refuse a config whose parts do not fit together (InputError)."""
     naming.check(study)
     ranges.check(study)
+    if (study.device, study.torch) == ("cuda", "cpu"):
+        refuse("torch", "found cpu, a build without CUDA, and device: cuda; expected torch: cuda, or another device")
     for model in study.models.values():
         (check_network if isinstance(model, entries.Network) else check_classifier)(study, model)
     for extractor in study.extractors.values():

@@ -136,6 +136,10 @@ class Figures(Study):
 
         return of_job
 
+    def has_logos(self, figure):
+        """Whether a figure's module draws logos, which takes tangermeme and, with it, torch."""
+        return declared.PACKAGE / "figures" / "logos.py" in code.files(f"figures/{figure.module}")
+
     def figure_settings(self, figure):
         """Parameter function of a figure's rule: JSON of its wildcards and of what the config says for it."""
 

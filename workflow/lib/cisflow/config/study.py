@@ -26,6 +26,7 @@ class Study:
     """
 
     device: str
+    torch: str
     shards: int
     resources: dict
     datasets: dict
