@@ -38,7 +38,16 @@ def test_auto_runs_on_the_cpu_where_there_is_no_gpu(monkeypatch):
 
 def test_cuda_without_a_gpu_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
     with pytest.raises(InputError, match="cuda was asked for, but torch sees no CUDA device"), device.acquire("cuda"):
+        pass
+
+
+def test_cuda_with_a_build_for_processors_names_the_key_that_selects_the_other(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", None)
+    with pytest.raises(InputError, match="is built without CUDA; `torch: cuda` in the config"), device.acquire("cuda"):
         pass
 
 

@@ -1,6 +1,7 @@
 # The config as one object that the rules speak to, and the environment of a job.
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ LIB = ROOT / "workflow" / "lib"
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 sys.path.insert(0, str(LIB))
 try:
-    from cisflow.config import code, entries, figures, paths, slurm, stages, text
+    from cisflow.config import builds, code, entries, figures, paths, slurm, stages, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
     from cisflow.config.jobs import any_of, growing, option
     from cisflow.config.loading import load
@@ -85,3 +86,19 @@ wildcard_constraints:
 
 scattergather:
     shard=study.shards,
+
+
+onstart:
+    # Before any work, not when the first network's turn comes.
+    if study.device == "cuda":
+        networks = [job for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")]
+        if "conda" in map(str, workflow.deployment_settings.deployment_method):
+            pythons = {os.path.join(job.conda_env.address, "bin", "python") for job in networks}
+        else:
+            pythons = {shutil.which("python")} if networks else set()
+        try:
+            # That of a container is out of reach.
+            for python in filter(os.path.isfile, filter(None, pythons)):
+                builds.check(python)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None

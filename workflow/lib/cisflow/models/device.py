@@ -33,8 +33,7 @@ def acquire(requested, gpus=1, threads=1):
     torch.set_num_threads(threads)
     available = torch.cuda.is_available()
     if requested == "cuda" and (not available or not gpus):
-        why = "the workflow granted none (--resources gpu=0)" if available else "torch sees no CUDA device"
-        raise MachineError(f"device: cuda was asked for, but {why}; use device: auto or cpu")
+        raise MachineError(f"device: cuda was asked for, but {_why_none(available)}")
     if requested == "cpu" or not available or not gpus:
         print("device: cpu" + (" (auto: no GPU available)" if requested == "auto" else ""), file=sys.stderr)
         yield torch.device("cpu")
@@ -48,6 +47,18 @@ def acquire(requested, gpus=1, threads=1):
             # `job-costs` reads it.
             peak = torch.cuda.max_memory_allocated(number) / 1e6
             print(f"GPU memory: {peak:.1f} MB at the peak, {torch.cuda.get_device_name(number)}", file=sys.stderr)
+
+
+def _why_none(available):
+    """Why there is no GPU for a job, and what helps."""
+    if available:
+        return "the workflow granted none (--resources gpu=0); use device: auto or cpu"
+    if torch.version.cuda is None and torch.version.hip is None:
+        return (
+            f"torch {torch.__version__} is built without CUDA; `torch: cuda` in the config selects the build with it"
+            " for --use-conda, and pip takes it from PyPI"
+        )
+    return "torch sees no CUDA device; use device: auto or cpu"
 
 
 def cards():
