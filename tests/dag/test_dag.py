@@ -49,6 +49,7 @@ WRITTEN_BY = {
     "merged_matrices": {"merge_patterns"},
     "spacing": {"motif_spacing"},
     "distances": {"motif_spacing"},
+    **dict.fromkeys(("motifs_singly", "motif_positions", "motif_pairs"), {"motif_effects"}),
     "timing": {"time_attributions"},
     "job_costs": {"job_costs"},
     "split_table": {"split"},
@@ -75,6 +76,7 @@ ORDER = (
     "scoring",
     "exports",
     "patterns",
+    "effects",
     "figures",
     "study",
     "summary",
@@ -139,13 +141,14 @@ READS = {
     "motif_clusters": {"motif_runs", "merge_patterns", "attribute"},
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
     "merge_patterns": {"motif_runs", "call_hits", "name_motifs", "discover_motifs", "attribute", "fetch"},
+    "motif_effects": {"windows", "split", "train", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),
         *(
             f"figure_{name}"
             for name, figure in FIGURES.items()
-            if figure.of not in ("run", "variants", "comparison")
+            if figure.of not in ("run", "variants", "comparison", "effects")
             and "binary" in (figure.tasks or ["binary"])
             # No study of these configs has negatives that were drawn.
             and "matching" not in figure.inputs.values()
@@ -172,7 +175,7 @@ READS = {
             "study",
             "job_costs",
         ),
-        *("sequence_classes", "variants", "class_variants", "stack_inputs"),
+        *("sequence_classes", "variants", "class_variants", "stack_inputs", "motif_effects"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
@@ -222,6 +225,8 @@ def expected_counts(config):
             counts[rule] += bool(database and dataset.get("explain"))
         for rule in ("study", "study_settings"):
             counts[rule] += "study" in dataset
+        counts["motif_effects"] += len(dataset.get("effects", []))
+        read |= {entry.get("motifs") for entry in dataset.get("effects", [])}
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
             extractor = config.get("features", {}).get(entry.get("features"), {})

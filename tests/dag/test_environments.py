@@ -28,7 +28,9 @@ BY_HAND = {"check", "document-config", "status"}
 # Rooms of the package whose modules a command loads by name.
 CHOSEN = {
     "windows": ["data.sources", "data.targets"],
-    **dict.fromkeys(("train", "predict", "input-contribution", "features", "variants", "kernels"), ["models"]),
+    **dict.fromkeys(
+        ("train", "predict", "input-contribution", "features", "variants", "kernels", "motif-effects"), ["models"]
+    ),
     **dict.fromkeys(("attribute", "compare-attributions", "time-attributions"), ["models", "attribution.methods"]),
     **dict.fromkeys(("fit", "tune"), ["classifiers"]),
 }

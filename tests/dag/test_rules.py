@@ -54,7 +54,15 @@ def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
         "compare_attributions",
         "time_attributions",
     }
-    predicting = {"predict", "input_contribution", "features_shard", "variants", "class_variants", "kernels"}
+    predicting = {
+        "predict",
+        "input_contribution",
+        "features_shard",
+        "variants",
+        "class_variants",
+        "kernels",
+        "motif_effects",
+    }
     assert asking == {"train"} | predicting | attributing
     for name, rule in rules.items():
         if rule["shell"] is None:

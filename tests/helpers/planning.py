@@ -23,6 +23,7 @@ REGRESSION = {
             "splits": {"random": {"kind": "random"}},
             "models": ["motif_cnn", "motif_scores"],
             "explain": [{"model": "motif_cnn", "split": "random", "methods": ["tism"]}],
+            "effects": [{"model": "motif_cnn", "split": "random", "seeds": [1, 2], "motifs": "known.meme"}],
         },
         "counted": {
             "source": {"kind": "bed", "bed": "sites.bed", "genome": "genome.fa"},
@@ -138,6 +139,9 @@ def expected_figures(config):
                 counts[rule] += bool(database and dataset.get("explain"))
                 continue
             trained = any("architecture" in model for model in models)
+            if figure.of == "effects":
+                counts[rule] += len(dataset.get("effects", []))
+                continue
             if figure.of == "windows" and dataset.get("splits"):
                 counts[rule] += dataset["source"]["kind"] == "peaks" or "matching" not in artifacts
             elif "profile_predictions" in artifacts and not counted_in_bins(dataset):

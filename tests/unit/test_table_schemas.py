@@ -37,6 +37,7 @@ CONTRACT = {
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
     *("predictions.transformed", "targets.tracks", "hits", "kernels"),
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
+    *("motifs_singly", "motif_positions", "motif_pairs", "motif_interactions"),
     *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),
 }
 # Tables with a column for each of what a run names.

@@ -78,15 +78,21 @@ def _reader(option, kind):
     return read
 
 
-def named_paths(parser, option, help, required=True):
-    """An option of NAME=PATH, once or several times: {name: path}, and {name: [path, …]} of a name given several times.
+def named_paths(parser, option, help, required=True, least=1):
+    """An option of NAME=PATH, `least` 0 or 1 times or more: {name: path}, and {name: [path, …]} of a repeated name.
 
     Raises, when the command line is parsed
     ---------------------------------------
     InputError : a value without a name or without a path.
     """
     parser.add_argument(
-        option, required=required, nargs="+", action=_ByName, metavar="NAME=PATH", default={}, help=help
+        option,
+        required=required,
+        nargs="+" if least else "*",
+        action=_ByName,
+        metavar="NAME=PATH",
+        default={},
+        help=help,
     )
 
 

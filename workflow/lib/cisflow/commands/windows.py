@@ -15,7 +15,7 @@ def arguments(parser):
     parser.add_argument("--task", default=tasks.DEFAULT, choices=tasks.NAMES, help="what a label means")
     options.array(parser, "--targets", "numbers that files give each window: settings of each modality", default=[])
     options.seed(parser, "of all draws")
-    options.named_paths(parser, "--inputs", "the resources that the source names")
+    options.named_paths(parser, "--inputs", "the resources that the source names", least=0)
     parser.add_argument("--output", required=True, help="directory to write to")
 
 

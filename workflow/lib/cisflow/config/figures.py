@@ -27,6 +27,7 @@ PLACES = {
     "explanation": (".{model}.{split}.seed{seed}", "{model}, {split}, seed {seed}"),
     "variants": ("", "{job}"),
     "motifs": ("", "all"),
+    "effects": (".{model}.{split}", "{model}, {split}"),
 }
 FOLDERS = {"run": ("results", "logs"), "variants": (paths.VARIANTS, "logs/variants/{job}")}
 # Artifact -> pattern: one file for every method of an explanation.
@@ -52,6 +53,9 @@ FILES = {
     "merged_matrices": paths.MERGED_MATRICES,
     "spacing": paths.SPACING,
     "distances": paths.DISTANCES,
+    "motifs_singly": paths.MOTIFS_SINGLY,
+    "motif_positions": paths.MOTIF_POSITIONS,
+    "motif_pairs": paths.MOTIF_PAIRS,
     **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
@@ -371,6 +375,9 @@ class Figures(Study):
             return [{"dataset": dataset} for dataset in self.searched]
         if of == "variants":
             return [{"job": job} for job in self.variants if self.has_classes(job)]
+        if of == "effects":
+            keys = ("dataset", "model", "split")
+            return [{key: getattr(job, key) for key in keys} for job in self.motif_effects]
         if of == "explanation":
             keys = ("dataset", "model", "split", "seed")
             return [dict(zip(keys, explained[:4], strict=True)) for explained in self.explained]

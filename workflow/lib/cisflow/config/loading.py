@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cisflow.config import checks, entries, renamed, schema, values
+from cisflow.config import checks, effects, entries, renamed, schema, values
 from cisflow.config.targets import Targets
 
 
@@ -22,6 +22,7 @@ def _entries(config, root, moved):
         "motifs": config["motifs"],
         "figure_counts": config["figures"],
         "timing": entries.timing(config["timing"]) if "timing" in config else None,
+        "motif_effects": effects.entries_of(config["datasets"]),
         "root": Path(root),
         "moved": moved,
     }
@@ -44,4 +45,5 @@ def load(config, root=".", moved=False, warn=lambda line: None):
     schema.validate(config, schema.read())
     study = Targets(**_entries(config, root, moved))
     checks.check(study)
+    effects.check(study)
     return study

@@ -101,6 +101,13 @@ KERNEL_MATRICES = f"{KERNELS}/kernels.meme"
 KERNEL_WEIGHTS = f"{KERNELS}/weights.meme"
 KERNEL_SUMMARY = f"{KERNELS}/kernels.json"
 
+# Of all seeds of a network together.
+EFFECTS = f"{DATASET}/effects/{{model}}/{{split}}"
+MOTIFS_SINGLY = f"{EFFECTS}/single.tsv"
+MOTIF_POSITIONS = f"{EFFECTS}/positions.tsv"
+MOTIF_PAIRS = f"{EFFECTS}/pairs.tsv"
+MOTIF_INTERACTIONS = f"{EFFECTS}/interactions.tsv"
+
 VARIANTS = "results/variants/{job}"
 VARIANT_TABLE = f"{VARIANTS}/variants.tsv"
 VARIANT_ARRAY = f"{VARIANTS}/{{array}}.npy"

@@ -38,6 +38,7 @@ class Study:
     motifs: dict
     figure_counts: dict
     timing: entries.Timing | None
+    motif_effects: tuple
     root: Path
     moved: bool
 

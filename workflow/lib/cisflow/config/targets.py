@@ -1,12 +1,12 @@
 """What a run ends in: the files that the target rules ask for."""
 
 from cisflow.config import paths
-from cisflow.config.explaining import Explaining
+from cisflow.config.effects import Effects
 from cisflow.config.figures import TRACK_TABLES
 from cisflow.config.study import to_json
 
 
-class Targets(Explaining):
+class Targets(Effects):
     """A Study that knows which files its config asks for, as lists of paths."""
 
     def results(self):
@@ -24,6 +24,7 @@ class Targets(Explaining):
             *self.genome_files(),
             *self.class_tables(),
             *self.variant_results(),
+            *self.motif_effect_results(),
         ]
 
     def summary(self):

@@ -16,7 +16,7 @@ BATCH = 512
 
 
 @torch.inference_mode()
-def stream(model, sequences, device, strands="both", batch_size="auto"):
+def stream(model, sequences, device, strands="both", batch_size="auto", raw=False):
     """Yield the predictions of every output, batch after batch, as float32 arrays (k, *window_shape).
 
     Parameters
@@ -25,6 +25,7 @@ def stream(model, sequences, device, strands="both", batch_size="auto"):
     sequences : base codes (n, length) uint8: an array, or what gives one when it is sliced (`context.Sequences`).
     strands : "both" for the mean over both strands, "forward", or "separate" for the forward and the reverse strand.
     batch_size : windows in a forward pass; "auto" takes what the memory holds. Halved when it turns out too large.
+    raw : the network's own outputs, such as logits, in place of predictions.
 
     Raises
     ------
@@ -40,8 +41,9 @@ def stream(model, sequences, device, strands="both", batch_size="auto"):
         if strands != "forward":
             # One pass for both strands reads the weights once.
             codes = torch.cat([codes, reverse_complement(codes)])
-        raw = network(*network.inputs(codes, device)).float()
-        values = network.predictions(raw).unflatten(0, (-1, stop - start))
+        found = network(*network.inputs(codes, device)).float()
+        found = found if raw else network.predictions(found)
+        values = found.unflatten(0, (-1, stop - start))
         return inference.Download(values.movedim(0, 1) if strands == "separate" else values.mean(0))
 
     waiting = None
