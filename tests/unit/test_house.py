@@ -15,7 +15,7 @@ TIERS = (
     {"tasks", "published"},
     {"data", "models", "evaluation"},
     {"training", "features", "classifiers", "attribution"},
-    {"motifs", "variants", "design"},
+    {"motifs", "effects", "design"},
     {"figures", "report"},
     {"commands"},
 )

@@ -28,7 +28,7 @@ rule motif_effects:
     benchmark:
         "benchmarks/{dataset}/motif_effects.{model}.{split}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 2
     resources:
         gpu=1,

@@ -40,13 +40,13 @@ def acquire(requested, gpus=1, threads=1):
         return
     with slot(cards()) as number:
         print(f"device: cuda:{number}", file=sys.stderr)
-        torch.cuda.reset_peak_memory_stats(number)
         try:
             yield torch.device("cuda", number)
         finally:
-            # `job-costs` reads it.
-            peak = torch.cuda.max_memory_allocated(number) / 1e6
-            print(f"GPU memory: {peak:.1f} MB at the peak, {torch.cuda.get_device_name(number)}", file=sys.stderr)
+            if torch.cuda.is_initialized():
+                # `job-costs` reads it.
+                peak = torch.cuda.max_memory_allocated(number) / 1e6
+                print(f"GPU memory: {peak:.1f} MB at the peak, {torch.cuda.get_device_name(number)}", file=sys.stderr)
 
 
 def _why_none(available):
