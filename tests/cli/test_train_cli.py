@@ -1,23 +1,20 @@
 """`cisflow train` from files to files: stopped and called again, from a pretrained network, and on tokens."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import pipeline
 import planted
 import tokens
 from cisflow import models
 from cisflow.__main__ import main
 from cisflow.io import files
 from cisflow.training import fit
+from train_calls import start, words
 
 EPOCHS = 30
 SMALL = {"architecture": "MotifCNN", "settings": {"channels": 8, "width": 9, "hidden": 8}}
@@ -30,21 +27,6 @@ def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dataset")
     planted.write(folder)
     return folder
-
-
-def words(dataset, folder, model, **options):
-    """The words of a call that trains `model` into `folder`."""
-    options |= {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "seed": 3, "device": "cpu"}
-    options |= {"output": folder / "model.safetensors", "work": folder / "work", "model": json.dumps(model)}
-    options |= {"history": folder / "history.tsv", "manifest": folder / "manifest.json"}
-    return ["train", *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
-
-
-def start(call):
-    """A process of its own that runs a call, its text kept."""
-    environment = pipeline.environment(PYTHONPATH=str(pipeline.ROOT / "workflow" / "lib"))
-    command = [sys.executable, "-m", "cisflow", *call]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def outputs(folder):

@@ -75,7 +75,7 @@ MISTAKES = {
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
-        "models.basset.training: unknown key 'epochs'; expected keys: loss, max_epochs, batch_size, "
+        "models.basset.training: unknown key 'epochs'; expected keys: loss, max_epochs, batch_size, devices, "
         "accumulate, optimizer, learning_rate, weight_decay, betas, momentum, schedule, warmup_epochs, patience, "
         "watch, anneal, gradient_clip, modalities, reverse_complement, reverse_complement_labels, shift, precision",
     ),

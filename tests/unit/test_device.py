@@ -92,3 +92,46 @@ def test_a_scheduler_s_choice_stands(machine):
     machine("3", ["GPU-x"])
     with device.acquire("auto", gpus=1) as where:
         assert where == torch.device("cuda", 0)
+
+
+def test_jobs_of_two_cards_each_never_share_one_nor_wait_for_each_other(tmp_path):
+    held, most, lock = [], [], threading.Lock()
+
+    def job():
+        with device.slots(["a", "b", "c"], 2, folder=tmp_path, wait_s=0.005) as numbers:
+            with lock:
+                assert len(set(numbers)) == 2 and not set(numbers) & set(held)
+                held.extend(numbers)
+                most.append(len(held))
+            threading.Event().wait(0.01)
+            with lock:
+                for number in numbers:
+                    held.remove(number)
+
+    jobs = [threading.Thread(target=job) for _ in range(5)]
+    for thread in jobs:
+        thread.start()
+    for thread in jobs:
+        thread.join(timeout=20)
+    assert most == [2] * 5
+
+
+def test_several_gpus_are_all_that_were_asked_for_or_a_line_says_so(machine, capsys):
+    machine("0,1,2", ["GPU-x", "GPU-y", "GPU-z"])
+    with device.acquire_several(2, "cuda", gpus=2) as devices:
+        assert [where.index for where in devices] == [0, 1]
+        with device.acquire("auto") as other:
+            assert other.index == 2
+    with device.acquire_several(2, "auto", gpus=1) as devices:
+        assert len(devices) == 1
+    assert "1 of 2 GPUs (auto: the workflow granted 1 (--resources gpu=2))" in capsys.readouterr().err
+    with pytest.raises(InputError, match="4 GPUs were asked for, but torch sees 3"):
+        device.acquire_several(4, "cuda", gpus=4).__enter__()
+
+
+def test_processes_on_the_cpu_share_its_threads(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    threads = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    with device.acquire_several(3, "cpu", threads=8) as devices:
+        assert devices == [torch.device("cpu")] * 3 and threads == [2]

@@ -20,9 +20,9 @@ rule train:
         model=study.models_of(entries.Network),
     conda:
         TORCH
-    threads: 4
+    threads: lambda wildcards: 4 * study.devices(wildcards)
     resources:
-        gpu=1,
+        gpu=study.devices,
         mem_mb=growing(8000),
         runtime="12h",
     params:

@@ -12,6 +12,7 @@ from cisflow.io.meme import read_meme
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
 from cisflow.training import fit
+from cisflow.training.recipe import Training
 
 
 def arguments(parser):
@@ -46,19 +47,19 @@ def run(args):
     job |= {"motifs": [motif.matrix for motif in read_meme(args.motifs)] if args.motifs else ()}
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
+    wanted = Training.complete(job["training"]).devices
     with work.held(args.work) as folder:
         with (
             manifest(args.manifest, args.model, inputs, args.seed) as record,
-            device.acquire(args.device, args.gpus, args.threads) as where,
+            device.acquire_several(wanted, args.device, args.gpus, args.threads) as (first, *others),
         ):
-            network, header, history = fit.train(
-                dataset, folds, **job, seed=args.seed, device=where, work=folder, inputs=job_inputs
-            )
+            where = {"device": first, "others": others, "work": folder}
+            network, header, history = fit.train(dataset, folds, **job, seed=args.seed, inputs=job_inputs, **where)
             checkpoints.save(args.output, network, header)
             write_table(args.history, pd.DataFrame(history))
             weights = list(network.parameters())
             record |= {
-                "device": str(where),
+                "device": ", ".join(map(str, [first, *others])),
                 "epochs": len(history),
                 "parameters": sum(parameter.numel() for parameter in weights),
                 "frozen": sum(parameter.numel() for parameter in weights if not parameter.requires_grad),

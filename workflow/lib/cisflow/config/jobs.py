@@ -203,6 +203,10 @@ class Jobs(Published):
         """Weights that a network starts from, where it does."""
         return self.model(wildcards).start
 
+    def devices(self, wildcards):
+        """GPUs that train the network of the wildcard `model`."""
+        return self.model(wildcards).training.get("devices", 1)
+
     def tokenizer(self, wildcards):
         tokenizer = self.model(wildcards).tokenizer
         return [resource(tokenizer)] if tokenizer is not None else []

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import random
 import sys
 import tempfile
 import time
@@ -30,23 +31,46 @@ def acquire(requested, gpus=1, threads=1):
     ------
     MachineError : "cuda" was asked for and no GPU is available or granted.
     """
-    torch.set_num_threads(threads)
+    with acquire_several(1, requested, gpus, threads) as (device,):
+        yield device
+
+
+@contextlib.contextmanager
+def acquire_several(wanted, requested, gpus=1, threads=1):
+    """As `acquire`, of a job of `wanted` processes: yields a list of the torch device of each.
+
+    On the CPU they share the threads. GPUs are taken all at once, so that no two jobs wait for each other. With "auto"
+    a job goes on with the GPUs that there are, which a line says.
+
+    Raises
+    ------
+    MachineError : "cuda" was asked for and not as many GPUs are available or granted.
+    """
+    torch.set_num_threads(max(1, threads // wanted))
     available = torch.cuda.is_available()
     if requested == "cuda" and (not available or not gpus):
         raise MachineError(f"device: cuda was asked for, but {_why_none(available)}")
     if requested == "cpu" or not available or not gpus:
         print("device: cpu" + (" (auto: no GPU available)" if requested == "auto" else ""), file=sys.stderr)
-        yield torch.device("cpu")
+        yield [torch.device("cpu")] * wanted
         return
-    with slot(cards()) as number:
-        print(f"device: cuda:{number}", file=sys.stderr)
+    names = cards()
+    found = min(gpus, len(names))
+    if found < wanted:
+        why = f"the workflow granted {gpus} (--resources gpu={wanted})" if gpus < wanted else f"torch sees {len(names)}"
+        if requested == "cuda":
+            raise MachineError(f"device: {wanted} GPUs were asked for, but {why}; use device: auto or fewer devices")
+        print(f"device: {found} of {wanted} GPUs (auto: {why})", file=sys.stderr)
+    with slots(names, min(found, wanted)) as numbers:
+        print(f"device: {', '.join(f'cuda:{number}' for number in numbers)}", file=sys.stderr)
         try:
-            yield torch.device("cuda", number)
+            yield [torch.device("cuda", number) for number in numbers]
         finally:
             if torch.cuda.is_initialized():
-                # `job-costs` reads it.
-                peak = torch.cuda.max_memory_allocated(number) / 1e6
-                print(f"GPU memory: {peak:.1f} MB at the peak, {torch.cuda.get_device_name(number)}", file=sys.stderr)
+                # `job-costs` reads it. Of several processes, the first speaks for all.
+                peak = torch.cuda.max_memory_allocated(numbers[0]) / 1e6
+                card = torch.cuda.get_device_name(numbers[0])
+                print(f"GPU memory: {peak:.1f} MB at the peak, {card}", file=sys.stderr)
 
 
 def _why_none(available):
@@ -75,17 +99,30 @@ def cards():
 @contextlib.contextmanager
 def slot(names, folder=None, wait_s=1.0):
     """Hold one of the named cards of this machine, waiting until one is free; yields its place among the names."""
+    with slots(names, 1, folder, wait_s) as (number,):
+        yield number
+
+
+@contextlib.contextmanager
+def slots(names, wanted, folder=None, wait_s=1.0):
+    """As `slot`, of several cards at once: yields a list of their places. None is held while others are waited for."""
     folder = Path(folder or tempfile.gettempdir(), f"cisflow-gpu-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     with contextlib.ExitStack() as stack:
         handles = [stack.enter_context(open(folder / f"slot-{name.replace('/', '_')}", "w")) for name in names]
         while True:
+            held = []
             for number, handle in enumerate(handles):
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    yield number
+                    held.append(number)
+                if len(held) == wanted:
+                    yield held
                     return
-            time.sleep(wait_s)
+            for number in held:
+                fcntl.flock(handles[number], fcntl.LOCK_UN)
+            # Jobs that each took what the other lacks try again at different times.
+            time.sleep(wait_s * random.uniform(0.5, 1))
 
 
 @contextlib.contextmanager

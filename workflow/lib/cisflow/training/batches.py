@@ -69,17 +69,26 @@ class Shuffle(torch.utils.data.Sampler):
         return iter(np.random.default_rng([self.seed, self.epoch]).permutation(self.n).tolist())
 
 
-def loader(windows, batch_size, seed=None):
+def loader(windows, batch_size, seed=None, least=1):
     """Batches of Windows: in an order that `seed` shuffles, or as they come without it.
+
+    Parameters
+    ----------
+    least : fewer windows make no batch of a shuffled order, as each of so many processes is to have one.
 
     Raises
     ------
-    InputError : there is no window.
+    InputError : there is no window, or there are fewer than `least`.
     """
     if len(windows) == 0:
         raise InputError("a fold to train or validate on holds no windows")
+    if min(len(windows), batch_size) < least:
+        raise InputError(
+            f"{len(windows)} windows to train on in batches of {batch_size}; expected one or more for each of {least} "
+            f"devices"
+        )
     # Batch normalisation cannot work on a last batch of one.
-    alone = seed is not None and len(windows) % batch_size == 1 and len(windows) > 1
+    alone = seed is not None and 0 < len(windows) % batch_size < max(2, least) and len(windows) > batch_size
     return torch.utils.data.DataLoader(
         windows,
         batch_size=batch_size,

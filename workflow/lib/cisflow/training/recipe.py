@@ -53,6 +53,12 @@ class Training(Loss):
 
     max_epochs: int = setting(30, minimum=1, meaning="Epochs at most.")
     batch_size: int = setting(128, minimum=2, meaning="Windows in a batch.")
+    devices: int = setting(
+        1,
+        minimum=1,
+        meaning="GPUs that work on each batch together, a process each; without a GPU, as many processes on the CPU. "
+        "Batches, their order, losses and learning rates stay those of one.",
+    )
     accumulate: int = setting(1, minimum=1, meaning="Batches whose gradients make one step.")
     optimizer: str = setting("adamw", choices=["adamw", "sgd"], meaning="How weights follow gradients.")
     learning_rate: float = setting(0.001, above=0, meaning="The highest of the schedule.")
