@@ -217,6 +217,7 @@ def test_tracks_are_described_as_the_sheet_has_them(folder):
         "class": ["T", "B"],
         "group": ["", ""],
         "replicate": ["", ""],
+        "strand": ["", ""],
     }
     assert numbers.weights is None and numbers.values.shape == (len(some_windows(1).frame), 2)
 

@@ -2,33 +2,10 @@
 
 import numpy as np
 import pytest
-from figwig import BigWigWriter
 
 from cisflow.data.targets import bam, bigwig
 from cisflow.errors import InputError
-from counted import LENGTHS, some_alignments, some_windows, windows, write_bam
-
-
-def write_bigwig(path, values, lengths=LENGTHS):
-    """A bigWig of {contig: float32 (bases,)}, in which NaN is no value."""
-    with BigWigWriter(path, lengths) as file:
-        for name in lengths:
-            if name in values:
-                file.write(name, [0], values[name][None], missing=np.nan)
-    return path
-
-
-def some_values(seed):
-    """Values of every base, of which runs have none; chrM has none at all."""
-    rng = np.random.default_rng(seed)
-    found = {}
-    for name in ("chr1", "chr2"):
-        values = rng.normal(size=LENGTHS[name]).astype(np.float32)
-        for start in rng.integers(0, LENGTHS[name], 6):
-            values[start : start + rng.integers(1, 80)] = np.nan
-        values[:30] = np.nan if name == "chr2" else values[:30]
-        found[name] = values
-    return found
+from counted import LENGTHS, some_alignments, some_values, some_windows, windows, write_bam, write_bigwig
 
 
 @pytest.fixture(scope="module")

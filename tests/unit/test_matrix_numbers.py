@@ -31,7 +31,7 @@ def test_a_table_says_what_tracks_are(tmp_path, path, capsys):
     [
         ("track\tclass\nz\tq\n", "t.tsv: row 2: no track 'z'; found tracks x, y"),
         ("track\tclass\nx\tq\nx\tq\n", "rows 2 and 3 have the same id 'x'"),
-        ("track\tkind\nx\tq\n", "found columns track, kind; expected class, group or replicate"),
+        ("track\tkind\nx\tq\n", "found columns track, kind; expected class, group, replicate or strand"),
         ("name\tclass\nx\tq\n", "row 1: no column track"),
     ],
 )

@@ -35,7 +35,7 @@ CONTRACT = {
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
     *("published", "published_classes"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
-    *("predictions.transformed", "targets.tracks", "hits", "kernels"),
+    *("predictions.transformed", "targets.tracks", "targets.stranded", "hits", "kernels"),
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
     *("motifs_singly", "motif_positions", "motif_pairs", "motif_interactions"),
     *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),

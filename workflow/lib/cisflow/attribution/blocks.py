@@ -63,7 +63,8 @@ def attribute(model, codes, targets, method, device="cpu", seed=0, start=0, stop
                 found = explain(x, block, chosen)
                 if strands == "both":
                     # The mean over strands is linear in the two, and so is every method.
-                    reverse = explain(x.flip(1, 2), dna.reverse_complement(block), chosen)
+                    turned = chosen.turned(network.opposite)
+                    reverse = explain(x.flip(1, 2), dna.reverse_complement(block), turned)
                     found = _mean(found, reverse)
                 yield rows, found
                 bar.update(rows.stop - rows.start)

@@ -39,6 +39,13 @@ class Targets:
         """The targets of the sequences in a slice, on a device."""
         return self._with(self.values.to(device), None if self.which is None else self.which[rows].to(device))
 
+    def turned(self, opposite):
+        """The same targets of the reverse strand, on which output i says what `opposite[i]` says on this one."""
+        if opposite is None:
+            return self
+        opposite = torch.as_tensor(opposite, device=self.values.device)
+        return self._with(self.values[:, opposite] if self.weighted else opposite[self.values], self.which)
+
     def part(self, columns):
         """The targets in a slice of those that each sequence has."""
         if self.which is None:

@@ -4,7 +4,8 @@
     sequences.npy         uint8 base codes (n, length)
     targets.npy           float32 labels (n, t), NaN = missing
     targets.tsv           the t targets with counts; its column `task` says what a label means, binary where it lacks;
-                          of numbers from `targets`, modality, class, group and replicate of each too
+                          of numbers from `targets`, modality, class, group and replicate of each too, and its strand
+                          where tracks are of one
     weights.npy           float32 (n, t), how much each label counts, where they do not count alike
     profiles.npy          float32 (n, t, bins), where numbers are counted in bins; labels are their totals
     transforms.json       what was done to the numbers of each modality, enough to undo it
@@ -39,6 +40,8 @@ COLUMNS = ("id", "chrom", "start", "end", "strand")
 # The name of the macro mean over targets and of the mean over seeds, in tables of metrics.
 MEAN = "mean"
 TRACKS = ("target", "modality", "class", "group", "replicate")
+# Of a track that is of one strand of the windows, "+" or "-"; "" of one that is not.
+STRAND = "strand"
 # The modality of targets that name none.
 ONLY = "signal"
 OPTIONAL = ("weights.npy", "profiles.npy", "transforms.json", "inputs.tsv", "genomes.tsv", "folds.tsv")
@@ -53,8 +56,8 @@ class Dataset(NamedTuple):
     ids : (n,) str. codes : (n, length) uint8. labels : (n, t) float32, NaN = missing. targets : t names.
     task : what a label means.
     frame : windows with id, chrom, start, end, strand; None where `read` was not asked for coordinates.
-    tracks : (t rows) text columns target, modality, class, group, replicate; "" where unknown, None of one modality
-        without any.
+    tracks : (t rows) text columns target, modality, class, group, replicate, and strand where some are of one; ""
+        where unknown, None of one modality without any.
     weights : (n, t) float32, or None where all labels count alike.
     profiles : (n, t, bins) float32, mapped, or None. transforms : {modality: list of dicts}, see `data.transforms`.
     inputs : (name, start, end) of each of several sequences a sample. genomes, folds : (n,) str, or None.
@@ -78,6 +81,46 @@ class Dataset(NamedTuple):
     def modalities(self):
         """{modality: its number of targets}, in the order of the targets; those of one modality stand together."""
         return _modalities(len(self.targets), self.tracks)
+
+    @property
+    def opposite(self):
+        """Of each target the one that speaks of it when a window is read on its other strand, see `opposite`."""
+        return None if self.tracks is None else opposite(self.tracks)
+
+
+def opposite(tracks):
+    """The other of two tracks of one signal on both strands, of each of t: its number, or its own where it is of none.
+
+    Two belong together that have one modality, class, group and replicate, one of strand + and one of strand -.
+
+    Parameters
+    ----------
+    tracks : (t rows) columns of TRACKS, and STRAND.
+
+    Returns
+    -------
+    list of t ints, or None where no track is of a strand.
+
+    Raises
+    ------
+    InputError : a track of one strand without one, or with several, of the other.
+    """
+    if STRAND not in tracks.columns or not (tracks[STRAND] != "").any():
+        return None
+    found, alike = list(range(len(tracks))), {}
+    for number, (strand, *key) in enumerate(tracks[[STRAND, *TRACKS[1:]]].itertuples(index=False)):
+        if strand:
+            alike.setdefault(tuple(key), []).append((strand, number))
+    for members in alike.values():
+        if sorted(strand for strand, _ in members) != ["+", "-"]:
+            names = listing(f"'{tracks['target'].iloc[number]}' ({strand})" for strand, number in members)
+            raise InputError(
+                f"tracks of one strand: found {names} with one class, group and replicate; expected two, one of strand "
+                f"+ and one of strand -"
+            )
+        (_, first), (_, second) = members
+        found[first], found[second] = second, first
+    return found
 
 
 def read(folder, mmap=False, coordinates=False):
@@ -130,11 +173,18 @@ def _modalities(n, tracks):
 
 
 def read_tracks(path):
-    """Frame of TRACKS from a targets.tsv; None where it says nothing of its targets but their names."""
-    frame = read_table(path, ["target"], text=TRACKS)
+    """Frame of TRACKS, and STRAND where it has that, from a targets.tsv; None where it says nothing of its targets but
+    their names.
+    """
+    frame = read_table(path, ["target"], text=(*TRACKS, STRAND))
     if "modality" not in frame.columns:
         return None
-    return frame.reindex(columns=list(TRACKS)).fillna("")
+    tracks = frame.reindex(columns=[*TRACKS, *([STRAND] if STRAND in frame.columns else [])]).fillna("")
+    try:
+        opposite(tracks)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return tracks
 
 
 def _read_genomes(path, ids):
@@ -202,7 +252,8 @@ def write(folder, windows):
     write_array(folder / "targets.npy", windows.labels)
     summary = windows.task.summary(windows.labels, windows.targets)
     if windows.tracks is not None:
-        summary = summary.merge(windows.tracks[list(TRACKS)], on="target", how="left", sort=False)
+        told = [*TRACKS, *([STRAND] if STRAND in windows.tracks.columns else [])]
+        summary = summary.merge(windows.tracks[told], on="target", how="left", sort=False)
     write_table(folder / "targets.tsv", summary)
     _write_optional(folder, windows)
     if windows.ledger is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cisflow.data import filters, ledger
-from cisflow.data.dataset import TRACKS
+from cisflow.data.dataset import STRAND, TRACKS, opposite
 from cisflow.errors import InputError, listing
 
 KINDS = sorted(
@@ -41,7 +41,12 @@ def attach(dataset, windows, modalities, task):
     if not modalities:
         return windows
     parts = [module.collect(settings, windows) for module, settings in modalities]
-    tracks = pd.concat([part.tracks[list(TRACKS)] for part in parts], ignore_index=True)
+    tracks = pd.concat([part.tracks for part in parts], ignore_index=True).reindex(columns=[*TRACKS, STRAND])
+    tracks[STRAND] = tracks[STRAND].fillna("")
+    try:
+        tracks = tracks.drop(columns=STRAND) if opposite(tracks) is None else tracks
+    except InputError as error:
+        raise InputError(f"dataset '{dataset}': targets: {error}") from error
     repeated = tracks["target"][tracks["target"].duplicated()]
     if len(repeated):
         raise InputError(

@@ -1,21 +1,22 @@
 """The sheet of samples: a table (TSV or CSV) with a row a track, which names its file and says what it is of.
 
-Columns are `track` and `file`, and where they are known `modality`, `class`, `group` and `replicate`; `genome`, where
-windows are of several; others are not read. Paths are absolute, or relative to the folder of the sheet or to that of
-the run.
+Columns are `track` and `file`, and where they are known `modality`, `class`, `group` and `replicate`; `strand`, + or -,
+of tracks that are of the strand of a window or of the other one; `genome`, where windows are of several; others are not
+read. Paths are absolute, or relative to the folder of the sheet or to that of the run.
 """
 
 from pathlib import Path
 
 import pandas as pd
 
+from cisflow.data.dataset import STRAND
 from cisflow.data.targets.common import DESCRIBED
 from cisflow.errors import InputError, listing
 from cisflow.io.tables import read_rows
 
 
 def read(path, modality, files=()):
-    """Tracks of a modality: frame of target, modality, class, group, replicate, genome (str) and file (Path).
+    """Tracks of a modality: frame of target, modality, class, group, replicate, strand, genome (str) and file (Path).
 
     Rows whose column `modality` is another are left out; where it is empty or absent, a row is of any modality.
 
@@ -26,7 +27,7 @@ def read(path, modality, files=()):
     Raises
     ------
     InputError : the table cannot be read, lacks a column, names a track twice or not at all, has no row of the
-        modality, or names a file that is not there.
+        modality, says of a strand what is none, or names a file that is not there.
     """
     rows, columns = read_rows(path, ("track", "file"))
     table = pd.DataFrame(columns, dtype=object).map(str.strip)
@@ -50,6 +51,8 @@ def read(path, modality, files=()):
                 f"{path}: rows {first[track]} and {row} name the same track '{track}', expected one row each"
             )
         first[track] = row
+    for row, strand in zip(table["row"], table[STRAND], strict=True):
+        check_strand(path, row, strand)
     found = table.rename(columns={"track": "target"})[["target", *DESCRIBED, "genome"]]
     for column in ("file", *files):
         texts = table[column] if column in table else [""] * len(table)
@@ -58,6 +61,12 @@ def read(path, modality, files=()):
             for row, text in zip(table["row"], texts, strict=True)
         ]
     return found
+
+
+def check_strand(path, row, text):
+    """Refuse what is no strand of a track (InputError)."""
+    if text not in ("", "+", "-"):
+        raise InputError(f"{path}: row {row}: strand is '{text}', expected +, - or nothing")
 
 
 def located(sheet, row, column, text):

@@ -40,7 +40,7 @@ class Windows(NamedTuple):
     contigs : names of chromosomes that were mapped to those of the genome: file, name, known.
     names : (n rows) what else each window is called, by which numbers may be joined to it: columns of text, such as
         gene_id and gene_name, "" where there is none; ids join without it.
-    tracks : (t rows) of numbers: text columns target, modality, class, group, replicate.
+    tracks : (t rows) of numbers: text columns target, modality, class, group, replicate, and strand where any has one.
     weights : float32 (n, t), how much each label counts, or None where all count alike.
     profiles : float32 (n, t, bins), of which the labels are the totals.
     transforms : {modality: list of what was done to its numbers, in order, enough to undo it}.

@@ -34,7 +34,8 @@ def read_header(path):
     """The header that `save` wrote.
 
     Its keys are architecture, settings, targets (names of the outputs), strands ("both" where it is absent), task
-    ("binary" where it is absent) and links of the outputs (absent where predictions are those of the task).
+    ("binary" where it is absent), links of the outputs (absent where predictions are those of the task) and opposite,
+    numbers of the outputs of the other strand (absent where there are none).
 
     Raises
     ------
@@ -86,7 +87,21 @@ def load(path):
         task = tasks.get(header.get("task", tasks.DEFAULT))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return Network(module, names, strands, task, links)
+    return Network(module, names, strands, task, links, _opposite(path, header, module.n_outputs))
+
+
+def _opposite(path, header, n):
+    """The outputs of the other strand of a header, n ints of which each is the other of the other; None without any."""
+    found = header.get("opposite")
+    fits = found is None or (
+        isinstance(found, list)
+        and len(found) == n
+        and all(type(other) is int and 0 <= other < n for other in found)
+        and all(found[other] == output for output, other in enumerate(found))
+    )
+    if not fits:
+        raise InputError(f"{path}: opposite of the header is {str(found)[:60]}, expected {n} outputs in pairs")
+    return found
 
 
 def built(path, header):

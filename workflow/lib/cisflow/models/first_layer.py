@@ -166,6 +166,7 @@ def outputs(network, codes, device, stem=None, kernels=None, values=None):
             context = replaced(stem, torch.as_tensor(kernels[start:stop], device=device), values)
         with context:
             raw = [network(*network.inputs(strand, device)).float() for strand in strands]
+        raw[1:] = [network.turned(values) for values in raw[1:]]
         predicted = [network.predictions(values) for values in raw]
         return [(sum(found) / len(found)).cpu() for found in (raw, predicted)]
 

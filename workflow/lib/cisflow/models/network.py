@@ -108,6 +108,8 @@ class Network:
         without the reverse one, of which it knows nothing.
     task : what its outputs predict.
     links : what makes a prediction of each output (t,), of `tasks.losses.LINKS`; None where the task alone does.
+    opposite : of each output (t,) the one that says on the reverse strand what it says on the forward one: its own
+        number, or the other of two outputs of one signal on both strands; None where all are their own.
     """
 
     module: nn.Module
@@ -115,6 +117,7 @@ class Network:
     strands: str = "both"
     task: Task = dataclasses.field(default_factory=lambda: tasks.get(tasks.DEFAULT))
     links: list | None = None
+    opposite: list | None = None
 
     @classmethod
     def of(cls, model):
@@ -162,6 +165,10 @@ class Network:
             where = torch.tensor([own == link for own in self.links], device=raw.device)
             predicted = torch.where(where, function(predicted), predicted)
         return predicted
+
+    def turned(self, values):
+        """What the network says of the reverse strand (…, t), any tensor, as outputs of the forward one."""
+        return values if self.opposite is None else values[..., self.opposite]
 
     def to(self, device):
         """Itself, with its module on `device`."""

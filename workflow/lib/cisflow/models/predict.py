@@ -44,6 +44,8 @@ def stream(model, sequences, device, strands="both", batch_size="auto", raw=Fals
         found = network(*network.inputs(codes, device)).float()
         found = found if raw else network.predictions(found)
         values = found.unflatten(0, (-1, stop - start))
+        if strands != "forward" and network.opposite is not None:
+            values = torch.stack([values[0], network.turned(values[1])])
         return inference.Download(values.movedim(0, 1) if strands == "separate" else values.mean(0))
 
     waiting = None
@@ -75,6 +77,8 @@ def window_shape(model, strands):
 def predict(model, codes, device, description="predict"):
     """Predictions (n, t) float32 on the forward and on the reverse strand; None of one that the network never saw.
 
+    Those of the reverse strand are of the forward strand's outputs: of tracks of one strand each the two are exchanged.
+
     Parameters
     ----------
     model : Network, or bare module, in eval mode; left on `device`.
@@ -87,7 +91,7 @@ def predict(model, codes, device, description="predict"):
         for strand, sequences in enumerate(given):
             row = 0
             for values in stream(network, sequences, device, "forward", BATCH):
-                strands[strand, row : row + len(values)] = values
+                strands[strand, row : row + len(values)] = network.turned(values) if strand else values
                 row += len(values)
                 bar.update(len(values))
     return strands[0], strands[1] if len(given) > 1 else None
@@ -97,7 +101,7 @@ def predict(model, codes, device, description="predict"):
 def profiles(model, codes, device, description="profiles"):
     """Yield shares of each bin, float32 (k, t, bins), batch after batch: the mean of the strands of a prediction.
 
-    On the reverse strand bins are read from behind.
+    On the reverse strand bins are read from behind, and tracks of one strand each are exchanged.
 
     Parameters
     ----------
@@ -108,5 +112,5 @@ def profiles(model, codes, device, description="profiles"):
         part = inference.to_device(np.ascontiguousarray(codes[start : start + BATCH]), device)
         strands = [part] if network.strands == "forward" else [part, reverse_complement(part)]
         shares = [network.module.profile(*network.inputs(own, device))[1].float().softmax(dim=2) for own in strands]
-        shares[1:] = [reverse.flip(2) for reverse in shares[1:]]
+        shares[1:] = [network.turned(reverse.flip(2).mT).mT for reverse in shares[1:]]
         yield (sum(shares) / len(shares)).cpu().numpy()

@@ -33,11 +33,12 @@ class Windows(torch.utils.data.Dataset):
     ----------
     arrays : Batch of numpy arrays. rows : (m,) the rows that are there, in their order.
     turned : (k,) rows that are there once more behind them, as their reverse complement.
+    opposite : as of `on_other_strand`.
     """
 
-    def __init__(self, arrays, rows, turned=()):
+    def __init__(self, arrays, rows, turned=(), opposite=None):
         self.arrays = Batch(*(None if array is None else np.asarray(array) for array in arrays))
-        self.n_forward = len(rows)
+        self.n_forward, self.opposite = len(rows), opposite
         self.rows = np.concatenate([rows, turned]).astype(np.int64)
 
     def __len__(self):
@@ -48,7 +49,7 @@ class Windows(torch.utils.data.Dataset):
         batch = Batch(*(None if array is None else torch.from_numpy(array[rows]) for array in self.arrays))
         if self.n_forward == len(self.rows):
             return batch
-        return on_other_strand(batch, torch.as_tensor(places) >= self.n_forward)
+        return on_other_strand(batch, torch.as_tensor(places) >= self.n_forward, self.opposite)
 
 
 class Shuffle(torch.utils.data.Sampler):
@@ -119,19 +120,33 @@ def turned(labels, rows, wanted):
     return rows if wanted is None else rows[labelled(torch.from_numpy(labels[rows]), wanted).numpy()]
 
 
-def on_other_strand(batch, rows):
-    """A Batch of tensors with the `rows` (n,) bool as their reverse complement, and their bins in its order."""
+def on_other_strand(batch, rows, opposite=None):
+    """A Batch of tensors with the `rows` (n,) bool as their reverse complement.
+
+    Their bins are in its order, and of tracks of one strand each the two are exchanged.
+
+    Parameters
+    ----------
+    opposite : of each target that of the other strand, as `data.dataset.opposite` gives it.
+    """
+
+    def exchanged(values):
+        if values is None or opposite is None:
+            return values
+        where = rows.view(-1, *[1] * (values.ndim - 1))
+        return torch.where(where, values[:, opposite], values)
+
     codes = torch.where(rows[:, None], reverse_complement(batch.codes), batch.codes)
+    batch = Batch(codes, *map(exchanged, batch[1:]))
     if batch.profiles is None:
-        return batch._replace(codes=codes)
-    profiles = torch.where(rows[:, None, None], batch.profiles.flip(2), batch.profiles)
-    return batch._replace(codes=codes, profiles=profiles)
+        return batch
+    return batch._replace(profiles=torch.where(rows[:, None, None], batch.profiles.flip(2), batch.profiles))
 
 
-def on_random_strand(batch, wanted):
+def on_random_strand(batch, wanted, opposite=None):
     """A Batch of tensors, each row of the `wanted` labels as it is or as its reverse complement."""
     flipped = torch.rand(len(batch.codes), device=batch.codes.device) < 0.5
-    return on_other_strand(batch, flipped & labelled(batch.labels, wanted))
+    return on_other_strand(batch, flipped & labelled(batch.labels, wanted), opposite)
 
 
 def shifted(codes, most, segments=None):

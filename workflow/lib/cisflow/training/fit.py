@@ -96,6 +96,8 @@ def train(
         header["task"] = dataset.task.name
         if set(links := module.objective.links()) != {"identity"}:
             header["links"] = links
+    if dataset.opposite is not None:
+        header["opposite"] = dataset.opposite
     return network.cpu().eval(), header, history
 
 
@@ -221,7 +223,7 @@ def _loader(dataset, chosen, training, batch_size, seed, processes=1):
     if training.reverse_complement == "append":
         turned = batches.turned(dataset.labels, rows, training.other_strand_of(dataset.task))
     arrays = batches.Batch(dataset.codes, dataset.labels, dataset.weights, dataset.profiles)
-    return batches.loader(batches.Windows(arrays, rows, turned), batch_size, seed, processes)
+    return batches.loader(batches.Windows(arrays, rows, turned, dataset.opposite), batch_size, seed, processes)
 
 
 def _stopped(last, stopping):

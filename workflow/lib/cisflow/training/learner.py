@@ -36,6 +36,7 @@ class Learner(L.LightningModule):
         self.training_settings = training
         self.objective = Objective(dataset.modalities, training, self.task.loss)
         self.other_strand = training.other_strand_of(self.task)
+        self.opposite = dataset.opposite
         self.segments = [end - start for _, start, end in dataset.inputs]
         self.seed = seed
         self.best = best
@@ -99,7 +100,7 @@ class Learner(L.LightningModule):
     def training_step(self, batch, number):
         batch = batch._replace(codes=batches.shifted(batch.codes, self.training_settings.shift, self.segments))
         if self.training_settings.reverse_complement == "random":
-            batch = batches.on_random_strand(batch, self.other_strand)
+            batch = batches.on_random_strand(batch, self.other_strand, self.opposite)
         outputs, shapes = self._outputs(batch.codes, self.current_epoch, number)
         parts = self.objective.parts(outputs, batch, shapes)
         self._train.add(parts)

@@ -7,11 +7,14 @@ import numpy as np
 from cisflow.config.settings import setting
 from cisflow.data import counting, ledger, sheet
 from cisflow.data.counting import Counting
+from cisflow.data.dataset import STRAND
 from cisflow.data.targets.common import DESCRIBED, Numbers
 from cisflow.errors import InputError, listing
 from cisflow.io import bam
 
 FACING, ALONE = "mates that do not face each other", "mate is absent or was dropped"
+# Strand of a track, and which of what is counted is its own; windows without a strand are read forward.
+SIDES = {"+": "same", "-": "opposite"}
 LENGTH, OTHER_MATE = "fragment of another length", "the other mate"
 
 
@@ -41,7 +44,8 @@ class Settings(Counting):
     strand: str = setting(
         "both",
         choices=("both", "same", "opposite"),
-        meaning="Strand of what is counted, beside that of the window; a fragment has the strand of its first mate.",
+        meaning="Strand of what is counted, beside that of the window; a fragment has the strand of its first mate. "
+        "`strand` in the sheet, + or -, is the same for single tracks: + counts the strand of the window.",
     )
 
 
@@ -62,6 +66,8 @@ def collect(settings, windows):
     tracks = sheet.read(settings.sheet, settings.name)
     everywhere = {genome: counting.Places(windows, settings, genome) for genome in tracks["genome"].unique()}
     if settings.strand != "both":
+        if (tracks[STRAND] != "").any():
+            raise InputError(f"{where}: strand is '{settings.strand}'; expected 'both' where the sheet tells strands")
         for places in everywhere.values():
             places.demand_strands(f"strand is '{settings.strand}'")
     located = [everywhere[genome] for genome in tracks["genome"]]
@@ -75,7 +81,8 @@ def collect(settings, windows):
     values, lines = located[0].values(len(tracks)), [ledger.counts(settings.sheet, "target", len(tracks), {})]
     for number, (path, track) in enumerate(zip(tracks["file"], tracks["target"], strict=True)):
         places = located[number]
-        tally, kept, dropped = count(path, headers[number], rows[number], places, settings, blacklist)
+        strand = SIDES.get(tracks[STRAND].iloc[number], settings.strand)
+        tally, kept, dropped = count(path, headers[number], rows[number], places, settings, blacklist, strand)
         source = f"{path.name} ({track})"
         alignments = kept * (2 if settings.unit == "fragments" else 1)
         if not kept:
@@ -101,18 +108,19 @@ def refuse(settings, where):
     counting.demand_lengths(settings, where)
 
 
-def count(path, lengths, rows, places, settings, blacklist):
+def count(path, lengths, rows, places, settings, blacklist, strand):
     """Count one file.
 
     Parameters
     ----------
     lengths : {contig: bases} of its header. rows : {contig: windows on it}. places : Places.
+    strand : as of `Settings`.
 
     Returns
     -------
     Tally; number of reads or fragments that count anywhere; {reason: number of alignments dropped}.
     """
-    tally, kept, dropped = counting.Tally(places, settings.strand), 0, Counter()
+    tally, kept, dropped = counting.Tally(places, strand), 0, Counter()
     names, pairs = list(lengths), Pairs()
     nowhere = np.zeros(0, dtype=np.int64)
     fragments = settings.unit == "fragments"
@@ -126,15 +134,15 @@ def count(path, lengths, rows, places, settings, blacklist):
             contig, start, end, minus = (column[fits] for column in (contig, start, end, minus))
         for number in np.unique(contig):
             here, name = contig == number, names[number]
-            strand = minus[here]
-            read = None if fragments else strand
+            side = minus[here]
+            read = None if fragments else side
             span = counting.shifted(settings, start[here], end[here], read)
             parts, fate = counting.judged(counting.counted(settings.count, *span, read), name, lengths[name], blacklist)
             kept += int((fate == 0).sum())
             for code, reason in counting.FATES.items():
                 dropped[reason] += (1 + fragments) * int((fate == code).sum())
             for first, last, good in parts:
-                tally.add(rows.get(name, nowhere), first[good], last[good], strand[good])
+                tally.add(rows.get(name, nowhere), first[good], last[good], side[good])
     dropped[ALONE] += len(pairs.waiting)
     return tally, kept, {reason: n for reason, n in dropped.items() if n}
 

@@ -3,10 +3,11 @@
 import sys
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from cisflow.config.settings import setting
-from cisflow.data import counting, ledger, sheet
+from cisflow.data import counting, dataset, ledger, sheet
 from cisflow.data.counting import Regions
 from cisflow.data.targets.common import DESCRIBED, Numbers
 from cisflow.errors import listing
@@ -23,7 +24,8 @@ class Settings(Regions):
     sheet: str = setting(
         resource=True,
         meaning="Resource with the sheet: a row a track, columns track and file, and file_minus where windows on the "
-        "minus strand are read from a file of their own.",
+        "minus strand are read from a file of their own; of two tracks of strand + and -, that is the other's without "
+        "it.",
     )
     summary: str = setting(
         "mean", choices=("mean", "sum", "max"), meaning="What a window's, or a bin's, number is of its bases."
@@ -45,6 +47,12 @@ def collect(settings, windows):
         has none of the windows' contigs or is of another assembly.
     """
     tracks = sheet.read(settings.sheet, settings.name, files=("file_minus",))
+    other = dataset.opposite(tracks)
+    if other is not None:
+        # On a window's own strand lies what the file of the other strand holds, where the window is on that one.
+        paired = [track if own != track else None for track, own in enumerate(other)]
+        lent = [None if track is None else tracks["file"].iloc[other[track]] for track in paired]
+        tracks["file_minus"] = tracks["file_minus"].where(tracks["file_minus"].notna(), pd.Series(lent, dtype=object))
     everywhere = {genome: counting.Places(windows, settings, genome) for genome in tracks["genome"].unique()}
     values = next(iter(everywhere.values())).values(len(tracks))
     lines = [ledger.counts(settings.sheet, "target", len(tracks), {})]

@@ -7,10 +7,10 @@ import pandas as pd
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
-from cisflow.data.dataset import TRACKS
+from cisflow.data.dataset import STRAND, TRACKS
 
 # What is told of a track beside its name; "" where it is not known.
-DESCRIBED = TRACKS[1:]
+DESCRIBED = (*TRACKS[1:], STRAND)
 
 
 class Common(settings.Settings):
@@ -49,7 +49,8 @@ class Numbers(NamedTuple):
     Attributes
     ----------
     values : float32 (n, t), or (n, t, bins); rows are those of the windows, NaN = missing.
-    tracks : t rows of text columns target, modality, class, group, replicate; "" = unknown.
+    tracks : t rows of text columns target, modality, class, group, replicate, and strand where any is of one; "" =
+        unknown.
     ledger : lines of step "target": rows of the files that found no window, reads that did not count, …
     weights : float32 (n, t), how much each number counts, or None where all count alike.
     found : bool (n,), which windows the files speak of at all; None where they speak of all.

@@ -9,6 +9,7 @@ import pandas as pd
 from cisflow.config.settings import setting
 from cisflow.data import counting, fingerprint, ledger, sheet
 from cisflow.data.counting import Counting
+from cisflow.data.dataset import STRAND
 from cisflow.data.targets.common import DESCRIBED, Numbers
 from cisflow.errors import InputError, listing
 from cisflow.io import fragments
@@ -88,6 +89,8 @@ def files_of(settings):
         alone |= {"modality": settings.name, "file": settings.fragments}
         return [alone], []
     found = sheet.read(settings.sheet, settings.name).to_dict("records")
+    if stranded := [file["target"] for file in found if file[STRAND]]:
+        raise InputError(f"{settings.sheet}: track '{stranded[0]}' has a strand, which fragments have not")
     return found, [ledger.counts(settings.sheet, "target", len(found), {})]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cisflow.config.settings import setting
-from cisflow.data import joining, ledger, scores
-from cisflow.data.dataset import TRACKS
+from cisflow.data import joining, ledger, scores, sheet
+from cisflow.data.dataset import STRAND, TRACKS
 from cisflow.data.scores import Score
 from cisflow.data.targets.common import Common, Numbers
 from cisflow.errors import InputError, listing
@@ -37,7 +37,7 @@ class Settings(Common):
     tracks: str = setting(
         None,
         resource=True,
-        meaning="Resource with a table of the tracks: the column track and any of class, group and replicate.",
+        meaning="Resource with a table of the tracks: the column track and any of class, group, replicate and strand.",
     )
     weights: str = setting(
         None, resource=True, meaning="Resource with a matrix of the same names: how much each number counts, 0 or more."
@@ -175,11 +175,15 @@ def _weights(source, windows, side, values):
 
 
 def _described(path, tracks):
-    """Tracks with what a table says of class, group and replicate."""
+    """Tracks with what a table says of class, group, replicate and strand."""
     rows, columns = read_rows(path, ["track"])
-    known = [name for name in ("class", "group", "replicate") if name in columns]
+    known = [name for name in ("class", "group", "replicate", STRAND) if name in columns]
     if not known:
-        raise InputError(f"{path}: found columns {listing(columns)}; expected class, group or replicate beside track")
+        raise InputError(
+            f"{path}: found columns {listing(columns)}; expected class, group, replicate or strand beside track"
+        )
+    for row, strand in zip(rows, columns.get(STRAND, [""] * len(rows)), strict=True):
+        sheet.check_strand(path, row, strand)
     refuse_duplicates(path, columns["track"], rows)
     table = pd.DataFrame(columns, dtype=object).set_index("track")
     unknown = [name for name in table.index if name not in set(tracks["target"])]
