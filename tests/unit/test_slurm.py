@@ -1,6 +1,7 @@
 """What a run on SLURM sees to before its first job, on what commands of SLURM answer."""
 
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ AccountingStorageType   = {kind}
 MinJobAge               = {age} sec
 """
 WITH, WITHOUT = "accounting_storage/slurmdbd", "accounting_storage/none"
+SETTINGS = {"init_seconds_before_status_checks": 40, "logdir": Path("logs/slurm")}
 
 
 @pytest.fixture
@@ -59,29 +61,36 @@ def test_a_run_that_would_wait_for_ever_is_refused(asked):
         slurm.status_command(asked, slurm.cluster(CONFIG.format(kind=WITHOUT, age=60)), 40)
 
 
-def test_jobs_left_behind_in_this_folder_are_cancelled_and_no_others(answers, tmp_path):
+def test_a_run_does_not_start_beside_jobs_left_behind_in_its_folder(answers, tmp_path):
     here, other = tmp_path / "here", tmp_path / "other"
     here.mkdir()
     (tmp_path / "link").symlink_to(here)
     rows = [("11", "cisflow_a", here), ("12", "cisflow_b", tmp_path / "link"), ("13", "cisflow_a", other)]
     rows += [("14", "mine", here), ("15_2", "cisflow_a", here)]
-    answers("squeue", "".join(f"{job}|{name}|{place}\n" for job, name, place in rows))
-    cancelled, told = answers("scancel", ""), []
-    slurm.cancel_orphans(told.append, here)
-    assert cancelled.read_text().split() == ["11", "12", "15_2"]
-    assert len(told) == 1 and "11, 12, 15_2" in told[0]
+    answers("squeue", "".join(f"{job}|{name}|RUNNING|{place}\n" for job, name, place in rows))
+    with pytest.raises(InputError, match=r"still there: 11, 12, 15_2\. .* scancel 11 12 15_2$"):
+        slurm.refuse_orphans(here)
+    answers("squeue", "".join(f"{job}|{name}|RUNNING|{place}\n" for job, name, place in rows[2:4]))
+    slurm.refuse_orphans(here)
 
 
-def test_without_a_lock_on_the_folder_no_job_is_cancelled(answers):
+def test_a_job_that_is_about_to_end_is_waited_for(answers, tmp_path):
+    answers("squeue", f"11|cisflow_a|COMPLETING|{tmp_path}\n")
+    ends = threading.Timer(1.5, answers, ["squeue", ""])
+    ends.start()
+    slurm.refuse_orphans(tmp_path)
+    assert not ends.is_alive()
+
+
+def test_without_a_lock_on_the_folder_its_jobs_may_be_those_of_another_run(answers):
     answers("scontrol", CONFIG.format(kind=WITHOUT, age=300))
-    answers("squeue", f"11|cisflow_a|{Path.cwd()}\n")
-    cancelled, told = answers("scancel", ""), []
-    settings = SimpleNamespace(status_command="sacct", init_seconds_before_status_checks=40, logdir=Path("logs/slurm"))
+    answers("squeue", f"11|cisflow_a|PENDING|{Path.cwd()}\n")
+    settings, told = SimpleNamespace(**SETTINGS, status_command="sacct"), []
     slurm.begin(settings, locked=False, say=told.append)
-    assert not cancelled.exists() and settings.status_command == "squeue"
+    assert settings.status_command == "squeue" and "squeue in place of sacct" in told[0]
     assert "logs/slurm" in told[-1] and "squeue" in told[-1]
-    slurm.begin(settings, locked=True, say=told.append)
-    assert cancelled.read_text().split() == ["11"]
+    with pytest.raises(InputError, match="scancel 11"):
+        slurm.begin(settings, locked=True, say=told.append)
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(answers):
