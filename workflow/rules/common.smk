@@ -51,6 +51,9 @@ except InputError as error:
 
 # Torch is in this environment alone, in the build that the config asks for.
 TORCH = f"../../envs/torch-{study.torch}.yaml"
+# A cluster's attempts at a job are counted, so that none looks again for what the one before found wrong. Snakemake
+# itself tells rules of them, and not yet the lines here.
+attempt = f"CISFLOW_ATTEMPT={sys.argv[sys.argv.index('--attempt') + 1]}" if "--attempt" in sys.argv else ""
 
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
@@ -61,9 +64,8 @@ shell.prefix(
     f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
     'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}" '
     "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 "
-    # A job ends with the process that started it. A cluster's attempts are counted, so that the second does not look again
-    # for what the first found wrong.
-    f"CISFLOW_STARTED_BY=$PPID CISFLOW_JOB=1 {f'CISFLOW_ATTEMPT={workflow.attempt}' if workflow.remote_exec else ''}; "
+    # A job ends with the process that started it.
+    f"CISFLOW_STARTED_BY=$PPID CISFLOW_JOB=1 {attempt}; "
 )
 
 # A file whose text is too long for a command line is written by Snakemake itself from the parameter `text`.

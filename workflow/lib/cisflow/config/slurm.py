@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import subprocess
+import time
 from typing import NamedTuple
 
 from cisflow.errors import InputError, listing
@@ -14,6 +15,8 @@ from cisflow.errors import InputError, listing
 LONGEST_WAIT = 180
 # Snakemake leaves squeue for sacct where jobs are remembered for less than so many first waits.
 WAITS_REMEMBERED = 3
+# Seconds within which SLURM ends what is asked to.
+ENDING = 60
 
 
 class Cluster(NamedTuple):
@@ -34,7 +37,8 @@ def begin(settings, locked, say):
 
     Raises
     ------
-    InputError : nothing would tell that a job has ended, and the run would wait for ever.
+    InputError : nothing would tell that a job has ended, and the run would wait for ever; or jobs of an earlier run are
+        still there.
     """
     settings.status_command, why = status_command(
         settings.status_command, cluster(), settings.init_seconds_before_status_checks
@@ -42,7 +46,7 @@ def begin(settings, locked, say):
     if why:
         say(why)
     if locked:
-        cancel_orphans(say)
+        refuse_orphans()
     say(
         "Logs: logs/ for each job, and what SLURM itself says of one in "
         f"{settings.logdir or '.snakemake/slurm_logs'}. Jobs: squeue --me -o '%.10i %.9P %.8T %.10M %k'"
@@ -85,19 +89,37 @@ def status_command(asked, known, first_wait):
     )
 
 
-def cancel_orphans(say, folder=None):
-    """Cancel the jobs that an earlier run of this folder left behind when it was killed.
+def refuse_orphans(folder=None):
+    """Refuse to start beside jobs that an earlier run of this folder left behind when it was killed.
 
-    Snakemake's own lock on the folder is held, so whoever submitted them is gone. Nobody would take their results, and
-    what they were at is submitted anew: a training goes on from its last epoch.
+    Snakemake's own lock on the folder is held, so whoever submitted them is gone; the run would submit the same jobs
+    again. Jobs that are about to end are waited for.
+
+    Raises
+    ------
+    InputError : there are such jobs.
     """
     folder = os.path.realpath(folder or os.getcwd())
-    answer = _answer("squeue", "--user", getpass.getuser(), "--noheader", "--format", "%i|%j|%Z")
-    found = [line.strip().split("|", 2) for line in answer.splitlines() if line.count("|") >= 2]
-    jobs = [job for job, name, place in found if name.startswith("cisflow_") and os.path.realpath(place) == folder]
-    if jobs:
-        _answer("scancel", *jobs)
-        say(f"Cancelled, as left behind in this folder by a run that was killed: SLURM jobs {listing(jobs, 20)}")
+
+    def is_ours(name, place):
+        return name.startswith("cisflow_") and os.path.realpath(place) == folder
+
+    deadline = time.monotonic() + ENDING
+    while jobs := {job: state for job, name, state, place in _queue() if is_ours(name, place)}:
+        if set(jobs.values()) != {"COMPLETING"} or time.monotonic() > deadline:
+            raise InputError(
+                f"SLURM jobs of an earlier run, which was killed, are still there: {listing(jobs, 20)}. Wait until they"
+                " have ended, and what they made counts; or end them, and a training goes on from its last epoch:"
+                f" scancel {' '.join(jobs)}"
+            )
+        time.sleep(1)
+
+
+def _queue():
+    """(job, name, state, folder) of each job of this user that has not ended."""
+    answer = _answer("squeue", "--user", getpass.getuser(), "--noheader", "--format", "%i|%j|%T|%Z")
+    rows = (line.strip().split("|", 3) for line in answer.splitlines())
+    return [row for row in rows if len(row) == 4]
 
 
 def _answer(*command):
