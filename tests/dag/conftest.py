@@ -69,6 +69,12 @@ def planned(folder, tmp_path_factory):
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
         "slurm": ["-n", "--workflow-profile", "workflow/profiles/slurm"],
+        "generic": ["-n", "--workflow-profile", "workflow/profiles/generic", *pipeline.DEMO],
+        # What has no shared folder has its inputs in a storage.
+        "kubernetes": [
+            *("-n", "--workflow-profile", "workflow/profiles/kubernetes", *pipeline.DEMO),
+            *("--default-storage-prefix", outputs / "storage"),
+        ],
         "features_only": ["features_only", *pipeline.DEMO, "--d3dag"],
         "evaluation_only": ["evaluation_only", *pipeline.DEMO, "--d3dag"],
         "attributions_only": ["attributions_only", *pipeline.DEMO, "--d3dag"],
@@ -78,6 +84,8 @@ def planned(folder, tmp_path_factory):
         "lint_demo": ["--lint", *pipeline.DEMO],
     }
     calls |= {f"example{number}": ["--configfile", f"example{number}.yaml", "--d3dag"] for number in examples()}
+    (outputs / "storage").mkdir()
+    (outputs / "storage" / "resources").symlink_to(folder / "resources")
     before = listing(folder)
     results = pipeline.plans(folder, outputs, calls, **variables)
     results["changed"] = {path for path in listing(folder) ^ before if not path.startswith(".snakemake/")}

@@ -14,6 +14,11 @@ import pipeline
 from cisflow.config import figures
 from planning import FIGURES, TARGETS, examples, expected_figures, graph, jobs, read
 
+# What a profile needs beside Snakemake.
+PLUGINS = {
+    "generic": ["snakemake_executor_plugin_cluster_generic"],
+    "kubernetes": ["snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs"],
+}
 WINDOWS = {"windows", "planted_windows", "matched_windows"}
 # Artifact that a figure shows -> the rules that write it.
 WRITTEN_BY = {
@@ -452,8 +457,10 @@ def test_readme_counts_the_trainings_of_its_second_example(planned):
     assert graph(planned["example1"])[0].count("train") == 6
 
 
-@pytest.mark.parametrize("profile", ["default", "demo", "slurm"])
+@pytest.mark.parametrize("profile", ["default", "demo", "slurm", "generic", "kubernetes"])
 def test_a_dry_run_with_each_profile(planned, profile):
+    for plugin in PLUGINS.get(profile, []):
+        pytest.importorskip(plugin)
     call = planned[profile if profile != "demo" else "demo_profile"]
     assert call.status == 0, call.err
     assert f"workflow/profiles/{profile} for setting default command line arguments" in call.err
@@ -473,6 +480,31 @@ def test_slurm_sends_network_jobs_to_the_gpu_partition(planned, rules):
         job = SimpleNamespace(name=rule, resources=resources, threads=int(threads[1]) if threads else 1)
         chosen = get_best_partition(partitions, job, logging.getLogger())
         assert chosen == ("gpu" if rules[rule]["gpu"] else "cpu"), f"{rule}: {resources}"
+
+
+def test_the_submit_line_holds_for_every_rule(planned, folder):
+    """Of the example for any scheduler: with the GPUs of rules that ask for one, and 0 for the others."""
+    pytest.importorskip(*PLUGINS["generic"])
+    line = read(folder, "workflow/profiles/generic/profile.yaml")["cluster-generic-submit-cmd"]
+    asked = Counter()
+    for rule, text in jobs(planned["generic"].out):
+        if rule in TARGETS:
+            continue
+        resources = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"resources: (.*)", text)[1]))
+        order = line.format(rule=rule, threads=1, resources=SimpleNamespace(**resources))
+        assert re.search(r"--time=\d+ --mem=\d+ --cpus-per-task=1 --ntasks=1 --gres=gpu:[01]$", order), order
+        asked[order[-1]] += 1
+    assert asked["0"] and asked["1"]
+
+
+def test_kubernetes_is_told_whose_gpu_a_job_needs_and_no_other_job_needs_one(planned, rules):
+    for plugin in PLUGINS["kubernetes"]:
+        pytest.importorskip(plugin)
+    for rule, text in jobs(planned["kubernetes"].out):
+        if rule not in TARGETS:
+            resources = re.search(r"resources: (.*)", text)[1]
+            assert ("gpu=1" in resources) == bool(rules[rule]["gpu"]), f"{rule}: {resources}"
+            assert "gpu_manufacturer=nvidia" in resources and "scale=0" in resources, f"{rule}: {resources}"
 
 
 @pytest.mark.parametrize("name", ["lint", "lint_demo"])

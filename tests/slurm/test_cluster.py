@@ -207,6 +207,19 @@ def test_after_a_kill_of_snakemake_no_two_jobs_train_side_by_side(trained, folde
     assert len(text(run / "history.tsv")) == 200 and not (run / "work").exists()
 
 
+def test_the_status_of_any_job_is_told_without_accounting(failed, folder, cluster, environment):
+    """By the script of the profile for any scheduler."""
+    ended = [job["JobId"] for job in of(cluster, "train")[2:4]]
+    waits = cluster.ask("sbatch", "--parsable", "--begin=now+1hour", "--output=/dev/null", "--wrap", "true").strip()
+    script = folder / "workflow" / "profiles" / "generic" / "status.sh"
+    answers = [
+        subprocess.run([script, job], env=pipeline.environment(**environment), capture_output=True, text=True).stdout
+        for job in (*ended, waits, "999")
+    ]
+    cluster.ask("scancel", waits)
+    assert answers == ["failed\n", "success\n", "running\n", "failed\n"]
+
+
 def test_a_cluster_that_forgets_jobs_at_once_is_refused_in_one_line(trained, folder, cluster, environment):
     cluster.configure(min_job_age=60)
     cluster.ask("scontrol", "reconfigure")
