@@ -160,30 +160,40 @@ class Folds(settings.Settings):
     def folds(self, dataset, name, near):
         if self.fold is None or self.fold > self.k:
             raise InputError(f"split '{name}': fold is {self.fold}; expected a number from 1 to {self.k}, k")
-        rng, n = np.random.default_rng(self.seed), len(dataset.ids)
-        if self.by == "random":
-            number = np.empty(n, dtype=np.int64)
-            number[rng.permutation(n)] = np.arange(n) % self.k
-        else:
-            unit = self._units(dataset, name, near)
-            _, rows, counts = np.unique(unit, return_inverse=True, return_counts=True)
-            if len(counts) < self.k:
-                raise InputError(f"split '{name}': k is {self.k}; expected at most {len(counts)}, one a {self.by}")
-            number = balanced(counts, self.k, rng)[rows]
-        found = np.full(n, "train", dtype=object)
+        _, number = divided(dataset, self, near, name)
+        found = np.full(len(number), "train", dtype=object)
         found[number == self.fold - 1] = "test"
         found[number == self.fold % self.k] = "valid"
         return found
 
-    def _units(self, dataset, name, near):
-        """What each window (n,) stays together with."""
-        if self.by == "chromosome":
-            return chromosomes(dataset.frame, name)
-        if self.by == "block":
-            return blocks_of(dataset.frame, self.size, name)
-        if near is None:
-            raise InputError(f"split '{name}': found no table of near-duplicates, which folds by cluster expect")
-        return clusters(dataset.frame, near)
+
+class Parts(settings.Settings):
+    """K parts, of which a network learns from one alone, so that networks of other parts can judge what it makes."""
+
+    k: int = setting(3, minimum=2, meaning="Number of parts.")
+    part: int = setting(minimum=1, meaning="The part to train and to validate on, from 1; all others are tested on.")
+    valid: float = setting(0.1, above=0, below=1, meaning="Share of that part to validate on.")
+    by: str = setting(
+        "random",
+        choices=("chromosome", "block", "cluster", "random"),
+        meaning="What stays in one part, and in one fold, as of kind `folds`.",
+    )
+    size: int = setting(1_000_000, minimum=1, meaning="Bases of a block, by block.")
+    seed: int = setting(1, minimum=0, meaning="Seed of the division; splits of one division have the same.")
+
+    def folds(self, dataset, name, near):
+        if self.part > self.k:
+            raise InputError(f"split '{name}': part is {self.part}; expected a number from 1 to {self.k}, k")
+        unit, number = divided(dataset, self, near, name)
+        found = np.full(len(number), "test", dtype=object)
+        own = number == self.part - 1
+        found[own] = "train"
+        units, counts = np.unique(unit[own], return_counts=True)
+        order = np.random.default_rng(self.seed + 1).permutation(len(units))
+        # Units are taken while their middle lies within the share: the nearest that whole ones come to it.
+        before = np.cumsum(counts[order]) - counts[order] / 2
+        found[own & np.isin(unit, units[order[before <= self.valid * own.sum()]])] = "valid"
+        return found
 
 
 class Genome(settings.Settings):
@@ -239,7 +249,8 @@ class Genome(settings.Settings):
         return drawn
 
 
-KINDS = {kind.__name__.lower(): kind for kind in (Chromosome, Random, Cluster, Block, Folds, Genome, Given, Published)}
+_CLASSES = (Chromosome, Random, Cluster, Block, Folds, Parts, Genome, Given, Published)
+KINDS = {kind.__name__.lower(): kind for kind in _CLASSES}
 
 
 def complete(given, name):
@@ -277,6 +288,39 @@ def assign(dataset, split, name="split", near=None):
     folds = split.folds(dataset, name, near)
     check_folds(dataset, folds, name)
     return folds
+
+
+def divided(dataset, chosen, near, name):
+    """What each window stays together with, (n,), and the number (n,), from 0, of its part of k of nearly one size.
+
+    Parameters
+    ----------
+    chosen : settings with k, by, size and seed.
+
+    Raises
+    ------
+    InputError : fewer units than parts, or what they are told by lacks.
+    """
+    rng, n = np.random.default_rng(chosen.seed), len(dataset.ids)
+    if chosen.by == "random":
+        number = np.empty(n, dtype=np.int64)
+        number[rng.permutation(n)] = np.arange(n) % chosen.k
+        return np.arange(n), number
+    unit = _units(dataset, chosen, near, name)
+    _, rows, counts = np.unique(unit, return_inverse=True, return_counts=True)
+    if len(counts) < chosen.k:
+        raise InputError(f"split '{name}': k is {chosen.k}; expected at most {len(counts)}, one a {chosen.by}")
+    return unit, balanced(counts, chosen.k, rng)[rows]
+
+
+def _units(dataset, chosen, near, name):
+    if chosen.by == "chromosome":
+        return chromosomes(dataset.frame, name)
+    if chosen.by == "block":
+        return blocks_of(dataset.frame, chosen.size, name)
+    if near is None:
+        raise InputError(f"split '{name}': found no table of near-duplicates, which folds by cluster expect")
+    return clusters(dataset.frame, near)
 
 
 def chromosomes(frame, name):
