@@ -38,6 +38,7 @@ CONTRACT = {
     *("predictions.transformed", "targets.tracks", "targets.stranded", "hits", "kernels"),
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
     *("motifs_singly", "motif_positions", "motif_pairs", "motif_interactions"),
+    *("designs", "design_steps", "design_scores", "design_networks", "design_motifs", "design_hits", "design_logos"),
     *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),
 }
 # Tables with a column for each of what a run names.

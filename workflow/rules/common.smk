@@ -16,7 +16,7 @@ LIB = ROOT / "workflow" / "lib"
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 sys.path.insert(0, str(LIB))
 try:
-    from cisflow.config import builds, code, entries, figures, paths, slurm, stages, text
+    from cisflow.config import builds, code, designs, entries, figures, paths, slurm, stages, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
     from cisflow.config.jobs import any_of, growing, option
     from cisflow.config.loading import load
@@ -82,6 +82,7 @@ wildcard_constraints:
     job="[A-Za-z0-9_-]+",
     method="[A-Za-z0-9_-]+",
     part=r"\d+-of-\d+",
+    design=study.design_names(),
     # An index `<name>.fai` is not a resource.
     name=any_of(study.resources),
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cisflow.config import checks, effects, entries, renamed, schema, values
+from cisflow.config import checks, designs, effects, entries, renamed, schema, values
 from cisflow.config.targets import Targets
 
 
@@ -23,6 +23,7 @@ def _entries(config, root, moved):
         "figure_counts": config["figures"],
         "timing": entries.timing(config["timing"]) if "timing" in config else None,
         "motif_effects": effects.entries_of(config["datasets"]),
+        "designs": designs.entries_of(config["datasets"]),
         "root": Path(root),
         "moved": moved,
     }
@@ -46,4 +47,5 @@ def load(config, root=".", moved=False, warn=lambda line: None):
     study = Targets(**_entries(config, root, moved))
     checks.check(study)
     effects.check(study)
+    designs.check(study, warn)
     return study

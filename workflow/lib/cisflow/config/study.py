@@ -39,6 +39,7 @@ class Study:
     figure_counts: dict
     timing: entries.Timing | None
     motif_effects: tuple
+    designs: tuple
     root: Path
     moved: bool
 

@@ -1,12 +1,13 @@
 """What a run ends in: the files that the target rules ask for."""
 
 from cisflow.config import paths
+from cisflow.config.designs import Designs
 from cisflow.config.effects import Effects
 from cisflow.config.figures import TRACK_TABLES
 from cisflow.config.study import to_json
 
 
-class Targets(Effects):
+class Targets(Designs, Effects):
     """A Study that knows which files its config asks for, as lists of paths."""
 
     def results(self):
@@ -25,6 +26,7 @@ class Targets(Effects):
             *self.class_tables(),
             *self.variant_results(),
             *self.motif_effect_results(),
+            *self.design_results(),
         ]
 
     def summary(self):

@@ -1,0 +1,1 @@
+"""Sequences made to order: a network says what to change, constraints what may be, and others what it is worth."""
