@@ -25,11 +25,11 @@ rule design:
     benchmark:
         "benchmarks/{dataset}/design.{design}.seed{seed}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="12h",
     params:
         code=study.design_code,

@@ -32,7 +32,7 @@ rule motif_effects:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime="4h",
     params:
         code=study.motif_effect_code,

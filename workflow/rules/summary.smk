@@ -11,7 +11,7 @@ rule job_costs:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=code.command("job_costs"),
