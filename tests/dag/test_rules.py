@@ -62,6 +62,7 @@ def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
         "class_variants",
         "kernels",
         "motif_effects",
+        "design",
     }
     assert asking == {"train"} | predicting | attributing
     for name, rule in rules.items():

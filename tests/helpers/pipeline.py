@@ -50,7 +50,8 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     for rule in call._workflow.rules:
         env = rule._conda_env and str((Path(str(rule.snakefile)).parent / rule._conda_env).resolve())
         # A function of the wildcards asks for one or more.
-        gpu = "gpu" in rule.resources and bool(rule.resources["gpu"].raw)
+        gpu = rule.resources.get("gpu")
+        gpu = gpu is not None and (gpu.is_evaluable() or bool(gpu.raw))
         code = {job.params.get("code") for job in jobs if job.rule.name == rule.name} - {None}
         rules[rule.name] = {"shell": rule.shellcmd, "log": list(map(str, rule.log)), "env": env, "gpu": gpu}
         rules[rule.name] |= {"stage": Path(str(rule.snakefile)).stem, "code": sorted(code)}
