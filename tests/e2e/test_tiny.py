@@ -495,7 +495,8 @@ def test_another_run_writes_the_same_bytes(finished, elsewhere):
 def test_each_environment_is_made_once_and_jobs_run_in_it(elsewhere):
     _, base = elsewhere
     made = [line for line in (base / "calls").read_text().splitlines() if line.startswith("env create")]
-    assert len(made) == len(list((pipeline.ROOT / "envs").glob("*.yaml")))
+    # Of the two builds of torch, the one that the config asks for.
+    assert len(made) == len(list((pipeline.ROOT / "envs").glob("*.yaml"))) - 1
     prefixes = {Path(line.split("--prefix ")[1].split()[0]).name for line in made}
     activated = {Path(line).name for line in (base / "activated").read_text().splitlines()}
     assert activated == prefixes
