@@ -557,6 +557,16 @@ MISTAKES = {
         lambda config: config["resources"].update(a={"url": "resources/b"}, b={"url": "resources/a"}),
         "resources.a.url: a is made of b is made of a; expected another file or a URL",
     ),
+    "source with a password": (
+        change("resources", "a.fa", to={"url": "https://me:secret@some.org/a.fa"}),
+        "resources['a.fa'].url: commands and logs would tell its password; expected ${NAME}, a variable of the "
+        "environment, there",
+    ),
+    "source with braces": (
+        change("resources", "a.fa", to={"url": "data/{a}.fa"}),
+        "resources['a.fa'].url: found 'data/{a}.fa'; expected a path without braces, which Snakemake takes for "
+        "wildcards",
+    ),
     "source in a bucket": (
         change("resources", "a.fa", to={"url": "s3://some/a.fa"}),
         "resources['a.fa'].url: found 's3://some/a.fa'; expected a path, or a URL that begins with one of http://, "

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from cisflow.__main__ import main
 from cisflow.errors import InputError
 from cisflow.io import download
 
@@ -378,20 +379,10 @@ def test_no_checksum_prints_the_true_one(server, output, capsys):
 
 def test_killed_process_leaves_a_part_that_the_next_one_goes_on_with(server, output):
     server.plan = [{"cut": 800_000, "stall": 30}]
-    command = [
-        sys.executable,
-        "-m",
-        "cisflow",
-        "fetch",
-        "--url",
-        server.url,
-        "--name",
-        "thing",
-        "--output",
-        str(output),
-    ]
+    words = ["fetch", "--url", server.url, "--name", "thing", "--output", str(output), "--sha256", SHA256]
     environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[2])}
-    process = subprocess.Popen([*command, "--sha256", SHA256], env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "cisflow", *words]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     part = output.with_name("thing.bin.part")
     try:
         deadline = time.monotonic() + 30
@@ -402,7 +393,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_goes_on_with(server, out
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     assert not output.exists()
-    fetch(server, output)
+    assert main(words) == 0
     assert output.read_bytes() == BODY
     assert served(server)[-1] == (206, len(BODY) - 800_000)
     assert leftovers(output) == []

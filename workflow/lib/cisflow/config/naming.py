@@ -7,6 +7,12 @@ from cisflow.config import declared, paths
 from cisflow.config.refusals import below, refuse
 
 SCHEMES = ("http", "https", "file")
+# In a URL, a password of its user, or a value of its query that is one by its name; `${NAME}` is not.
+SECRET = re.compile(
+    r"://[^/?]*:(?!\$\{\w+\}@)[^/?]+@"
+    r"|[?&][^=&]*(?:token|secret|passw|signature|api_?key|credential)[^=&]*=(?!\$\{\w+\}(?:&|$))",
+    re.IGNORECASE,
+)
 # What lies in the folders of all datasets and of all resources.
 RESULTS = (posixpath.basename(posixpath.dirname(paths.VARIANTS)),)
 SHIPPED = ("demo", posixpath.basename(posixpath.dirname(paths.PUBLISHED_METRICS)))
@@ -43,12 +49,18 @@ def check_case(names, where):
 def check_source(study, resource):
     """A source is a path or a URL that can be read, and no resource is made of itself."""
     where = f"{below('resources', resource.name)}.url"
+    if SECRET.search(resource.url):
+        refuse(
+            where, "commands and logs would tell its password; expected ${NAME}, a variable of the environment, there"
+        )
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", resource.url)
     if scheme and scheme[1].lower() not in SCHEMES:
         expected = ", ".join(f"{name}://" for name in SCHEMES)
         refuse(where, f"found '{resource.url}'; expected a path, or a URL that begins with one of {expected}")
     if resource.url.startswith("~"):
         refuse(where, f"found '{resource.url}'; expected a path without ~, which no shell expands here")
+    if resource.source and set("{}") & set(resource.url):
+        refuse(where, f"found '{resource.url}'; expected a path without braces, which Snakemake takes for wildcards")
     made = {paths.fill(paths.RESOURCE, name=name): name for name in study.resources}
     chain = [resource.name]
     while (source := made.get(posixpath.normpath(study.resources[chain[-1]].url))) is not None:

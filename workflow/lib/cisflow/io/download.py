@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from cisflow import __version__
 from cisflow.errors import InputError, listing
-from cisflow.io import files, work
+from cisflow.io import addresses, files, work
 
 # Some hosts (figshare, Zenodo) turn away clients that do not say who they are. "identity" keeps the byte counts those
 # of the file itself.
@@ -56,7 +56,8 @@ def fetch(url, name, output, sha256="", md5="", member=""):
 
     Parameters
     ----------
-    url : http(s)://, file:// or a path.
+    url : http(s)://, file:// or a path; of the first, `${NAME}` is a variable of the environment, and what is secret is
+        not told.
     name : what messages call it (its key in the config).
     sha256, md5 : expected digests of the file as downloaded, before unpacking; each may be "". When both are, the
         sha256 found is printed as a line for the config, and kept in `<output>.sha256`.
@@ -133,7 +134,8 @@ def check(path, name, url, expected):
     for algorithm, value in expected.items():
         found = files.digest(path, algorithm)
         if found != value:
-            raise Spoiled(f"resource '{name}': {algorithm} of {url} is {found}, expected {value}")
+            told = addresses.shown(url)
+            raise Spoiled(f"resource '{name}': {algorithm} of {told} is {found}, expected {value}")
     if expected:
         return ""
     found = files.digest(path)
@@ -181,7 +183,7 @@ def download(url, name, part):
             print(f"resource '{name}': {problem}; trying again in {wait} s", file=sys.stderr)
             time.sleep(wait)
     raise InputError(
-        f"resource '{name}': {url} could not be downloaded in {len(WAITS) + 1} attempts: {problem}; "
+        f"resource '{name}': {addresses.shown(url)} could not be downloaded in {len(WAITS) + 1} attempts: {problem}; "
         f"{_size(part)} bytes are kept and the next run goes on from there"
     )
 
@@ -202,7 +204,7 @@ def _attempt(url, name, part):
             _discard(part)
             raise Dropped("the server cannot go on from the bytes kept: starting over")
         start, total = _extent(response)
-        found = {"url": url, "validator": _validator(response.headers), "total": total}
+        found = {"url": addresses.key(url), "validator": _validator(response.headers), "total": total}
         if start and (start != have or found != record):
             _discard(part)
             raise Dropped("the file on the server has changed: starting over")
@@ -223,19 +225,26 @@ def _range_headers(have, record):
 
 def _request(url, name, headers):
     """The response to a GET; a 416 to a range is a response too."""
+    asked, own = addresses.request(url, name)
+    told = addresses.shown(url)
     try:
-        return urllib.request.urlopen(urllib.request.Request(url, headers={**HEADERS, **headers}), timeout=TIMEOUT)
+        request = urllib.request.Request(asked, headers={**HEADERS, **headers})
+        for header, value in own.items():
+            # A server that it sends us on to is not told.
+            request.add_unredirected_header(header, value)
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416 and headers:
             return error
         with error:
             if error.code >= 500 or error.code in BUSY:
-                raise Dropped(f"the server answered {error.code} {error.reason}") from error
+                raise Dropped(f"the server answered {error.code} {error.reason}") from None
             raise InputError(
-                f"resource '{name}': {url} answered {error.code} {error.reason}; expected a file there"
-            ) from error
+                f"resource '{name}': {told} answered {error.code} {error.reason}; expected a file there"
+            ) from None
     except (ValueError, http.client.InvalidURL) as error:
-        raise InputError(f"resource '{name}': '{url}' is not a usable URL: {error}") from error
+        reason = addresses.hidden(str(error), url, name)
+        raise InputError(f"resource '{name}': '{told}' is not a usable URL: {reason}") from None
     except urllib.error.URLError as error:
         raise Dropped(f"no connection: {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
@@ -293,7 +302,7 @@ def _read_record(part, url):
     """What is known of the version that `part` holds; {} where it is not known or is of another URL."""
     path = _record_path(part)
     record = work.note(path)
-    return record if record.get("url") == url else {}
+    return record if record.get("url") == addresses.key(url) else {}
 
 
 def _discard(part):
