@@ -33,7 +33,7 @@ import pipeline
 import reruns
 from planning import expected_figures
 from tables import check_table, text
-from tiny import CONFIG, NARROW, genome, planned, prepare, prepare_module, run
+from tiny import CONFIG, NARROW, genome, planned, prepare, prepare_module, run, written
 
 pytestmark = pytest.mark.slow
 
@@ -109,18 +109,6 @@ OF_NUMBERS = {name: f"{name}.regression" for name in ("windows", "targets", "pre
 OF_MATRIX = OF_NUMBERS | {"targets": "targets.tracks", "predictions": "predictions.transformed"}
 OF_SIGNAL = OF_NUMBERS | {"targets": "targets.tracks"}
 OF_DATASET = {"strengths": OF_NUMBERS, "alleles": OF_MATRIX, "signals": OF_SIGNAL}
-# What differs from run to run: how long it took.
-VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv", "job_costs.tsv", "provenance.yaml"}
-TIMED = ("attribution_agreement.small.random", "attribution_cost", "job_costs")
-VARYING |= {f"{name}.{kind}" for name in TIMED for kind in ("svg", "png")}
-
-
-def written(folder):
-    """Path below results/ -> bytes of every file that must not differ from run to run."""
-    results = folder / "results"
-    paths = [path for path in results.rglob("*") if path.is_file() and path.name not in VARYING]
-    names = {path.relative_to(results).as_posix(): path for path in paths}
-    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".cache/")}
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,10 @@ rule mine:
 """
 # Jobs of one thread, side by side, as in `make demo`. The same bytes need the same number of threads.
 NARROW = ("--workflow-profile", "workflow/profiles/demo")
+# What differs from run to run: how long it took.
+VARYING = {"manifest.json", "timing.tsv", "cost.tsv", "summary.tsv", "job_costs.tsv", "provenance.yaml"}
+TIMED = ("attribution_agreement.small.random", "attribution_cost", "job_costs")
+VARYING |= {f"{name}.{kind}" for name in TIMED for kind in ("svg", "png")}
 
 
 def genome():
@@ -158,6 +162,14 @@ def prepare_module(folder, numba):
 def run(folder, *arguments, **variables):
     """The Call of Snakemake in a prepared folder; `variables` are those of its environment."""
     return pipeline.snakemake(folder, *arguments, "--configfile", "tiny.yaml", "--cores", "2", **variables)
+
+
+def written(folder):
+    """Path below results/ -> bytes of every file that must not differ from run to run."""
+    results = folder / "results"
+    paths = [path for path in results.rglob("*") if path.is_file() and path.name not in VARYING]
+    names = {path.relative_to(results).as_posix(): path for path in paths}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".cache/")}
 
 
 def planned(folder, *arguments):
