@@ -104,3 +104,12 @@ def test_every_rule_tells_its_command_where_to_write_by_the_option_that_is_locke
         if rule["shell"] is not None:
             output = process.output_of(rule["shell"].split()[4:])
             assert re.match(r"\{output|\{params\.folder", output or ""), f"rule {name}: {output}"
+
+
+def test_a_shell_sees_only_numbers_and_choices_unquoted(rules):
+    """Paths and names, which a config or a table brings, are quoted."""
+    plain = {"threads", "resources.gpu", "wildcards.dataset", "wildcards.name", "wildcards.seed", "wildcards.split"}
+    plain |= {f"params.{name}" for name in ("code", "device", "module", "regions", "repeats", "resamples", "seed")}
+    plain |= {f"params.{name}" for name in ("shard", "task", "window")}
+    for name, rule in rules.items():
+        assert set(re.findall(r"\{([^{}:]+)\}", rule["shell"] or "")) <= plain, f"rule {name}"

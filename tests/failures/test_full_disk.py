@@ -267,6 +267,27 @@ def test_the_line_begins_behind_an_open_bar_of_progress(monkeypatch, capsys):
     assert refused(capsys, ["study"]) == "x: Input/output error"
 
 
+def take_by_numpy():
+    np.zeros(1 << 60, np.uint8)
+
+
+def take_by_torch():
+    torch.zeros(1 << 60, dtype=torch.uint8)
+
+
+def take_by_cuda():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.56 GiB.\nGPU 0 has")
+
+
+@pytest.mark.parametrize("take", [take_by_numpy, take_by_torch, take_by_cuda], ids=lambda take: take.__name__)
+def test_memory_that_runs_out_is_one_line(monkeypatch, capsys, take):
+    faked(monkeypatch, lambda _: take())
+    line = refused(capsys, ["study"])
+    assert line.startswith("out of memory: ") and line.endswith(
+        "; expected a job with more of it (mem_mb, or another GPU), or smaller batches"
+    )
+
+
 def test_results_on_a_full_standard_output_are_refused(monkeypatch, capsys):
     faked(monkeypatch, lambda _: print("result"))
     with open("/dev/full", "w") as full:

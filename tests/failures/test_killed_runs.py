@@ -1,10 +1,13 @@
 """SIGKILL at random moments of every stage, of Snakemake and of both: taken up as documented, the same bytes.
 
-A few kills of one dataset; with CISFLOW_FULL_SIZE=1, each job of the whole tiny run, which takes half an hour.
+A few kills of one dataset; with CISFLOW_FULL_SIZE=1, each job of a run of every stage, which takes half an hour.
 """
 
+import contextlib
 import os
+import signal
 import sys
+import time
 
 import pytest
 import yaml
@@ -12,13 +15,15 @@ import yaml
 import forking
 import killing
 import pipeline
-from tiny import CONFIG, planned, prepare, written
+from tiny import CONFIG, NARROW, planned, prepare, run, written
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which process holds which file"),
 ]
 SEED = int(os.environ.get("CISFLOW_SEED", 1))
+# Datasets of the tiny run that together have every stage.
+EVERY_STAGE = ("peaks", "intervals", "alleles", "factors")
 SOME = ("results/reporters/evaluation/metrics.tsv",)
 full = pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes half an hour: set CISFLOW_FULL_SIZE=1")
 
@@ -45,13 +50,49 @@ def same_after_kills(first, second, arguments, python, **options):
 def test_a_run_that_is_killed_in_many_places_ends_in_the_same_bytes(tmp_path, numba, python):
     first = prepare(tmp_path / "first", numba)
     kills = same_after_kills(first, killing.copied(first, tmp_path / "second"), SOME, python, each=2, most=10)
+    assert killing.last_words(tmp_path / "second", 0).count("cisflow: a job was killed (SIGKILL)") >= 4
     assert len(kills) >= 8 and {kill.whom for kill in kills} == {"job", "snakemake", "both"}
 
 
+def test_a_job_that_outlives_its_snakemake_is_alone_at_its_output(tmp_path, numba, python):
+    """A stopped process cannot leave: the same job of the next run waits until it goes on, and leaves."""
+    folder = prepare(tmp_path / "run", numba)
+    log, windows, output = folder / "logs/reporters/windows.log", "results/reporters/windows.tsv", "results/reporters"
+    with killing.running(folder, windows, *NARROW, **python) as snakemake:
+        orphan = within(300, lambda: killing.at_work(folder).get(f"{output}.windows"))
+        os.kill(orphan, signal.SIGSTOP)
+        snakemake.kill()
+    try:
+        killing.recover(folder, **python)
+        with killing.running(folder, windows, *NARROW, **python) as snakemake:
+            words = f"{output}: process {orphan} of "
+            told = within(300, lambda: log.exists() and words in log.read_text() and log.read_text())
+            assert told.rstrip().endswith("is at work there; waiting until it has ended")
+            assert killing.at_work(folder)[f"{output}.windows"] == orphan and not (folder / windows).exists()
+            os.kill(orphan, signal.SIGCONT)
+            assert snakemake.wait(timeout=300) == 0, killing.last_words(folder)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+    found = written(folder)
+    assert run(folder, windows, "--forcerun", "windows", *NARROW, **python).status == 0
+    assert written(folder) == found and not killing.leftovers(folder)
+
+
+def within(seconds, found):
+    """What a call gives, as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (what := found()):
+        assert time.monotonic() < deadline, f"not there after {seconds} s"
+        time.sleep(killing.EVERY_S)
+    return what
+
+
 @full
-def test_a_whole_run_of_which_each_job_is_killed_ends_in_the_same_bytes(tmp_path, numba, python):
+def test_a_run_of_every_stage_of_which_each_job_is_killed_ends_in_the_same_bytes(tmp_path, numba, python):
     first = prepare(tmp_path / "first", numba)
     config = yaml.safe_load(CONFIG)
+    config["datasets"] = {name: entry for name, entry in config["datasets"].items() if name in EVERY_STAGE}
     config["models"]["small"]["training"]["max_epochs"] = 8
     config["models"]["searched"]["tune"]["n_trials"] = 8
     with killing.served(first / "data") as address:

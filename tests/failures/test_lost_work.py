@@ -1,6 +1,7 @@
 """Trainings and searches that were cut short, whatever is left in their work folder: the next call ends as it would
 have without, and says what it could not use."""
 
+import re
 import shutil
 
 import numpy as np
@@ -347,3 +348,21 @@ def test_a_search_beside_one_that_goes_on_waits(tmp_path, capsys, monkeypatch):
         assert first.wait(timeout=60) < 0
     assert f"process {first.pid} of " in capsys.readouterr().err
     assert not (tmp_path / "trials").exists() and (tmp_path / "tuning.tsv").exists()
+
+
+# -- a loss that is no number -----------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_is_one_line_and_leaves_nothing_half_written(tmp_path, capsys):
+    planted.write(tmp_path, n=60)
+    training = {"max_epochs": 9, "learning_rate": 1e30, "batch_size": 8}
+    model = {"architecture": "MotifCNN", "settings": SETTINGS, "training": training}
+    assert train(tmp_path, tmp_path / "out", model) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        r"cisflow train: error: training loss is (nan|inf) in epoch \d: lower the learning rate \(1e\+30\)", told
+    )
+    assert [path.name for path in (tmp_path / "out").iterdir()] in ([], ["work"])
+    again = model | {"training": training | {"learning_rate": 0.01, "max_epochs": 1}}
+    assert train(tmp_path, tmp_path / "out", again) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.safetensors", "history.tsv", "manifest.json"}

@@ -26,7 +26,7 @@ COMMANDS = set(command_names())
 # Seconds between looks at who is at work, and after which a run is taken to hang.
 EVERY_S, HANGS_S = 0.005, 1800
 # Who is killed, in turn: a job, Snakemake, or that and all of its jobs at once, as by a power cut.
-WHOM = ("job", "snakemake", "job", "both", "job")
+WHOM = ("job", "snakemake", "job", "job", "job", "both", "job", "job", "job", "job")
 
 
 class Kill(NamedTuple):
@@ -74,8 +74,8 @@ def running(folder, *arguments, **variables):
         process.wait()
 
 
-def last_words(folder):
-    return (folder / "told").read_text(errors="replace")[-4000:]
+def last_words(folder, length=4000):
+    return (folder / "told").read_text(errors="replace")[-length:]
 
 
 def undisturbed(folder, *arguments, **variables):

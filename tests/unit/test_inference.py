@@ -5,6 +5,7 @@ from torch import nn
 
 from cisflow import models
 from cisflow.errors import InputError
+from cisflow.io import memory
 from cisflow.models import inference, predict
 from cisflow.sequence import dna
 from weights import randomise
@@ -88,8 +89,8 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 def test_what_torch_raises_on_a_full_cpu_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(10**15)
-    assert inference.is_out_of_memory(caught.value)
-    assert not inference.is_out_of_memory(KeyError("memory"))
+    assert memory.ran_out(caught.value)
+    assert not memory.ran_out(KeyError("memory"))
 
 
 def test_fitting_batch_is_the_largest_power_of_two_that_fits():

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from cisflow.errors import InputError
 from cisflow.io import work
 from holding import holder, killed_soon, start, within
 
@@ -112,3 +113,20 @@ def test_a_folder_is_emptied_whatever_it_is(tmp_path, capsys):
 def test_a_note_that_cannot_be_read_says_nothing(tmp_path, text):
     (tmp_path / "note.json").write_bytes(text)
     assert work.note(tmp_path / "note.json") == work.note(tmp_path) == work.note(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize("of", ["link", "file", "others"])
+def test_a_private_folder_is_nobody_elses(tmp_path, of):
+    folder = tmp_path / "private"
+    assert work.private(folder) == work.private(folder) == folder and folder.stat().st_mode & 0o77 == 0
+    folder.rmdir()
+    if of == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif of == "file":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    with pytest.raises(InputError, match="expected a folder that this user alone may write to"):
+        work.private(folder)

@@ -58,9 +58,11 @@ attempt = f"CISFLOW_ATTEMPT={sys.argv[sys.argv.index('--attempt') + 1]}" if "--a
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
 # the system and asks for it anew, which took a third of the time of in silico mutagenesis; other systems ignore this.
-# A job that knows who started it does not outlive it.
+# A job that knows who started it does not outlive it. Of one that the system kills, nobody else says anything.
 shell.prefix(
     "set -euo pipefail; "
+    """trap 'if [ $? -eq 137 ]; then echo "cisflow: a job was killed (SIGKILL), as the system does to one that needs"""
+    """ more memory than there is: expected more of it (mem_mb), or smaller batches" >&2; fi' EXIT; """
     f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
     'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}" '
     "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 "

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cisflow import __version__
 from cisflow.errors import InputError, MachineError
-from cisflow.io import disk, job, process
+from cisflow.io import disk, job, memory, process
 
 COMMANDS = Path(__file__).parent / "commands"
 # Modules of that folder that are no command.
@@ -83,6 +83,11 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _refuse(name, disk.in_words(error, _places(args)))
+    except (MemoryError, RuntimeError) as error:
+        if not memory.ran_out(error):
+            raise
+        remedy = "expected a job with more of it (mem_mb, or another GPU), or smaller batches"
+        return _refuse(name, f"out of memory: {memory.in_words(error)}; {remedy}")
     return 0
 
 

@@ -78,6 +78,8 @@ RC = {
     "savefig.dpi": DPI,
     "svg.fonttype": "none",
     "svg.hashsalt": "cisflow",
+    # Names that have a dollar are no formulas.
+    "text.parse_math": False,
 }
 
 

@@ -32,9 +32,7 @@ def cache():
                 Path(folder).mkdir(parents=True, exist_ok=True)
                 if os.access(folder, os.W_OK):
                     return Path(folder)
-    folder = Path(tempfile.gettempdir()) / f"cisflow-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return work.private(Path(tempfile.gettempdir()) / f"cisflow-{os.getuid()}")
 
 
 def check_fasta(path):

@@ -7,8 +7,11 @@ import json
 import os
 import shutil
 import socket
+import stat
 import sys
 from pathlib import Path
+
+from cisflow.errors import MachineError
 
 # What file systems without locks answer.
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -99,6 +102,22 @@ def remove(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def private(folder):
+    """Make a folder in a place where everybody may write, such as /tmp; returns its path.
+
+    Raises
+    ------
+    MachineError : what has its name belongs to another user, or others may write to it.
+    """
+    folder = Path(folder)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
+        raise MachineError(f"{folder}: expected a folder that this user alone may write to; remove it, or set TMPDIR")
+    return folder
 
 
 def emptied(folder):

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from cisflow.errors import MachineError
+from cisflow.io import work
 
 
 @contextlib.contextmanager
@@ -106,8 +107,7 @@ def slot(names, folder=None, wait_s=1.0):
 @contextlib.contextmanager
 def slots(names, wanted, folder=None, wait_s=1.0):
     """As `slot`, of several cards at once: yields a list of their places. None is held while others are waited for."""
-    folder = Path(folder or tempfile.gettempdir(), f"cisflow-gpu-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = work.private(Path(folder or tempfile.gettempdir(), f"cisflow-gpu-{os.getuid()}"))
     with contextlib.ExitStack() as stack:
         handles = [stack.enter_context(open(folder / f"slot-{name.replace('/', '_')}", "w")) for name in names]
         while True:

@@ -8,6 +8,7 @@ import torch
 from cisflow.config import settings
 from cisflow.config.settings import setting
 from cisflow.errors import InputError
+from cisflow.io import memory
 from cisflow.models.network import Network
 
 
@@ -38,8 +39,6 @@ LARGEST_BATCH = 512
 PROBES = (2, 6)
 # Share of the free memory that a batch may take; the rest is for what the allocator cannot use.
 USABLE = 0.8
-
-_OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
 
 
 def prepare(model, precision, device):
@@ -150,10 +149,10 @@ def in_batches(function, n, size):
         try:
             result = function(start, stop)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not memory.ran_out(error):
                 raise
             if stop - start == 1:
-                reason = str(error).partition("\n")[0] or type(error).__name__
+                reason = memory.in_words(error)
                 raise InputError(f"out of memory with a single row in the batch: {reason}") from None
             result = None
         if result is None:
@@ -164,13 +163,6 @@ def in_batches(function, n, size):
             continue
         yield start, stop, result
         start = stop
-
-
-def is_out_of_memory(error):
-    """Whether an exception of torch or numpy says that memory ran out; on a CPU torch has no class for it."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def to_device(codes, device):
