@@ -23,6 +23,8 @@ BUILDS = {"cpu": "torch-cpu.yaml", "cuda": "torch-cuda.yaml"}
 CONDA_ONLY = {"python", "pip", "bedtools"}
 # Packages of conda whose distribution has another name: this one brings no windows to draw in.
 RENAMED = {"matplotlib-base": "matplotlib"}
+# What other packages read text and colour it with: no result depends on the version.
+ANY_VERSION = {"pyyaml", "pygments"}
 # What people call, and no rule does.
 BY_HAND = {"check", "document-config", "status"}
 # Rooms of the package whose modules a command loads by name.
@@ -52,6 +54,12 @@ def dependencies(path):
             assert match[2] or match[1] == "pip", f"{path.name}: '{entry}' is not pinned as 'name =version'"
             conda[RENAMED.get(match[1], match[1])] = match[2] or match[3]
     return conda, pip
+
+
+def pinned():
+    """{distribution: version} of requirements.txt."""
+    text = (pipeline.ROOT / "requirements.txt").read_text()
+    return dict(re.findall(r"^([A-Za-z0-9-]+)==([0-9.]+)", text, re.MULTILINE))
 
 
 def required(name):
@@ -111,13 +119,11 @@ def test_channels_stand_in_the_order_that_bioconda_asks_for(path):
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
 def test_versions_are_those_of_requirements_txt(path):
-    text = (pipeline.ROOT / "requirements.txt").read_text()
-    pinned = dict(re.findall(r"^([A-Za-z0-9-]+)==([0-9.]+)", text, re.MULTILINE))
     conda, pip = dependencies(path)
     assert "python" in conda and ("pip" in conda) == bool(pip)
     for name, version in (conda | pip).items():
         if name not in CONDA_ONLY:
-            assert pinned.get(name) == version, f"{path.name}: {name} {version}, requirements.txt: {pinned.get(name)}"
+            assert pinned().get(name) == version, f"{path.name}: {name} {version}, not as in requirements.txt"
 
 
 def test_every_environment_is_used(commands):
@@ -157,13 +163,20 @@ def test_one_key_of_the_config_moves_every_rule_with_torch_to_the_other_build(fo
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
 def test_environment_holds_what_its_commands_import(path, commands):
-    conda, pip = dependencies(path)
-    held = set(conda).union(*(required(name) for name in pip))
+    """Whatever else brings it: an import that is not listed has the version that this happens to ask for."""
+    held = set().union(*dependencies(path))
     for rule, (command, env) in commands.items():
         if env == path.name or {env, path.name} == set(BUILDS.values()):
             imports = {name.split(".")[0] for name in closure(*modules(command))}
             needed = {distribution(name) for name in imports - sys.stdlib_module_names - {"cisflow"}}
             assert needed <= held, f"{path.name} lacks {sorted(needed - held)}, which rule {rule} imports"
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
+def test_what_packages_bring_with_them_has_the_version_that_was_tested(path):
+    conda, pip = dependencies(path)
+    brought = set().union(*(required(name) for name in {*conda, *pip} - CONDA_ONLY))
+    assert (brought & set(pinned())) - ANY_VERSION <= {*conda, *pip}
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.name)
