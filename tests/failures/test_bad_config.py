@@ -70,8 +70,8 @@ MISTAKES = {
     ),
     "unknown key at the top": (
         change("dataset", to={}),
-        "unknown key 'dataset'; expected keys: device, torch, shards, resources, datasets, models, features, variants, "
-        "evaluation, attribution, timing, motifs, figures",
+        "unknown key 'dataset'; expected keys: device, torch, container, shards, resources, datasets, models, "
+        "features, variants, evaluation, attribution, timing, motifs, figures",
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
@@ -410,6 +410,10 @@ MISTAKES = {
     "build of torch that knows no GPU": (
         lambda config: config.update(device="cuda", torch="cpu"),
         "torch: found cpu, a build without CUDA, and device: cuda; expected torch: cuda, or another device",
+    ),
+    "build of torch that no image holds": (
+        lambda config: config.update(container="cisflow.sif", torch="cpu"),
+        "torch: found cpu, which the image of the key container does not hold; expected torch: cuda",
     ),
     "window of nothing": (change(*CTCF, "window", to=0), "datasets.ctcf.window: 0 is less than the minimum of 1"),
     "window of text": (

@@ -55,6 +55,11 @@ TORCH = f"../../envs/torch-{study.torch}.yaml"
 # itself tells rules of them, and not yet the lines here.
 attempt = f"CISFLOW_ATTEMPT={sys.argv[sys.argv.index('--attempt') + 1]}" if "--attempt" in sys.argv else ""
 
+if study.container is not None:
+
+    containerized: study.container
+
+
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
 # the system and asks for it anew, which took a third of the time of in silico mutagenesis; other systems ignore this.

@@ -14,6 +14,8 @@ def check(study):
     ranges.check(study)
     if (study.device, study.torch) == ("cuda", "cpu"):
         refuse("torch", "found cpu, a build without CUDA, and device: cuda; expected torch: cuda, or another device")
+    if study.container is not None and study.torch == "cpu":
+        refuse("torch", "found cpu, which the image of the key container does not hold; expected torch: cuda")
     for model in study.models.values():
         (check_network if isinstance(model, entries.Network) else check_classifier)(study, model)
     for extractor in study.extractors.values():

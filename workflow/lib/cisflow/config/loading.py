@@ -10,7 +10,8 @@ def _entries(config, root, moved):
     """The entries of a config that the schema has checked and completed."""
     return {
         "device": config["device"],
-        "torch": config.get("torch", "cpu" if config["device"] == "cpu" else "cuda"),
+        "torch": config.get("torch", "cpu" if config["device"] == "cpu" and "container" not in config else "cuda"),
+        "container": config.get("container"),
         "shards": config["shards"],
         "resources": {name: entries.Resource(name, **entry) for name, entry in config["resources"].items()},
         "datasets": {name: entries.dataset(name, entry) for name, entry in config["datasets"].items()},

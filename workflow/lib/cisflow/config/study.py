@@ -27,6 +27,7 @@ class Study:
 
     device: str
     torch: str
+    container: str | None
     shards: int
     resources: dict
     datasets: dict
