@@ -124,10 +124,10 @@ CONFIG = {
         "shap": {"method": "deep_lift_shap", "steps": 20, "n_baselines": 9},
     },
 }
-WILDCARDS = {"dataset": "demo_data", "job": "demo_data", "group": "both"}
+WILDCARDS = {"dataset": "demo_data", "job": "demo_data", "group": "both", "design": "raised"}
 WILDCARDS |= {"model": "FSei", "split": "random", "seed": "1", "method": "tism"}
 # Caption -> the wildcards of each rule that has it.
-CAPTIONS = {name: [WILDCARDS] for name in ("genome_page", "motif_report", "study", "tables", "workflow")}
+CAPTIONS = {name: [WILDCARDS] for name in ("designs", "genome_page", "motif_report", "study", "tables", "workflow")}
 for figure in figures.registry().values():
     held = {name: WILDCARDS[name] for name in re.findall(r"{(\w+)}", figure.path)}
     CAPTIONS.setdefault(figure.caption or figure.name, []).append(held)

@@ -198,13 +198,6 @@ class Designs(Explaining):
         method = f"design/methods/{job.parts['method']['method']}"
         return code.command("design", method, *sorted(models), task=self.dataset(wildcards).task)
 
-    @property
-    def designed(self):
-        """Wildcards of every design, as dicts."""
-        return [
-            {"dataset": job.dataset, "design": job.name, "seed": seed} for job in self.designs for seed in job.seeds
-        ]
-
     def design_results(self):
         """Tables of every design."""
         return [paths.fill(paths.DESIGN_TABLE, **place, table=TABLES[0]) for place in self.designed]

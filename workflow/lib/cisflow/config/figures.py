@@ -26,6 +26,7 @@ PLACES = {
     "comparison": (".{model}.{split}", "{model}, {split}"),
     "explanation": (".{model}.{split}.seed{seed}", "{model}, {split}, seed {seed}"),
     "variants": ("", "{job}"),
+    "design": (".{design}.seed{seed}", "{design}, seed {seed}"),
     "motifs": ("", "all"),
     "effects": (".{model}.{split}", "{model}, {split}"),
 }
@@ -56,6 +57,10 @@ FILES = {
     "motifs_singly": paths.MOTIFS_SINGLY,
     "motif_positions": paths.MOTIF_POSITIONS,
     "motif_pairs": paths.MOTIF_PAIRS,
+    **{
+        name: paths.escaped(paths.DESIGN_TABLE, but="table").format(table=name.removeprefix("design_"))
+        for name in ("designs", "design_scores", "design_networks", "design_motifs", "design_logos")
+    },
     **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
@@ -378,6 +383,8 @@ class Figures(Study):
         if of == "effects":
             keys = ("dataset", "model", "split")
             return [{key: getattr(job, key) for key in keys} for job in self.motif_effects]
+        if of == "design":
+            return self.designed
         if of == "explanation":
             keys = ("dataset", "model", "split", "seed")
             return [dict(zip(keys, explained[:4], strict=True)) for explained in self.explained]

@@ -99,6 +99,13 @@ class Study:
         ]
 
     @property
+    def designed(self):
+        """Wildcards of every design, as dicts."""
+        return [
+            {"dataset": job.dataset, "design": job.name, "seed": seed} for job in self.designs for seed in job.seeds
+        ]
+
+    @property
     def searched(self):
         """The datasets whose attributions are searched for motifs."""
         return [name for name, entry in self.datasets.items() if entry.explain and self.motif_database(name)]
