@@ -159,3 +159,24 @@ def test_predictions_are_in_the_unit_of_the_file_too(tmp_path):
     np.testing.assert_allclose(table["original"].astype(float), values.ravel(), rtol=1e-5)
     found = predictions.read(tmp_path / "p.tsv", data.task)
     np.testing.assert_allclose(found.values["averaged"][0].T, labels, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["zscore"], ["constitutive", "log1p", "zscore"], ["quantile"], ["sqrt", "quantile", "zscore"]],
+    ids="+".join,
+)
+def test_windows_that_are_held_out_are_transformed_by_the_parameters_of_the_others(names):
+    values, fitted = numbers(missing=0), np.arange(300) % 3 > 0
+    found, done = transforms.apply(names, values, TRACKS, "d", fitted)
+    alone, expected = transforms.apply(names, values[fitted], TRACKS, "d")
+    assert done == expected
+    np.testing.assert_array_equal(found[fitted], alone)
+    others = values.copy()
+    others[~fitted] = others[~fitted][::-1] * 3
+    assert transforms.apply(names, others, TRACKS, "d", fitted)[1] == done
+    # The same numbers become the same, whether they were looked at or not; none leaves what is known of its track.
+    twice = np.concatenate([values[fitted], values[fitted]])
+    first = np.arange(len(twice)) < fitted.sum()
+    halves = transforms.apply(names, twice, TRACKS, "d", first)[0]
+    np.testing.assert_allclose(halves[~first], halves[first], rtol=1e-4, atol=1e-5)

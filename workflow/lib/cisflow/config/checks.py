@@ -194,6 +194,10 @@ def check_targets(study, dataset, where):
             expect(resource, study.resources, f"{where}.targets[{number}]")
         if entry["name"] in names[:number]:
             refuse(f"{where}.targets[{number}].name", f"'{entry['name']}' is of an entry above; expected another name")
+    if any(entry["kind"] == "columns" for entry in dataset.targets) and not declared.literal(
+        dataset.source_module, "COLUMNS", False
+    ):
+        refuse(f"{where}.targets", f"kind columns is of a source of kind bed or table; found kind {dataset.kind}")
     if dataset.targets and dataset.is_labelled:
         kind = next(filter(entries.is_labelled, dataset.sources))["kind"]
         keys = declared.literal(f"data/sources/{kind}", "LABELS", ())

@@ -6,7 +6,8 @@ settings that name a resource hold its file. `ANY_TASK = True` says that its lab
 task; without it they are 0 and 1. `TRUTH = True` says that its windows come with a table of the truth,
 `MATCHING = True` with one of what negatives were matched on. `LABELS` names settings of which one must be there for
 it to label its windows, and `UNLABELLED = {setting: values}` says with which it does not; the labels of others are
-those of `data.targets`. `PARTS` names the setting that lists the sources which it joins; in `collect` each is a
+those of `data.targets`. `COLUMNS = True` says that its setting `targets` takes columns of its file, in which targets of
+kind columns have their numbers. `PARTS` names the setting that lists the sources which it joins; in `collect` each is a
 `Source`. The ledger of its Windows has a line for each row it read.
 """
 
@@ -14,6 +15,8 @@ import dataclasses
 import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from cisflow import tasks
 from cisflow.config.settings import Settings
@@ -57,12 +60,34 @@ def build(folder, dataset, source, length, inputs, seed, task, targets=()):
     settings |= {"targets": list(targets)} if targets else {}
     with manifest(Path(folder) / "manifest.json", settings, inputs.values(), seed) as record:
         # What the numbers of files mean is for them to say: the source gives windows alone.
-        windows = collect(dataset, source, length, inputs, seed, tasks.get(tasks.DEFAULT) if targets else task)
+        if columns := list(dict.fromkeys(name for entry in targets for name in _columns(entry))):
+            windows = _with_columns(dataset, source, length, inputs, seed, columns)
+        else:
+            windows = collect(dataset, source, length, inputs, seed, tasks.get(tasks.DEFAULT) if targets else task)
         windows = numbers.attach(dataset, windows, _modalities(dataset, source, targets, inputs), task)
         ledger.report(windows.ledger)
         datasets.write(folder, windows)
         record["n"] = len(windows.frame)
         record["dropped"] = windows.dropped
+
+
+def _columns(entry):
+    return entry.get("columns", ()) if entry.get("kind") == "columns" else ()
+
+
+def _with_columns(dataset, source, length, inputs, seed, columns):
+    """The Windows of a source, without labels, and the numbers that its file has in some columns (InputError)."""
+    module = importlib.import_module(f"cisflow.data.sources.{source['kind']}") if source.get("kind") in KINDS else None
+    given = [name for name in getattr(module, "LABELS", ()) if source.get(name) is not None]
+    if module is not None and (given or not getattr(module, "COLUMNS", False)):
+        found = f"its key {given[0]}" if given else f"kind {source['kind']}"
+        raise InputError(
+            f"dataset '{dataset}': targets of kind columns: the source has {found}; expected a bed or table without "
+            f"labels of its own"
+        )
+    windows = collect(dataset, source | {"targets": columns}, length, inputs, seed, tasks.get("regression"))
+    found = pd.DataFrame(windows.labels, columns=windows.targets)
+    return windows._replace(labels=windows.labels[:, :0], targets=[], columns=found)
 
 
 def collect(dataset, source, length, inputs, seed, task):

@@ -6,7 +6,7 @@ from cisflow.data import inequality, transforms
 from cisflow.errors import InputError
 
 
-def transformed(settings, values, tracks, where):
+def transformed(settings, values, tracks, where, fitted=None):
     """Numbers of a modality, transformed, and why its settings leave windows out.
 
     What is of the numbers as counted, `minimum_signal`, is judged before; transforms are of the windows that are left;
@@ -16,7 +16,8 @@ def transformed(settings, values, tracks, where):
     Parameters
     ----------
     settings : targets.common.Common. values : float32 (n, t), NaN = missing. tracks : names of the t tracks.
-    where : whose numbers, for messages.
+    where : whose numbers, for messages. fitted : (n,) bool, the windows that parameters of transforms are of, where
+    they are not all; filters look at all.
 
     Returns
     -------
@@ -44,8 +45,8 @@ def transformed(settings, values, tracks, where):
     names = settings.transform or []
     # Scaled, numbers are still what was counted.
     first = next((place for place, each in enumerate(names) if each != "constitutive"), len(names))
-    counted, done = _of(left, values, names[:first], tracks, where)
-    found, rest = _of(left, counted, names[first:], tracks, where)
+    counted, done = _of(left, values, names[:first], tracks, where, fitted)
+    found, rest = _of(left, counted, names[first:], tracks, where, fitted)
     if settings.minimum_sd is not None:
         low = ~(np.sqrt(_variance(found)) >= settings.minimum_sd)
         leave_out(low, f"standard deviation over tracks below {settings.minimum_sd:g}")
@@ -61,10 +62,13 @@ def transformed(settings, values, tracks, where):
     return found, reasons, done + rest
 
 
-def _of(left, values, names, tracks, where):
+def _of(left, values, names, tracks, where, fitted):
     """Transforms of the windows that are left; the numbers of others are NaN."""
     found = np.full(values.shape, np.nan, dtype=np.float32)
-    found[left], done = transforms.apply(names, values[left], tracks, where)
+    if fitted is not None and names and not (fitted & left).any():
+        raise InputError(f"{where}: held_out leaves no window that parameters of {names[0]} could be of")
+    part = None if fitted is None else fitted[left]
+    found[left], done = transforms.apply(names, values[left], tracks, where, part)
     return found, done
 
 

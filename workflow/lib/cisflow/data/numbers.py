@@ -56,7 +56,8 @@ def attach(dataset, windows, modalities, task):
     done = {}
     for number, (_, settings) in enumerate(modalities):
         where = f"dataset '{dataset}': targets[{number}] '{settings.name}'"
-        parts[number], out, done[settings.name] = _prepared(settings, parts[number], where)
+        fitted = _fitted(settings.held_out, windows, where)
+        parts[number], out, done[settings.name] = _prepared(settings, parts[number], where, fitted)
         reasons = np.where(reasons == "", out, reasons)
     values, profiles = _side_by_side(dataset, [settings.name for _, settings in modalities], parts)
     _check(dataset, values, tracks["target"], task)
@@ -81,11 +82,23 @@ def attach(dataset, windows, modalities, task):
     return filled
 
 
-def _prepared(settings, part, where):
+def _fitted(held_out, windows, where):
+    """Which windows (n,) bool have a say in the parameters of transforms; None where all have (InputError)."""
+    if held_out is None:
+        return None
+    chroms = windows.frame["chrom"].astype(object).to_numpy()
+    names = chroms if windows.folds is None else np.asarray(windows.folds, dtype=object)
+    known = {*names, *chroms} - {""}
+    if unknown := [name for name in held_out if name not in known]:
+        raise InputError(f"{where}: held_out: no window of '{unknown[0]}'; expected some of {listing(sorted(known))}")
+    return ~(np.isin(names, held_out) | np.isin(chroms, held_out))
+
+
+def _prepared(settings, part, where, fitted):
     """(Numbers, transformed; reason (n,) why each window is left out, "" where it is not; what was done)."""
     tracks = part.tracks["target"].tolist()
     if part.values.ndim == 2:
-        values, reasons, done = filters.transformed(settings, part.values, tracks, where)
+        values, reasons, done = filters.transformed(settings, part.values, tracks, where, fitted)
         return part._replace(values=values), reasons, done
     if settings.transform:
         raise InputError(

@@ -5,6 +5,7 @@ of tracks that are of the strand of a window or of the other one; `genome`, wher
 read. Paths are absolute, or relative to the folder of the sheet or to that of the run.
 """
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from cisflow.data.dataset import STRAND
 from cisflow.data.targets.common import DESCRIBED
 from cisflow.errors import InputError, listing
-from cisflow.io.tables import read_rows
+from cisflow.io.tables import read_rows, refuse_duplicates
 
 
 def read(path, modality, files=()):
@@ -79,3 +80,27 @@ def located(sheet, row, column, text):
     raise InputError(
         f"{sheet}: row {row}: {column} is '{text}', expected a file; there is none of that name in {listing(folders)}"
     )
+
+
+def described(path, tracks):
+    """Tracks with what a table says of class, group, replicate and strand."""
+    rows, columns = read_rows(path, ["track"])
+    known = [name for name in ("class", "group", "replicate", STRAND) if name in columns]
+    if not known:
+        raise InputError(
+            f"{path}: found columns {listing(columns)}; expected class, group, replicate or strand beside track"
+        )
+    for row, strand in zip(rows, columns.get(STRAND, [""] * len(rows)), strict=True):
+        check_strand(path, row, strand)
+    refuse_duplicates(path, columns["track"], rows)
+    table = pd.DataFrame(columns, dtype=object).set_index("track")
+    unknown = [name for name in table.index if name not in set(tracks["target"])]
+    if unknown:
+        row = rows[columns["track"].index(unknown[0])]
+        raise InputError(f"{path}: row {row}: no track '{unknown[0]}'; found tracks {listing(tracks['target'], 12)}")
+    silent = [name for name in tracks["target"] if name not in table.index]
+    if silent:
+        print(f"{path}: says nothing of {len(silent)} of {len(tracks)} tracks: {listing(silent)}", file=sys.stderr)
+    for name in known:
+        tracks[name] = table[name].reindex(tracks["target"]).fillna("").to_numpy()
+    return tracks

@@ -1,8 +1,8 @@
 """Transforms of numbers that can be undone: each gives what it did to the tracks, and undoes it by that alone.
 
 A transform is done to numbers (n, t) of n windows on t tracks, NaN = missing, which stays missing. What is kept of it
-is a dict of its `name` and its parameters, lists of numbers a track, as transforms.json holds it. Parameters are of all
-windows that the filters before it leave, so that they are the same in every split.
+is a dict of its `name` and its parameters, lists of numbers a track, as transforms.json holds it. Parameters are of the
+windows that the filters before it leave, all of them or those that are not held out: the same in every split.
 """
 
 import numpy as np
@@ -18,12 +18,13 @@ TOP = 0.01
 FEWEST_TOP = 20
 
 
-def apply(names, values, tracks, where):
+def apply(names, values, tracks, where, fitted=None):
     """(transformed numbers float32 (n, t), [what was done, in order]) of transforms by name.
 
     Parameters
     ----------
     names : of TRANSFORMS. values : (n, t). tracks : names of the t tracks. where : whose numbers, for messages.
+    fitted : (n,) bool, the windows that parameters are of; None for all. Others are transformed by the same parameters.
 
     Raises
     ------
@@ -31,10 +32,16 @@ def apply(names, values, tracks, where):
     """
     values, done = np.asarray(values, dtype=np.float64), []
     for name in names:
-        forward, _ = TRANSFORMS[name]
+        fit, again, _ = TRANSFORMS[name]
         if name not in SIGNED:
             refuse_negative(f"transform {name}", values, tracks, where)
-        values, parameters = forward(values)
+        if fitted is None:
+            values, parameters = fit(values)
+        else:
+            own, parameters = fit(values[fitted])
+            rest = again(values[~fitted], parameters)
+            values = np.empty(values.shape)
+            values[fitted], values[~fitted] = own, rest
         done.append({"name": name, **parameters})
     return values.astype(np.float32), done
 
@@ -47,7 +54,7 @@ def inverse(done, values):
     """
     values = np.asarray(values, dtype=np.float64)
     for step in reversed(done):
-        _, backward = TRANSFORMS[step["name"]]
+        *_, backward = TRANSFORMS[step["name"]]
         values = backward(values, step)
     return values
 
@@ -86,6 +93,10 @@ def _zscore(values):
     # A track that is constant, which has no unit of its own, is brought to 0.
     sd[sd == 0] = 1
     return (values - mean) / sd, {"mean": mean.tolist(), "sd": sd.tolist()}
+
+
+def _zscore_again(values, step):
+    return (values - np.array(step["mean"])) / np.array(step["sd"])
 
 
 def _undo_zscore(values, step):
@@ -135,6 +146,20 @@ def _levels(track):
     return ((first + (count - 1) / 2) / (len(track) - 1))[place]
 
 
+def _quantile_again(values, step):
+    """Numbers of the reference at the level that each has in its track; beyond the track's extremes, those of it."""
+    found = np.array(values, dtype=np.float64)
+    for column, track in enumerate(step["tracks"]):
+        known = np.isfinite(found[:, column])
+        if track and known.any():
+            # Numbers that the track has several times are at the middle of their levels.
+            numbers, place, count = np.unique(track, return_inverse=True, return_counts=True)
+            middle = np.bincount(place, _grid(len(track))) / count
+            at = np.interp(found[known, column], numbers, middle)
+            found[known, column] = np.interp(at, _grid(len(step["reference"])), step["reference"])
+    return found
+
+
 def _undo_quantile(values, step):
     """Numbers of each track at the level that a number has in the reference."""
     original = np.array(values, dtype=np.float64)
@@ -174,14 +199,27 @@ def _constitutive(values):
     return values * scale, {"scale": scale.tolist()}
 
 
-# {name: (numbers -> (numbers, parameters), (numbers, what was done) -> numbers)}.
+def _plain(function, inverse):
+    """A transform without parameters."""
+    return (
+        lambda values: (function(values), {}),
+        lambda values, _: function(values),
+        lambda values, _: inverse(values),
+    )
+
+
+# {name: (numbers -> (numbers, parameters), (more numbers, parameters) -> numbers, (numbers, parameters) -> original)}.
 TRANSFORMS = {
-    "log1p": (lambda values: (np.log1p(values), {}), lambda values, _: np.expm1(values)),
-    "log2p1": (lambda values: (np.log2(values + 1), {}), lambda values, _: np.exp2(values) - 1),
-    "sqrt": (lambda values: (np.sqrt(values), {}), lambda values, _: np.maximum(values, 0) ** 2),
-    "zscore": (_zscore, _undo_zscore),
-    "quantile": (_quantile, _undo_quantile),
-    "constitutive": (_constitutive, lambda values, step: values / np.array(step["scale"])),
+    "log1p": _plain(np.log1p, np.expm1),
+    "log2p1": _plain(lambda values: np.log2(values + 1), lambda values: np.exp2(values) - 1),
+    "sqrt": _plain(np.sqrt, lambda values: np.maximum(values, 0) ** 2),
+    "zscore": (_zscore, _zscore_again, _undo_zscore),
+    "quantile": (_quantile, _quantile_again, _undo_quantile),
+    "constitutive": (
+        _constitutive,
+        lambda values, step: values * np.array(step["scale"]),
+        lambda values, step: values / np.array(step["scale"]),
+    ),
 }
 # Those that take numbers below 0.
 SIGNED = ("zscore", "quantile")

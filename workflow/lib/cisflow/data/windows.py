@@ -41,6 +41,7 @@ class Windows(NamedTuple):
     names : (n rows) what else each window is called, by which numbers may be joined to it: columns of text, such as
         gene_id and gene_name, "" where there is none; ids join without it.
     tracks : (t rows) of numbers: text columns target, modality, class, group, replicate, and strand where any has one.
+    columns : float32 (n rows), numbers in columns of the source's file that targets of kind columns ask for.
     weights : float32 (n, t), how much each label counts, or None where all count alike.
     profiles : float32 (n, t, bins), of which the labels are the totals.
     transforms : {modality: list of what was done to its numbers, in order, enough to undo it}.
@@ -60,6 +61,7 @@ class Windows(NamedTuple):
     matching: pd.DataFrame | None = None
     contigs: pd.DataFrame | None = None
     names: pd.DataFrame | None = None
+    columns: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
     weights: np.ndarray | None = None
     profiles: np.ndarray | None = None
@@ -77,7 +79,9 @@ class Windows(NamedTuple):
         }
         for name in ("weights", "profiles", "genomes", "folds"):
             taken[name] = None if getattr(self, name) is None else getattr(self, name)[keep]
-        taken["names"] = None if self.names is None else self.names.iloc[keep].reset_index(drop=True)
+        for name in ("names", "columns"):
+            table = getattr(self, name)
+            taken[name] = None if table is None else table.iloc[keep].reset_index(drop=True)
         return self._replace(**taken)
 
 

@@ -14,6 +14,7 @@ from cisflow.io.tables import refuse_duplicates
 
 ANY_TASK = True
 LABELS = ("target", "targets")
+COLUMNS = True
 
 
 class Settings(Placing):

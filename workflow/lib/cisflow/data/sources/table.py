@@ -17,6 +17,7 @@ from cisflow.sequence import dna
 
 ANY_TASK = True
 LABELS = ("target", "targets")
+COLUMNS = True
 FOLDS = {
     "train": "train",
     "training": "train",

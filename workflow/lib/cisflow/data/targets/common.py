@@ -22,6 +22,13 @@ class Common(settings.Settings):
         items={"choices": ["log1p", "log2p1", "sqrt", "zscore", "quantile", "constitutive"]},
         meaning="What is done to the numbers, in order; predictions can be brought back.",
     )
+    held_out: list[str] = setting(
+        None,
+        unique=True,
+        min_items=1,
+        meaning="Chromosomes, or folds that the source's file gives (train, valid, test), whose windows have no part "
+        "in the parameters of transforms, and are transformed by those of the others. Without it they are of all.",
+    )
     minimum_signal: float = setting(
         None, meaning="Windows whose largest number of any track is lower are left out, before transforms."
     )

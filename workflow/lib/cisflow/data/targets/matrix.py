@@ -7,12 +7,11 @@ import pandas as pd
 
 from cisflow.config.settings import setting
 from cisflow.data import joining, ledger, scores, sheet
-from cisflow.data.dataset import STRAND, TRACKS
+from cisflow.data.dataset import TRACKS
 from cisflow.data.scores import Score
 from cisflow.data.targets.common import Common, Numbers
 from cisflow.errors import InputError, listing
 from cisflow.io import h5ad, matrix
-from cisflow.io.tables import read_rows, refuse_duplicates
 
 
 class Settings(Common):
@@ -87,7 +86,7 @@ def collect(source, windows):
     if source.score is not None:
         tracks["group"] = source.name
     if source.tracks is not None:
-        tracks = _described(source.tracks, tracks)
+        tracks = sheet.described(source.tracks, tracks)
     tracks["target"] = [source.prefix + name for name in names]
     return Numbers(values, tracks, side.ledger(), weights, side.join.places >= 0)
 
@@ -172,27 +171,3 @@ def _weights(source, windows, side, values):
             f"expected 0 or more wherever there is a number"
         )
     return np.nan_to_num(weights)
-
-
-def _described(path, tracks):
-    """Tracks with what a table says of class, group, replicate and strand."""
-    rows, columns = read_rows(path, ["track"])
-    known = [name for name in ("class", "group", "replicate", STRAND) if name in columns]
-    if not known:
-        raise InputError(
-            f"{path}: found columns {listing(columns)}; expected class, group, replicate or strand beside track"
-        )
-    for row, strand in zip(rows, columns.get(STRAND, [""] * len(rows)), strict=True):
-        sheet.check_strand(path, row, strand)
-    refuse_duplicates(path, columns["track"], rows)
-    table = pd.DataFrame(columns, dtype=object).set_index("track")
-    unknown = [name for name in table.index if name not in set(tracks["target"])]
-    if unknown:
-        row = rows[columns["track"].index(unknown[0])]
-        raise InputError(f"{path}: row {row}: no track '{unknown[0]}'; found tracks {listing(tracks['target'], 12)}")
-    silent = [name for name in tracks["target"] if name not in table.index]
-    if silent:
-        print(f"{path}: says nothing of {len(silent)} of {len(tracks)} tracks: {listing(silent)}", file=sys.stderr)
-    for name in known:
-        tracks[name] = table[name].reindex(tracks["target"]).fillna("").to_numpy()
-    return tracks
