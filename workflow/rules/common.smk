@@ -51,14 +51,15 @@ except InputError as error:
 
 # Torch is in this environment alone, in the build that the config asks for.
 TORCH = f"../../envs/torch-{study.torch}.yaml"
-# A cluster's attempts at a job are counted, so that none looks again for what the one before found wrong. Snakemake
-# itself tells rules of them, and not yet the lines here.
-attempt = f"CISFLOW_ATTEMPT={sys.argv[sys.argv.index('--attempt') + 1]}" if "--attempt" in sys.argv else ""
 
 if study.container is not None:
 
     containerized: study.container
 
+
+# A cluster's attempts at a job are counted, so that none looks again for what the one before found wrong. Snakemake
+# itself tells rules of them, and not yet the lines here.
+attempt = f"CISFLOW_ATTEMPT={sys.argv[sys.argv.index('--attempt') + 1]}" if "--attempt" in sys.argv else ""
 
 # Conda strips PYTHONPATH from a job, so the command itself sets it. numba compiles for most of a minute on an empty
 # cache, and cannot even be imported where it finds no writable one. glibc by default gives every large tensor back to
@@ -98,17 +99,20 @@ scattergather:
     shard=study.shards,
 
 
+# The one of the workflow: Snakemake keeps the last that it reads.
 onstart:
-    # Before any work, not when the first network's turn comes.
-    if study.device == "cuda":
-        networks = [job for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")]
-        if "conda" in map(str, workflow.deployment_settings.deployment_method):
-            pythons = {os.path.join(job.conda_env.address, "bin", "python") for job in networks}
-        else:
-            pythons = {shutil.which("python")} if networks else set()
-        try:
+    try:
+        if workflow.executor_plugin.name == "slurm":
+            slurm.begin(workflow.executor_settings, locked=workflow.execution_settings.lock, say=logger.info)
+        # Before any work, not when the first network's turn comes.
+        if study.device == "cuda":
+            networks = [job for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")]
+            if "conda" in map(str, workflow.deployment_settings.deployment_method):
+                pythons = {os.path.join(job.conda_env.address, "bin", "python") for job in networks}
+            else:
+                pythons = {shutil.which("python")} if networks else set()
             # That of a container is out of reach.
             for python in filter(os.path.isfile, filter(None, pythons)):
                 builds.check(python)
-        except InputError as error:
-            raise WorkflowError(str(error)) from None
+    except InputError as error:
+        raise WorkflowError(str(error)) from None

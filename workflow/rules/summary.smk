@@ -36,14 +36,6 @@ if workflow.is_main_process and workflow.modifier.is_main_snakefile() and not wo
     )
 
 
-onstart:
-    if workflow.executor_plugin.name == "slurm":
-        try:
-            slurm.begin(workflow.executor_settings, locked=workflow.execution_settings.lock, say=logger.info)
-        except InputError as error:
-            raise WorkflowError(str(error)) from None
-
-
 onerror:
     print(
         "\nWhat failed stands above, with its log. What is done stays done: mend the cause and give the same command again."
