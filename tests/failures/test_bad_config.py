@@ -47,7 +47,7 @@ START = {"model": "motif_cnn", "dataset": "factors", "split": "random", "seed": 
 RESOURCES, DATASETS, MODELS = (listed(DEMO[key]) for key in ("resources", "datasets", "models"))
 NETWORKS = [name for name, model in DEMO["models"].items() if "architecture" in model]
 OWN = DEMO["datasets"]["ctcf"]
-KINDS = "['annotation', 'bed', 'events', 'fasta', 'genomes', 'inputs', 'peaks', 'planted', 'table']"
+KINDS = "['annotation', 'bed', 'events', 'fasta', 'genomes', 'grammar', 'inputs', 'peaks', 'planted', 'table']"
 
 NUMBERS = {"task": "regression", "source": {"kind": "table", "table": "hg19_fragments.fa"}}
 PUBLISHED = {"architecture": "Sei", "weights": "hg19_fragments.fa"}

@@ -72,7 +72,6 @@ shell.prefix(
     f"export PYTHONPATH={shlex.quote(str(LIB))} PYTHONNOUSERSITE=1 "
     'NUMBA_CACHE_DIR="$PWD/results/.cache/numba" NUMBA_NUM_THREADS="${{OMP_NUM_THREADS:-1}}" '
     "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 "
-    # A job ends with the process that started it.
     f"CISFLOW_STARTED_BY=$PPID CISFLOW_JOB=1 {attempt}; "
 )
 
