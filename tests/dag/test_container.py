@@ -28,8 +28,8 @@ def fake_apptainer(folder):
 def test_the_dockerfile_is_what_snakemake_writes(tmp_path):
     call = pipeline.snakemake(pipeline.ROOT, "--containerize", **pipeline.fake_conda(tmp_path / "base"))
     assert call.status == 0, call.err
-    kept = (pipeline.ROOT / "Dockerfile").read_text()
-    assert call.out == kept, "write it anew: snakemake --containerize > Dockerfile"
+    expected = (pipeline.ROOT / "Dockerfile").read_text()
+    assert call.out == expected, "write it anew: snakemake --containerize > Dockerfile"
 
 
 def test_a_job_in_the_container_finds_its_environment_and_the_gpu(tmp_path):
