@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.linear_model import Ridge
 
 import pipeline
 from cisflow.__main__ import main
 from cisflow.attribution import files
+from cisflow.data import dataset as datasets
+from cisflow.evaluation import axes
 from cisflow.io.tables import write_table
 
 pytestmark = pytest.mark.slow
@@ -100,3 +103,32 @@ def test_the_boxes_of_the_promoter_and_the_site_of_crp_come_first(tmp_path):
     # The -35 box lies at 39 to 45, the -10 box at 63 to 69, TGTGAGTTAGCTCACT at 6 to 22.
     assert all(min(abs(start - site) for site in (39, 63, 17, 6)) <= 1 for start in found[:4]), found[:6]
     assert {min((39, 63, 17, 6), key=lambda site: abs(site - start)) for start in found[:4]} == {39, 63, 17, 6}
+
+
+@FULL_SIZE
+def test_the_bins_of_a_promoter_are_predicted_and_their_mean_better_than_by_a_weight_a_base(tmp_path):
+    place = trained(tmp_path, "promoter_bins", "bins_network")
+    dataset = datasets.read(place)
+    table = pd.read_csv(place / "models" / "bins_network" / "published" / "seed1" / "predictions.tsv", sep="\t")
+    predicted = table.pivot(index="id", columns="target", values="prediction").loc[dataset.ids, dataset.targets]
+    predicted, labels = predicted.to_numpy(), dataset.labels.astype(np.float64)
+    test, train = (dataset.folds == name for name in ("test", "train"))
+    bins = np.arange(10)
+    truth, found = (values @ bins / values.sum(axis=1) for values in (labels, predicted))
+    one_hot = np.eye(4)[dataset.codes][..., :3].reshape(len(dataset.ids), -1)
+    additive = Ridge(10).fit(one_hot[train], truth[train]).predict(one_hot)
+    pairs = (("bins", found), ("ridge", additive))
+    known = {name: np.corrcoef(values[test], truth[test])[0, 1] for name, values in pairs}
+    marginal = np.broadcast_to(labels[train].sum(axis=0), labels[test].shape)
+    distance = {
+        name: axes.jensen_shannon(labels[test], values).mean()
+        for name, values in (("bins", predicted[test]), ("all", marginal))
+    }
+    # Reads of a thousand variants that are predicted alike tell where in the bins those are.
+    order = np.array_split(np.flatnonzero(test)[np.argsort(found[test])], 10)
+    pooled = [axes.jensen_shannon(labels[rows].sum(axis=0), predicted[rows].sum(axis=0)) for rows in order]
+    apart = [axes.jensen_shannon(labels[rows].sum(axis=0), marginal[0]) for rows in order]
+    print(known, distance, np.round(pooled, 3), np.round(apart, 3))
+    assert known["bins"] > known["ridge"] + 0.08 and abs(known["ridge"] - 0.549) < 0.01
+    assert distance["bins"] < distance["all"] - 0.02
+    assert np.mean(pooled) < 0.5 * np.mean(apart)
