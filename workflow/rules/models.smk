@@ -64,10 +64,11 @@ rule predict:
     params:
         code=study.code("predict", study.architecture),
         dataset=subpath(input.windows, parent=True),
+        precision=lambda wildcards: study.model(wildcards).prediction_precision,
         device=study.device,
     shell:
         "python -m cisflow predict --dataset {params.dataset:q} --split {input.split:q} --weights {input.weights:q}"
-        " --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        " --precision {params.precision} --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule input_contribution:

@@ -21,6 +21,7 @@ def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder that `cisflow windows` wrote")
     parser.add_argument("--split", required=True, help="table of id and fold")
     parser.add_argument("--weights", required=True, help="network that `cisflow train` wrote")
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"), help="of the arithmetic")
     options.device(parser)
     parser.add_argument("--output", required=True, help="table of predictions")
 
@@ -34,7 +35,7 @@ def run(args):
             f"{args.weights}: the network is of task {network.task.name}; expected {dataset.task.name}, that of "
             f"{args.dataset}"
         )
-    with device.acquire(args.device, args.gpus, args.threads) as where:
+    with device.acquire(args.device, args.gpus, args.threads) as where, device.arithmetic(args.precision, where):
         forward, reverse = predict(network, dataset.codes, where)
         _write_profiles(Path(args.output).with_name("profiles.npy"), network, dataset, where)
     predicted = forward if reverse is None else (forward + reverse) / 2

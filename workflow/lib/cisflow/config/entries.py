@@ -88,6 +88,7 @@ class Network:
     finetune: dict | None = None
     motifs: str | None = None
     tokenizer: str | None = None
+    prediction_precision: str = "float32"
 
     @property
     def is_published(self):

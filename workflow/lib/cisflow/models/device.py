@@ -125,6 +125,13 @@ def slots(names, wanted, folder=None, wait_s=1.0):
             time.sleep(wait_s * random.uniform(0.5, 1))
 
 
+def arithmetic(precision, device):
+    """A block in which networks compute in "float32", or in "bfloat16" by torch's autocast: their weights stay float32,
+    products are of numbers rounded to 8 bits, and sums, norms and softmax are of float32.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 @contextlib.contextmanager
 def deterministic(wanted):
     """Whether torch refuses algorithms that may differ from run to run, for as long as the block runs."""
