@@ -1,5 +1,7 @@
 """Tracks of the two strands of windows: on the reverse complement each says what the other said."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,11 @@ from cisflow import tasks
 from cisflow.attribution.blocks import multipliers
 from cisflow.data import dataset as datasets
 from cisflow.data.targets import bam, bigwig
+from cisflow.design.constraints import Constraints
+from cisflow.design.constraints import Settings as Rules
+from cisflow.design.objective import Objective
+from cisflow.design.objective import Settings as Wanted
+from cisflow.design.problem import Problem
 from cisflow.errors import InputError
 from cisflow.models import Network, checkpoints
 from cisflow.models.motif_cnn import MotifCNN
@@ -95,6 +102,19 @@ def test_a_batch_on_the_other_strand_has_the_loss_of_its_own(network):
         torch.testing.assert_close(other, own, rtol=1e-4, atol=1e-4)
     back = batches.on_other_strand(turned, torch.arange(40) < 20, PAIR)
     assert all(torch.equal(a, b) for a, b in zip(back, batch, strict=True))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_edits_of_a_design_are_scored_on_both_strands_as_on_one(network, fast):
+    codes, wanted = CODES[:2] % 4, Objective(Wanted.complete({"up": ["b"], "down": ["c"]}, "o"))
+    rules = Constraints(Rules.complete({}, "c"), codes.shape[1])
+    found = []
+    for strands in ("both", "forward"):
+        problem = Problem(dataclasses.replace(network, strands=strands), wanted, rules, fast=fast)
+        outputs = problem.outputs(codes)
+        found.append([outputs.numpy(), problem.edits(codes, outputs, outputs)])
+    for both, one in zip(*found, strict=True):
+        np.testing.assert_allclose(both, one, rtol=1e-4, atol=1e-4)
 
 
 def test_a_checkpoint_says_which_tracks_are_of_one_signal(tmp_path):

@@ -54,6 +54,9 @@ class Problem:
         self.network.module.eval()
         self.objective, self.constraints, self.device = objective, constraints, torch.device(device)
         self.used = objective.indices(self.network.outputs, name)
+        opposite = self.network.opposite
+        # What says on the reverse strand what the outputs say on this one.
+        self._turned = self.used if opposite is None else [opposite[output] for output in self.used]
         self.batch_size, self.memory_mb = batch_size, memory_mb
         self.passes, self._checks = 0, CHECKS
         free = np.flatnonzero(constraints.free)
@@ -73,7 +76,7 @@ class Problem:
         """Outputs (n, outputs of the objective) of x (n, 4, length) on the device, mean over strands."""
         found = self.network.module(x)[:, self.used].float()
         if self.both:
-            found = (found + self.network.module(x.flip(1, 2))[:, self.used].float()) / 2
+            found = (found + self.network.module(x.flip(1, 2))[:, self._turned].float()) / 2
         return found
 
     @torch.inference_mode()
@@ -114,11 +117,12 @@ class Problem:
         length = codes.shape[1]
         start, end = self.span.start, self.span.stop
         start, end = (length - end, length - start) if reverse else (start, end)
+        used = self._turned if reverse else self.used
         if self.plan is not None:
             found = exact_ism(
                 self.network.module,
                 codes,
-                self.used,
+                used,
                 self.device,
                 start,
                 end,
@@ -137,12 +141,11 @@ class Problem:
         with torch.inference_mode():
             (x,) = self.network.inputs(np.ascontiguousarray(codes), self.device)
             for row in range(len(codes)):
-                for where, base, change in plain_effects(self._of_strand, x[row], range(start, end), self.batch_size):
+                for where, base, change in plain_effects(
+                    lambda x: self.network.module(x)[:, used].float(), x[row], range(start, end), self.batch_size
+                ):
                     effects[row][:, base.cpu(), where.cpu()] = change.T.cpu().numpy()
         return effects
-
-    def _of_strand(self, x):
-        return self.network.module(x)[:, self.used].float()
 
 
 class Step(NamedTuple):
