@@ -527,6 +527,10 @@ MISTAKES = {
         "datasets.ctcf.source.target: 'id' is a name of tables themselves; expected none of id, chrom, start, end, "
         "strand, mean, and no ''",
     ),
+    "columns of an annotation": (
+        change("datasets", "cell_cycle", "targets", to=[{"name": "x", "kind": "columns", "columns": ["a"]}]),
+        "datasets.cell_cycle.targets: kind columns is of a source of kind bed or table; found kind annotation",
+    ),
     "target with the name of a mean": (
         change("datasets", "cell_cycle", "targets", 0, "columns", to=["t50", "mean"]),
         "datasets.cell_cycle.targets[0].columns: 'mean' is a name of tables themselves; expected none of id, chrom, "

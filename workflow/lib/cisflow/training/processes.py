@@ -158,9 +158,11 @@ def _watch(others, over):
     """End this process when another has ended without it: it would wait for that one for ever."""
     ended = connection.wait([other.sentinel for other in others])
     if not over.is_set():
-        names = ", ".join(
-            f"{other.name} ended with status {other.exitcode}" for other in others if other.sentinel in ended
-        )
+        lost = [other for other in others if other.sentinel in ended]
+        for other in lost:
+            # Its status is known a moment after its end.
+            other.join(1)
+        names = ", ".join(f"{other.name} ended with status {other.exitcode}" for other in lost)
         print(f"{names}: the training ends; the same call goes on from its last epoch", file=sys.stderr, flush=True)
         for other in others:
             other.kill()
