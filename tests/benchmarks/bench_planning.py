@@ -2,9 +2,10 @@
 
     python tests/benchmarks/bench_planning.py [--repeats 3] [--only study]
 
-The study as it ships; the study with so many seeds that it has more than 3,000 jobs; and a job as a cluster runs it,
-Snakemake's import, the reading of the workflow and the job's own plan, without the job. Each is a process of its own;
-the processor time is that of the process and of its children. `import` is what Snakemake itself takes to start.
+The study as it ships; the study with so many seeds that it has more than 3,000 jobs; a million windows, whose features
+and attributions are computed in parts of 2,000 (docs/scaling.md); and a job as a cluster runs it, Snakemake's import,
+the reading of the workflow and the job's own plan, without the job. Each is a process of its own; the processor time is
+that of the process and of its children. `import` is what Snakemake itself takes to start.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 # Row -> (seconds of processor time, MB of memory) that it may take.
-MOST = {"study": (4, 400), "3,000 jobs": (15, 400), "cluster job": (2, 400)}
+MOST = {"study": (4, 400), "3,000 jobs": (15, 400), "million windows": (60, 400), "cluster job": (2, 400)}
 MEASURE = """
 import json, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
@@ -55,6 +56,48 @@ def many(folder, jobs=3000):
     sys.exit(f"no number of seeds makes {jobs} jobs")
 
 
+def million(folder, windows=10**6, part=2000):
+    """Features of Sei for windows of a BED file, networks and classifiers on them, and one network explained."""
+    config = {
+        "shards": windows // part,
+        "resources": {
+            name: {"url": f"https://localhost/{name}"}
+            for name in ("genome.fa", "windows.bed", "sei.pth", "names.txt", "jaspar.meme")
+        },
+        "datasets": {
+            "windows": {
+                "source": {"kind": "bed", "bed": "windows.bed", "genome": "genome.fa", "targets": ["active"]},
+                "window": 600,
+                "splits": {"chromosome": {"kind": "chromosome", "valid": ["chr10"], "test": ["chr8", "chr9"]}},
+                "models": ["basset", "motif_cnn", "regression", "boosting"],
+                "explain": [
+                    {
+                        "model": "basset",
+                        "split": "chromosome",
+                        "methods": ["tism"],
+                        "seeds": [1, 2, 3],
+                        "max_per_target": 100000,
+                        "shards": 100000 // part,
+                    }
+                ],
+            }
+        },
+        "models": {
+            "sei": {"architecture": "Sei", "weights": "sei.pth"},
+            "basset": {"architecture": "BassetLike", "seeds": [1, 2, 3]},
+            "motif_cnn": {"architecture": "MotifCNN", "seeds": [1, 2, 3]},
+            "regression": {"classifier": "logistic_regression", "features": "sei"},
+            "boosting": {"classifier": "lightgbm", "features": "sei"},
+        },
+        "features": {"sei": {"model": "sei", "length": 4096, "genome": "genome.fa", "names": "names.txt"}},
+        "attribution": {"tism": {"method": "tism"}},
+        "motifs": {"database": "jaspar.meme"},
+    }
+    path = folder / "million.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
 def calls(folder):
     """{row: arguments of Snakemake}."""
     job = [
@@ -72,6 +115,7 @@ def calls(folder):
         "import": lambda: ["--version"],
         "study": lambda: ["-n", "--cores", 1],
         "3,000 jobs": lambda: ["-n", "--cores", 1, "--configfile", many(folder)],
+        "million windows": lambda: ["-n", "--cores", 1, "--configfile", million(folder)],
         "cluster job": lambda: [
             *job,
             "--force-use-threads",

@@ -91,7 +91,7 @@ class Cluster:
     variables : what the environment of its commands needs.
     """
 
-    def __init__(self, folder, min_job_age=300):
+    def __init__(self, folder):
         self.folder = folder
         self.host = socket.gethostname().split(".")[0]
         self.daemons = []
@@ -102,7 +102,7 @@ class Cluster:
         key.chmod(0o400)
         self.conf = folder / "slurm.conf"
         self.ports = {"controller": free_port(), "node": free_port()}
-        self.configure(min_job_age)
+        self.configure()
         cards = [(model, file) for model, files in CARDS.items() for file in files]
         lines = [f"NodeName={self.host} Name=gpu Type={model} File={file}\n" for model, file in cards]
         (folder / "gres.conf").write_text("".join(lines))
@@ -114,7 +114,7 @@ class Cluster:
         srun.chmod(0o755)
         self.variables = {"SLURM_CONF": str(self.conf), "PATH": os.pathsep.join([str(srun.parent), PATH])}
 
-    def configure(self, min_job_age):
+    def configure(self, min_job_age=3600):
         gres = ",".join(f"gpu:{model}:{len(files)}" for model, files in CARDS.items())
         text = CONF.format(host=self.host, folder=self.folder, min_job_age=min_job_age, gres=gres, **self.ports)
         self.conf.write_text(text)
@@ -163,15 +163,12 @@ class Cluster:
         return found
 
     def stop(self):
-        """End all jobs and then the daemons, by their process ids."""
+        """End all jobs and then the daemons, by their numbers."""
         with contextlib.suppress(subprocess.SubprocessError):
-            waiting = [job for job, fields in self.jobs().items() if fields["JobState"] in ("PENDING", "RUNNING")]
-            if waiting:
-                self.ask("scancel", "--signal=KILL", "--full", *waiting)
-                self.ask("scancel", *waiting)
-            deadline = time.monotonic() + 20
-            while self.ask("squeue", "-h").strip() and time.monotonic() < deadline:
-                time.sleep(0.2)
+            deadline = time.monotonic() + 60
+            while (jobs := self.ask("squeue", "-h", "-o", "%A").split()) and time.monotonic() < deadline:
+                self.ask("scancel", *jobs)
+                time.sleep(0.5)
         for process in reversed(self.daemons):
             process.send_signal(signal.SIGTERM)
         for process in reversed(self.daemons):
@@ -181,14 +178,16 @@ class Cluster:
                 process.kill()
                 process.wait()
         self.daemons = []
+        for process in processes(self.folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 def processes(folder):
-    """Command lines of what still runs with a path below `folder` in it."""
+    """Ids of the processes with a path below `folder` in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if str(folder) in line and path.parent.name != str(os.getpid()):
-                found.append(line)
+            if str(folder).encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
+                found.append(int(path.parent.name))
     return found

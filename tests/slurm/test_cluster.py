@@ -1,5 +1,6 @@
 """The profile for SLURM on the real thing: its daemons on this machine, jobs that train, and jobs that fail."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -37,7 +38,7 @@ def cluster(tmp_path_factory):
         yield started.start()
     finally:
         started.stop()
-        assert not slurm.processes(folder)
+    assert not slurm.processes(folder)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_input_that_was_refused_is_not_read_by_the_next_attempt(failed, cluster)
 def test_after_a_kill_of_snakemake_no_two_jobs_train_side_by_side(trained, folder, cluster, environment):
     target = MODELS.format("long", 1)
     run = (folder / target).parent
-    earlier = len(of(cluster, "train"))
+    earlier = {job["JobId"] for job in of(cluster, "train")}
     command = [sys.executable, "-m", "snakemake", target, *PROFILE, *SOON]
     with subprocess.Popen(
         command,
@@ -185,21 +186,21 @@ def test_after_a_kill_of_snakemake_no_two_jobs_train_side_by_side(trained, folde
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not (run / "work" / "last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.kill()
-    (orphan,) = of(cluster, "train")[earlier:]
+    (orphan,) = (job for job in of(cluster, "train") if job["JobId"] not in earlier)
     # It is to last until it is asked about.
     cluster.ask("scontrol", "suspend", orphan["JobId"])
     assert pipeline.snakemake(folder, "--unlock", *PROFILE, **environment).status == 0
     beside = pipeline.snakemake(folder, target, *PROFILE, *SOON, **environment)
     assert beside.status == 1 and f"scancel {orphan['JobId']}\n" in beside.err and "rule train:" not in beside.err
-    assert [job["JobId"] for job in of(cluster, "train")[earlier:]] == [orphan["JobId"]]
+    assert {job["JobId"] for job in of(cluster, "train")} == {*earlier, orphan["JobId"]}
     cluster.ask("scancel", orphan["JobId"])
     again = pipeline.snakemake(folder, target, *PROFILE, *SOON, **environment)
     assert again.status == 0, again.out + again.err
-    old, new = of(cluster, "train")[earlier:]
+    old, new = (job for job in of(cluster, "train") if job["JobId"] not in earlier)
     assert (old["JobState"], new["JobState"]) == ("CANCELLED", "COMPLETED")
     assert datetime.fromisoformat(old["EndTime"]) <= datetime.fromisoformat(new["StartTime"])
     log = (folder / "logs" / "reporters" / "train.long.random.seed1.log").read_text()
@@ -220,13 +221,41 @@ def test_the_status_of_any_job_is_told_without_accounting(failed, folder, cluste
     assert answers == ["failed\n", "success\n", "running\n", "failed\n"]
 
 
+@FULL_SIZE
+def test_every_rule_runs_on_its_partition_and_no_two_jobs_on_one_card(tmp_path, numba, cluster, environment):
+    """The whole tiny config, on three cards."""
+    folder = prepare(tmp_path / "whole", numba)
+    call = pipeline.snakemake(folder, *PROFILE, *SOON, "--jobs", "6", timeout=7200, **environment)
+    assert call.status == 0, call.err[-5000:]
+    jobs = {job["JobId"]: job for job in cluster.jobs().values() if job["WorkDir"] == str(folder)}
+    assert all((job["Partition"] == "gpu") == ("TresPerJob" in job) for job in jobs.values())
+    cards = {}
+    for path in (folder / "logs").rglob("*.log"):
+        line = path.read_text(errors="replace").split("\n", 1)[0]
+        if found := re.match(r"cisflow .* SLURM job (\d+), partition (\w+)(?:, GPU (\d))?$", line):
+            job = jobs[found[1]]
+            assert (job["Partition"], found[2]) in (("gpu", "gpu"), ("cpu", "cpu")) and (found[3] is None) == (
+                found[2] == "cpu"
+            )
+            if found[3]:
+                times = (datetime.fromisoformat(job[name]) for name in ("StartTime", "EndTime"))
+                cards.setdefault(found[3], []).append(tuple(times))
+    print({card: len(times) for card, times in cards.items()}, "jobs a card, of", len(jobs))
+    assert len(cards) == 3
+    for times in cards.values():
+        times.sort()
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(times))
+    again = pipeline.snakemake(folder, *PROFILE, **environment)
+    assert again.status == 0 and "Nothing to be done" in again.err
+
+
 def test_a_cluster_that_forgets_jobs_at_once_is_refused_in_one_line(trained, folder, cluster, environment):
     cluster.configure(min_job_age=60)
     cluster.ask("scontrol", "reconfigure")
     try:
-        call = pipeline.snakemake(folder, MODELS.format("long", 1), "--forceall", *PROFILE, **environment, timeout=60)
+        call = pipeline.snakemake(folder, MODELS.format("long", 1), "--forceall", *PROFILE, **environment)
     finally:
-        cluster.configure(min_job_age=300)
+        cluster.configure()
         cluster.ask("scontrol", "reconfigure")
     assert call.status == 1 and "Traceback" not in call.err
     assert "squeue forgets a job 60 s after its end" in call.err and "Error in rule" not in call.err

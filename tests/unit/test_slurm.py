@@ -97,3 +97,25 @@ def test_a_cluster_that_does_not_answer_is_one_line(answers):
     answers("scontrol", "", status=1)
     with pytest.raises(InputError, match="SLURM: scontrol show config failed"):
         slurm.cluster()
+
+
+def test_the_end_of_slurms_own_log_is_shown_where_the_job_could_say_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs" / "slurm").mkdir(parents=True)
+    for number, (own, last) in enumerate(
+        [("", "no such environment"), ("cisflow train: ...", "killed"), (None, "lost")]
+    ):
+        lines = ["rule train:", f"    log: logs/{number}.log", "    jobid: 0", *map(str, range(50)), last, ""]
+        (tmp_path / "logs" / "slurm" / f"{number}.log").write_text("\n".join(lines))
+        if own is not None:
+            (tmp_path / "logs" / f"{number}.log").write_text(own)
+    told = slurm.unsaid("logs/slurm", since=0)
+    heads = [line for line in told if not line.startswith(" ")]
+    assert [head.split(",")[0] for head in heads] == ["logs/slurm/0.log", "logs/slurm/2.log"]
+    assert [line for line in told if line in ("    no such environment", "    killed", "    lost")] == [
+        "    no such environment",
+        "    lost",
+    ]
+    assert (
+        len(told) <= 2 * 13 and slurm.unsaid("logs/slurm", since=4e9) == [] and slurm.unsaid("nowhere", since=0) == []
+    )

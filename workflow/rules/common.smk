@@ -3,6 +3,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,6 +12,7 @@ from snakemake.logging import logger
 # Not `workflow.basedir`, which is the folder of another Snakefile where this workflow is its module.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 LIB = ROOT / "workflow" / "lib"
+started = time.time()
 
 # Planning writes nothing, not even bytecode.
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True

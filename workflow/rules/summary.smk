@@ -37,6 +37,8 @@ if workflow.is_main_process and workflow.modifier.is_main_snakefile() and not wo
 
 
 onerror:
+    if workflow.executor_plugin.name == "slurm":
+        print(*slurm.unsaid(slurm.logs(workflow.executor_settings), started), sep="\n", file=sys.stderr)
     print(
         "\nWhat failed stands above, with its log. What is done stays done: mend the cause and give the same command again."
         "\nWhat is done, stale and missing:  PYTHONPATH=workflow/lib python -m cisflow status results",

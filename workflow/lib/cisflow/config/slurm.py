@@ -2,11 +2,13 @@
 run still run in this folder, and where logs are.
 """
 
+import contextlib
 import getpass
 import os
 import re
 import subprocess
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from cisflow.errors import InputError, listing
@@ -49,8 +51,13 @@ def begin(settings, locked, say):
         refuse_orphans()
     say(
         "Logs: logs/ for each job, and what SLURM itself says of one in "
-        f"{settings.logdir or '.snakemake/slurm_logs'}. Jobs: squeue --me -o '%.10i %.9P %.8T %.10M %k'"
+        f"{logs(settings)}. Jobs: squeue --me -o '%.10i %.9P %.8T %.10M %k'"
     )
+
+
+def logs(settings):
+    """Where SLURM writes its own logs of jobs."""
+    return settings.logdir or ".snakemake/slurm_logs"
 
 
 def cluster(text=None):
@@ -120,6 +127,35 @@ def _queue():
     answer = _answer("squeue", "--user", getpass.getuser(), "--noheader", "--format", "%i|%j|%T|%Z")
     rows = (line.strip().split("|", 3) for line in answer.splitlines())
     return [row for row in rows if len(row) == 4]
+
+
+def unsaid(folder, since, lines=12):
+    """The ends of SLURM's own logs of jobs that failed before their command could say anything.
+
+    Snakemake shows a job's log and what is behind it, but nothing behind an empty one: where an environment cannot be
+    activated, or a node has no Python, all is in the log of SLURM.
+
+    Parameters
+    ----------
+    folder : the logs of SLURM, of which those of jobs that succeeded are gone.
+    since : seconds since the epoch, before which logs are of earlier runs.
+    lines : lines shown of each.
+
+    Returns
+    -------
+    list of lines of text
+    """
+    told = []
+    for path in sorted(Path(folder).rglob("*.log")):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < since:
+                continue
+            text = path.read_text(errors="replace")
+            own = re.search(r"^    log: (.+?)(?: \(check log file.*)?$", text, re.MULTILINE)
+            if own and not (Path(own[1]).is_file() and Path(own[1]).stat().st_size):
+                told += [f"{path}, of a job whose own log is empty, ends in:"]
+                told += [f"    {line}" for line in text.splitlines()[-lines:] if line.strip()]
+    return told
 
 
 def _answer(*command):
