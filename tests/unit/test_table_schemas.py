@@ -39,6 +39,7 @@ CONTRACT = {
     *("merged_patterns", "pattern_members", "pattern_instances", "pattern_runs"),
     *("motifs_singly", "motif_positions", "motif_pairs", "motif_interactions"),
     *("designs", "design_steps", "design_scores", "design_networks", "design_motifs", "design_hits", "design_logos"),
+    *("variant_effects", "variant_null", "haplotypes", "saturation"),
     *("together", "spacing", "distances", "motif_clusters", "enrichment", "motif_matrix"),
 }
 # Tables with a column for each of what a run names.

@@ -18,15 +18,15 @@ def written(path, text):
 def test_rows_are_read_with_positions_from_zero(tmp_path):
     text = HEADER + "chr2\t30\trs2\ta\tg,<DEL>,*\t.\n\nchr1\t5\t.\tAC\t.\t9\n"
     assert list(vcf.read(written(tmp_path / "a.vcf", text))) == [
-        (4, "chr2", 29, "rs2", "A", ("G", "<DEL>", "*")),
-        (6, "chr1", 4, "", "AC", ()),
+        (4, "chr2", 29, "rs2", "A", ("G", "<DEL>", "*"), (".",)),
+        (6, "chr1", 4, "", "AC", (), ("9",)),
     ]
 
 
 def test_a_file_without_a_header_line_is_read(tmp_path):
     # As ExPecto's and Sei's own examples are.
     text = "chr1\t1265154\t-\tC\tT\nchrX\t79270181\t.\tG\tA"
-    expected = [(1, "chr1", 1265153, "", "C", ("T",)), (2, "chrX", 79270180, "", "G", ("A",))]
+    expected = [(1, "chr1", 1265153, "", "C", ("T",), ()), (2, "chrX", 79270180, "", "G", ("A",), ())]
     assert list(vcf.read(written(tmp_path / "a.vcf", text))) == expected
     shifted = [(line + 2, *rest) for line, *rest in expected]
     assert list(vcf.read(written(tmp_path / "b.vcf", f"##source=x\n# by hand\n{text}\n"))) == shifted

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from cisflow.config import declared, paths
 from cisflow.config.explaining import Explaining
-from cisflow.config.gathering import resource
-from cisflow.config.jobs import option
+from cisflow.config.gathering import genomes, resource
+from cisflow.config.jobs import genome, option
 from cisflow.config.refusals import expect, refuse
 from cisflow.config.study import to_json
 
 MOTIFS = "effects/motif_effects"
+VARIANTS, SATURATION = "variants/scoring", "variants/saturation"
+OWN = ("model", "split", "seeds", "seed", "outputs")
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,64 @@ class MotifEffects:
 
 def motif_effects(dataset, entry):
     """MotifEffects of an entry of a dataset's `effects`."""
-    own = ("model", "split", "seeds", "seed", "outputs")
-    settings = {key: value for key, value in entry.items() if key not in own}
-    known = {key: entry[key] for key in own if key in entry}
-    return MotifEffects(**known | {"dataset": dataset, "seeds": tuple(entry["seeds"]), "settings": settings})
+    return MotifEffects(**_parts(dataset, entry))
+
+
+def _parts(dataset, entry):
+    """What every entry has, and the settings of its own module."""
+    settings = {key: value for key, value in entry.items() if key not in OWN}
+    known = {key: entry[key] for key in OWN if key in entry}
+    return known | {"dataset": dataset, "seeds": tuple(entry["seeds"]), "settings": settings}
+
+
+@dataclass(frozen=True)
+class VariantEffects:
+    """An entry of a dataset's `variants`: a VCF that seeds of a network score."""
+
+    dataset: str
+    name: str
+    model: str
+    split: str
+    seeds: tuple
+    settings: dict
+    seed: int
+    outputs: list | None = None
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """An entry of a dataset's `saturation`: regions of which seeds of a network score every single base."""
+
+    dataset: str
+    name: str
+    model: str
+    split: str
+    seeds: tuple
+    settings: dict
+    outputs: list | None = None
 
 
 def entries_of(datasets):
-    """Every MotifEffects of the datasets of a config."""
-    return tuple(motif_effects(name, entry) for name, dataset in datasets.items() for entry in dataset["effects"])
+    """{field of a Study: every entry of the datasets of a config}."""
+    found = {"motif_effects": [], "variant_effects": [], "saturations": []}
+    for dataset, entry in datasets.items():
+        found["motif_effects"] += [motif_effects(dataset, job) for job in entry["effects"]]
+        for field, key, kind in (
+            ("variant_effects", "variants", VariantEffects),
+            ("saturations", "saturation", Saturation),
+        ):
+            found[field] += [kind(name=name, **_parts(dataset, job)) for name, job in entry[key].items()]
+    return {field: tuple(jobs) for field, jobs in found.items()}
 
 
 def check(study):
     """Refuse entries that do not fit the rest of the config (InputError)."""
+    for job in study.variant_effects:
+        check_variants(study, job, f"datasets.{job.dataset}.variants.{job.name}")
+    for job in study.saturations:
+        where = f"datasets.{job.dataset}.saturation.{job.name}"
+        check_trained(study, job, where)
+        check_resources(study, SATURATION, job.settings, where)
     seen, counts = set(), {}
     for job in study.motif_effects:
         number = counts[job.dataset] = counts.get(job.dataset, -1) + 1
@@ -48,9 +95,38 @@ def check(study):
         if (job.dataset, job.model, job.split) in seen:
             refuse(where, "this model and split are in an entry above; expected one entry")
         seen.add((job.dataset, job.model, job.split))
-        for name in declared.classes(MOTIFS)["Settings"].resources(job.settings):
-            expect(name, study.resources, f"{where}.motifs")
+        check_resources(study, MOTIFS, job.settings, where)
         check_motifs(job.settings, study.datasets[job.dataset].window, where)
+
+
+def check_variants(study, job, where):
+    """What a VCF is compared with, and how its haplotypes lie, fits together."""
+    check_trained(study, job, where)
+    check_resources(study, VARIANTS, job.settings, where)
+    null, other = job.settings["null"], job.settings.get("null_vcf")
+    if (null == "variants") != (other is not None):
+        found = f"found null {null} and {'no' if other is None else 'the key'} null_vcf"
+        refuse(where, f"{found}; expected null_vcf beside null variants alone")
+    if null != "none" and job.settings["n_null"] < job.settings["least_null"]:
+        refuse(
+            f"{where}.n_null",
+            f"found {job.settings['n_null']}; expected least_null, {job.settings['least_null']}, or more",
+        )
+    if "sample" in job.settings and job.settings["placement"] == "centre":
+        refuse(f"{where}.sample", "found placement centre; expected windows, which haplotypes lie in")
+    if job.settings["frequencies"] != sorted(job.settings["frequencies"]):
+        refuse(f"{where}.frequencies", f"found {job.settings['frequencies']}; expected the lowest first")
+    if study.datasets[job.dataset].has_inputs:
+        refuse(where, "a sample has several sequences; expected one, which variants lie in")
+    if not genomes(study.datasets[job.dataset]) and study.datasets[job.dataset].kind != "table":
+        refuse(where, "the source reads no genome; expected windows that have coordinates")
+
+
+def check_resources(study, module, given, where):
+    """The resources that settings name are there."""
+    for key, (*_, details) in declared.classes(module)["Settings"].fields.items():
+        if details["resource"] and key in given:
+            expect(given[key], study.resources, f"{where}.{key}")
 
 
 def check_trained(study, job, where):
@@ -108,9 +184,7 @@ class Effects(Explaining):
 
     def motif_effect_arguments(self, wildcards, input):
         """The options that name motifs and outputs."""
-        outputs = self.motif_effect_job(wildcards).outputs
-        from_file = option("motifs", input.get("motifs", []))
-        return from_file + (["--outputs", to_json(outputs)] if outputs is not None else [])
+        return option("motifs", input.get("motifs", [])) + self._outputs(self.motif_effect_job(wildcards))
 
     def motif_effect_code(self, wildcards):
         return self.code("motif_effects", self.architecture)(wildcards)
@@ -121,3 +195,63 @@ class Effects(Explaining):
             paths.fill(paths.MOTIFS_SINGLY, dataset=job.dataset, model=job.model, split=job.split)
             for job in self.motif_effects
         ]
+
+    def _own(self, jobs, wildcards):
+        """The entry of some that the wildcards dataset and job name."""
+        return next(job for job in jobs if (job.dataset, job.name) == (wildcards.dataset, wildcards.job))
+
+    def variant_effect_job(self, wildcards):
+        return self._own(self.variant_effects, wildcards)
+
+    def saturation_job(self, wildcards):
+        return self._own(self.saturations, wildcards)
+
+    def _own_files(self, job, module):
+        """{"weights": of every seed, "resources": files of settings, "indices": of genomes} of an entry."""
+        known = {"dataset": job.dataset, "model": job.model, "split": job.split}
+        settings = declared.classes(module)["Settings"]
+        names = settings.resources(job.settings)
+        indices = [genome(job.settings["genome"])[1]] if "genome" in job.settings else []
+        return {
+            "weights": [paths.fill(paths.WEIGHTS, **known, seed=seed) for seed in job.seeds],
+            "resources": [resource(name) for name in names],
+            "indices": indices,
+        }
+
+    def variant_effect_files(self, wildcards):
+        return self._own_files(self.variant_effect_job(wildcards), VARIANTS)
+
+    def saturation_files(self, wildcards):
+        return self._own_files(self.saturation_job(wildcards), SATURATION)
+
+    def variant_effect_arguments(self, wildcards, input):
+        """NAME=PATH of each resource, and the outputs."""
+        job = self.variant_effect_job(wildcards)
+        names = declared.classes(VARIANTS)["Settings"].resources(job.settings)
+        named = [f"{name}={path}" for name, path in zip(names, input.resources, strict=True)]
+        return ["--inputs", *named, *self._outputs(job)]
+
+    def saturation_arguments(self, wildcards, input):
+        """The genome, where there is one, and the outputs."""
+        return option("genome", input.get("resources", [])) + self._outputs(self.saturation_job(wildcards))
+
+    @staticmethod
+    def _outputs(job):
+        return ["--outputs", to_json(job.outputs)] if job.outputs is not None else []
+
+    def _network_of(self, job):
+        return self.networks[job.model].module
+
+    def variant_effect_code(self, wildcards):
+        job = self.variant_effect_job(wildcards)
+        return self.code("variant_effects", self._network_of(job))(wildcards)
+
+    def saturation_code(self, wildcards):
+        network = self._network_of(self.saturation_job(wildcards))
+        return self.code("saturate", "attribution/methods/ism", network)(wildcards)
+
+    def own_variant_results(self):
+        """A table of every entry of `variants` and `saturation` of a dataset."""
+        tables = [(paths.VARIANT_EFFECTS, job) for job in self.variant_effects]
+        tables += [(paths.SATURATION, job) for job in self.saturations]
+        return [paths.fill(pattern, dataset=job.dataset, job=job.name) for pattern, job in tables]

@@ -29,6 +29,8 @@ PLACES = {
     "design": (".{design}.seed{seed}", "{design}, seed {seed}"),
     "motifs": ("", "all"),
     "effects": (".{model}.{split}", "{model}, {split}"),
+    "variant_effects": (".{job}", "{job}"),
+    "saturation": (".{job}", "{job}"),
 }
 FOLDERS = {"run": ("results", "logs"), "variants": (paths.VARIANTS, "logs/variants/{job}")}
 # Artifact -> pattern: one file for every method of an explanation.
@@ -61,6 +63,10 @@ FILES = {
         name: paths.escaped(paths.DESIGN_TABLE, but="table").format(table=name.removeprefix("design_"))
         for name in ("designs", "design_scores", "design_networks", "design_motifs", "design_logos")
     },
+    "variant_effects": paths.VARIANT_EFFECTS,
+    "variant_null": paths.VARIANT_NULL,
+    "haplotypes": paths.HAPLOTYPES,
+    "saturation": paths.SATURATION,
     **{name: f"{paths.EVALUATION}/{name}.tsv" for name in (*EVALUATION_TABLES, *TRACK_TABLES)},
     **{
         name: f"{paths.COMPARISON}/{name}.tsv"
@@ -385,6 +391,9 @@ class Figures(Study):
             return [{key: getattr(job, key) for key in keys} for job in self.motif_effects]
         if of == "design":
             return self.designed
+        if of in ("variant_effects", "saturation"):
+            jobs = self.variant_effects if of == "variant_effects" else self.saturations
+            return [{"dataset": job.dataset, "job": job.name} for job in jobs]
         if of == "explanation":
             keys = ("dataset", "model", "split", "seed")
             return [dict(zip(keys, explained[:4], strict=True)) for explained in self.explained]

@@ -23,7 +23,7 @@ def _entries(config, root, moved):
         "motifs": config["motifs"],
         "figure_counts": config["figures"],
         "timing": entries.timing(config["timing"]) if "timing" in config else None,
-        "motif_effects": effects.entries_of(config["datasets"]),
+        **effects.entries_of(config["datasets"]),
         "designs": designs.entries_of(config["datasets"]),
         "root": Path(root),
         "moved": moved,

@@ -111,6 +111,13 @@ DESIGN = f"{DATASET}/designs/{{design}}/seed{{seed}}"
 DESIGN_TABLE = f"{DESIGN}/{{table}}.tsv"
 DESIGN_FASTA = f"{DESIGN}/designs.fa"
 
+# Of networks that were trained here.
+OWN_VARIANTS = f"{DATASET}/variants/{{job}}"
+VARIANT_EFFECTS = f"{OWN_VARIANTS}/effects.tsv"
+VARIANT_NULL = f"{OWN_VARIANTS}/null.tsv"
+HAPLOTYPES = f"{OWN_VARIANTS}/haplotypes.tsv"
+SATURATION = f"{DATASET}/saturation/{{job}}.tsv"
+
 VARIANTS = "results/variants/{job}"
 VARIANT_TABLE = f"{VARIANTS}/variants.tsv"
 VARIANT_ARRAY = f"{VARIANTS}/{{array}}.npy"

@@ -41,6 +41,8 @@ class Study:
     timing: entries.Timing | None
     motif_effects: tuple
     designs: tuple
+    variant_effects: tuple
+    saturations: tuple
     root: Path
     moved: bool
 

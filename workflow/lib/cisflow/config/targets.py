@@ -26,6 +26,7 @@ class Targets(Designs, Effects):
             *self.class_tables(),
             *self.variant_results(),
             *self.motif_effect_results(),
+            *self.own_variant_results(),
             *self.design_results(),
         ]
 

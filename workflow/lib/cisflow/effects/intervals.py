@@ -29,6 +29,13 @@ class Estimate(NamedTuple):
     sd_seeds: np.ndarray
 
 
+def over_seeds(values):
+    """The Estimate of values (seeds, …), one of each network: Student's t of them; no interval of one network."""
+    values = np.asarray(values, dtype=np.float64)
+    nothing = np.full(values.shape[1:], np.nan)
+    return estimate([Moments(part, nothing, 1) for part in values])
+
+
 def moments(values):
     """The Moments of values (n, …) of n backgrounds; the variance of one is NaN."""
     values = np.asarray(values, dtype=np.float64)

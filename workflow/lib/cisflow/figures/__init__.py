@@ -10,7 +10,7 @@ rules of the workflow are made from. It is read from the source text, so that a 
         seed), "comparison" (dataset, model, split), "study" (a dataset beside a published study), "study_set" (its
         dataset, group, split), "classifier" (its dataset, model, split), "variants", "motifs" (a dataset whose
         attributions are searched for motifs), "effects" (dataset, model, split, into whose backgrounds motifs are put),
-        "design" (dataset, design, seed).
+        "design" (dataset, design, seed), "variant_effects" and "saturation" (dataset, job).
     label : what the report calls it.
     order : where it stands on a page that links to figures; without it, behind those that have one.
     inputs : {name: artifact}, the files that `draw` gets by these names, see `config.figures.Figures.artifact`. An

@@ -7,6 +7,8 @@ from cisflow.errors import InputError, listing
 from cisflow.io import text
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
+# INFO among the fields behind ALT, and the first sample among all.
+INFO, SAMPLES = 2, 9
 MISSING = "."
 # ExPecto's example has a hyphen for no ID.
 NO_NAME = (MISSING, "-")
@@ -16,7 +18,8 @@ DIGITS = 12  # No chromosome needs more.
 class Record(NamedTuple):
     """One row: its line in the file (from 1), chromosome, 0-based start, ID ("" where it is `.` or `-`), REF, all ALTs.
 
-    Alleles are in upper case unless they are symbolic. A row without an alternative has an empty `alts`.
+    Alleles are in upper case unless they are symbolic. A row without an alternative has an empty `alts`. `others` are
+    the fields behind ALT as they stand: QUAL, FILTER, INFO, FORMAT and a genotype for each sample, or fewer.
     """
 
     line: int
@@ -25,6 +28,7 @@ class Record(NamedTuple):
     name: str
     ref: str
     alts: tuple
+    others: tuple = ()
 
 
 def read(path):
@@ -76,7 +80,72 @@ def _record(where, number, fields):
     if "" in alts:
         raise InputError(f"{where}: ALT is '{alt[:40]}', expected alleles separated by single commas")
     upper = tuple(allele.upper() if allele.isalpha() else allele for allele in alts)
-    return Record(number, chrom, int(position) - 1, "" if name in NO_NAME else name, ref.upper(), upper)
+    others = tuple(fields[len(COLUMNS) :])
+    return Record(number, chrom, int(position) - 1, "" if name in NO_NAME else name, ref.upper(), upper, others)
+
+
+def samples(path):
+    """Names of the samples of the line `#CHROM`, in order; empty where there is none."""
+    for _, line in text.lines(path):
+        if line.startswith(COLUMNS[0]):
+            return line.split("\t")[SAMPLES:]
+        if not line.startswith("#"):
+            break
+    return []
+
+
+def frequencies(path, record):
+    """(alts,) frequency of each alternative by the key AF of INFO; NaN where there is none.
+
+    Raises
+    ------
+    InputError : AF is no list of as many numbers from 0 to 1.
+    """
+    info = record.others[INFO] if len(record.others) > INFO else MISSING
+    given = next((item[3:] for item in info.split(";") if item.startswith("AF=")), None)
+    if given is None:
+        return [float("nan")] * len(record.alts)
+    try:
+        found = [float("nan") if value == MISSING else float(value) for value in given.split(",")]
+    except ValueError:
+        found = []
+    # NaN compares as neither.
+    if len(found) != len(record.alts) or any(value < 0 or value > 1 for value in found):
+        expected = f"expected {len(record.alts)} from 0 to 1, one for each alternative"
+        raise InputError(f"{path}: line {record.line}: AF is '{given[:40]}', {expected}")
+    return found
+
+
+class Genotype(NamedTuple):
+    """Alleles of one sample (0 is REF, None is not called), whether their order says which haplotype has which, and
+    the phase set within which it does ("" where there is one alone).
+    """
+
+    alleles: tuple
+    phased: bool
+    phase_set: str
+
+
+def genotype(path, record, place):
+    """The Genotype of the sample at a place among `samples`.
+
+    Raises
+    ------
+    InputError : the row has no such sample, no GT, or a GT that is none.
+    """
+    where = f"{path}: line {record.line}"
+    column = SAMPLES - len(COLUMNS) + place
+    if len(record.others) <= column:
+        raise InputError(f"{where}: no genotype; expected FORMAT and a column for each sample")
+    keys, values = (record.others[number].split(":") for number in (SAMPLES - len(COLUMNS) - 1, column))
+    known = dict(zip(keys, values, strict=False))
+    found = known.get("GT", "")
+    parts = re.split(r"[|/]", found)
+    if not all(part == MISSING or (part.isdigit() and int(part) <= len(record.alts)) for part in parts):
+        raise InputError(f"{where}: GT is '{found[:40]}', expected alleles from 0 to {len(record.alts)}, such as 0|1")
+    alleles = tuple(None if part == MISSING else int(part) for part in parts)
+    phase_set = known.get("PS", MISSING)
+    return Genotype(alleles, "/" not in found, "" if phase_set == MISSING else phase_set)
 
 
 CONTIG = re.compile(r"##contig=<.*\bID=([^,>]+).*\blength=(\d{1,12})")
