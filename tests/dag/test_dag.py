@@ -55,6 +55,8 @@ WRITTEN_BY = {
     "spacing": {"motif_spacing"},
     "distances": {"motif_spacing"},
     **dict.fromkeys(("motifs_singly", "motif_positions", "motif_pairs"), {"motif_effects"}),
+    **dict.fromkeys(("variant_effects", "variant_null", "haplotypes"), {"variant_effects"}),
+    "saturation": {"saturate"},
     "timing": {"time_attributions"},
     "job_costs": {"job_costs"},
     "split_table": {"split"},
@@ -147,13 +149,14 @@ READS = {
     "motif_spacing": {"motif_runs", "merge_patterns", "discover_motifs", "attribute"},
     "merge_patterns": {"motif_runs", "call_hits", "name_motifs", "discover_motifs", "attribute", "fetch"},
     "motif_effects": {"windows", "split", "train", "fetch"},
+    **dict.fromkeys(("variant_effects", "saturate"), {"windows", "train", "fetch", "index_genome"}),
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),
         *(
             f"figure_{name}"
             for name, figure in FIGURES.items()
-            if figure.of not in ("run", "variants", "comparison", "effects")
+            if figure.of not in ("run", "variants", "comparison", "effects", "variant_effects", "saturation")
             and "binary" in (figure.tasks or ["binary"])
             # No study of these configs has negatives that were drawn.
             and "matching" not in figure.inputs.values()
@@ -181,6 +184,7 @@ READS = {
             "job_costs",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs", "motif_effects"),
+        *("variant_effects", "saturate"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
@@ -232,6 +236,11 @@ def expected_counts(config):
             counts[rule] += "study" in dataset
         counts["motif_effects"] += len(dataset.get("effects", []))
         read |= {entry.get("motifs") for entry in dataset.get("effects", [])}
+        own = [*dataset.get("variants", {}).values(), *dataset.get("saturation", {}).values()]
+        counts["variant_effects"] += len(dataset.get("variants", {}))
+        counts["saturate"] += len(dataset.get("saturation", {}))
+        genomes |= {entry["genome"] for entry in own if "genome" in entry}
+        read |= {entry.get(key) for entry in own for key in ("vcf", "null_vcf")}
         for entry in dataset.get("explain", []):
             seeds, methods = len(entry.get("seeds", [1])), len(entry["methods"])
             extractor = config.get("features", {}).get(entry.get("features"), {})

@@ -31,9 +31,22 @@ BY_HAND = {"check", "document-config", "status"}
 CHOSEN = {
     "windows": ["data.sources", "data.targets"],
     **dict.fromkeys(
-        ("train", "predict", "input-contribution", "features", "variants", "kernels", "motif-effects"), ["models"]
+        (
+            "train",
+            "predict",
+            "input-contribution",
+            "features",
+            "variants",
+            "kernels",
+            "motif-effects",
+            "variant-effects",
+            "saturate",
+        ),
+        ["models"],
     ),
-    **dict.fromkeys(("attribute", "compare-attributions", "time-attributions"), ["models", "attribution.methods"]),
+    **dict.fromkeys(
+        ("attribute", "compare-attributions", "time-attributions", "saturate"), ["models", "attribution.methods"]
+    ),
     **dict.fromkeys(("fit", "tune"), ["classifiers"]),
 }
 

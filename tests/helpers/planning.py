@@ -13,7 +13,7 @@ from cisflow.config import figures
 REGRESSION = {
     "resources": {
         name: {"url": name}
-        for name in ("reporters.csv", "enhancers.csv", "sites.bed", "genome.fa", "signals.tsv", "known.meme")
+        for name in ("reporters.csv", "enhancers.csv", "sites.bed", "genome.fa", "signals.tsv", "known.meme", "own.vcf")
     },
     "datasets": {
         "reporters": {
@@ -32,6 +32,10 @@ REGRESSION = {
             "targets": [{"kind": "bigwig", "sheet": "signals.tsv", "bins": 20}],
             "splits": {"random": {"kind": "random"}},
             "models": ["profiles"],
+            "variants": {"own": {"vcf": "own.vcf", "genome": "genome.fa", "model": "profiles", "split": "random"}},
+            "saturation": {
+                "one": {"regions": ["chr1:5-9"], "genome": "genome.fa", "model": "profiles", "split": "random"}
+            },
         },
         "pairs": {
             "source": {
@@ -141,6 +145,9 @@ def expected_figures(config):
             trained = any("architecture" in model for model in models)
             if figure.of == "effects":
                 counts[rule] += len(dataset.get("effects", []))
+                continue
+            if figure.of in ("variant_effects", "saturation"):
+                counts[rule] += len(dataset.get({"variant_effects": "variants"}.get(figure.of, figure.of), {}))
                 continue
             if figure.of == "windows" and dataset.get("splits"):
                 counts[rule] += dataset["source"]["kind"] == "peaks" or "matching" not in artifacts
