@@ -15,7 +15,7 @@ TIERS = (
     {"tasks", "published"},
     {"data", "models", "evaluation"},
     {"training", "features", "classifiers", "attribution"},
-    {"motifs", "effects", "design"},
+    {"motifs", "variants", "effects", "design"},
     {"figures", "report"},
     {"commands"},
 )

@@ -68,7 +68,7 @@ rule predict:
         device=study.device,
     shell:
         "python -m cisflow predict --dataset {params.dataset:q} --split {input.split:q} --weights {input.weights:q}"
-        " --precision {params.precision} --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        " --precision {params.precision:q} --device {params.device} --gpus {resources.gpu} --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule input_contribution:
