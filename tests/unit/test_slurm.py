@@ -99,13 +99,21 @@ def test_a_cluster_that_does_not_answer_is_one_line(answers):
         slurm.cluster()
 
 
-def test_the_end_of_slurms_own_log_is_shown_where_the_job_could_say_nothing(tmp_path, monkeypatch):
+def test_what_slurms_own_log_tells_is_shown_where_the_job_could_say_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logs" / "slurm").mkdir(parents=True)
     for number, (own, last) in enumerate(
         [("", "no such environment"), ("cisflow train: ...", "killed"), (None, "lost")]
     ):
-        lines = ["rule train:", f"    log: logs/{number}.log", "    jobid: 0", *map(str, range(50)), last, ""]
+        lines = [
+            "rule train:",
+            f"    log: logs/{number}.log",
+            "    jobid: 0",
+            *map(str, range(50)),
+            last,
+            "Error in rule train:",
+            *"abc" * 9,
+        ]
         (tmp_path / "logs" / "slurm" / f"{number}.log").write_text("\n".join(lines))
         if own is not None:
             (tmp_path / "logs" / f"{number}.log").write_text(own)

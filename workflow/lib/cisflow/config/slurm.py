@@ -130,7 +130,7 @@ def _queue():
 
 
 def unsaid(folder, since, lines=12):
-    """The ends of SLURM's own logs of jobs that failed before their command could say anything.
+    """What SLURM's own logs hold of jobs that failed before their command could say anything.
 
     Snakemake shows a job's log and what is behind it, but nothing behind an empty one: where an environment cannot be
     activated, or a node has no Python, all is in the log of SLURM.
@@ -153,8 +153,10 @@ def unsaid(folder, since, lines=12):
             text = path.read_text(errors="replace")
             own = re.search(r"^    log: (.+?)(?: \(check log file.*)?$", text, re.MULTILINE)
             if own and not (Path(own[1]).is_file() and Path(own[1]).stat().st_size):
-                told += [f"{path}, of a job whose own log is empty, ends in:"]
-                told += [f"    {line}" for line in text.splitlines()[-lines:] if line.strip()]
+                told += [f"{path}, of a job whose own log is empty:"]
+                # What stands before Snakemake's own words on the failure is its cause.
+                said = [line for line in text.split("\nError in rule")[0].splitlines() if line.strip()]
+                told += [f"    {line}" for line in said[-lines:]]
     return told
 
 
