@@ -18,7 +18,7 @@ started = time.time()
 bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 sys.path.insert(0, str(LIB))
 try:
-    from cisflow.config import builds, code, designs, entries, figures, paths, slurm, stages, text
+    from cisflow.config import builds, clock, code, designs, entries, figures, paths, slurm, stages, text
     from cisflow.config.figures import COMPARISON_TABLES, EVALUATION_TABLES, TRACK_TABLES
     from cisflow.config.jobs import any_of, growing, option
     from cisflow.config.loading import load
@@ -102,6 +102,10 @@ scattergather:
 
 # The one of the workflow: Snakemake keeps the last that it reads.
 onstart:
+    if n_set_back := clock.set_back(["results", "resources"]):
+        logger.warning(
+            f"{n_set_back} files had times in the future: the clock has gone back. They have that of now."
+        )
     try:
         if workflow.executor_plugin.name == "slurm":
             slurm.begin(workflow.executor_settings, locked=workflow.execution_settings.lock, say=logger.info)
