@@ -197,6 +197,20 @@ def test_a_stopped_run_goes_on_with_its_next_shard_and_a_finished_one_is_left(gi
     assert computed == [] and "is complete" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["features.npy", "ids.tsv", "targets.tsv"])
+@pytest.mark.parametrize("keep", [0.5, None], ids=["cut", "gone"])
+def test_a_manifest_that_the_files_beside_it_belie_is_not_believed(given, tmp_path, name, keep):
+    common = {"bed": given.bed, "weights": given.weights, "genome": given.genome, "device": "cpu"}
+    assert call(**common, output=tmp_path) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "manifest.json"}
+    if keep is None:
+        (tmp_path / name).unlink()
+    else:
+        os.truncate(tmp_path / name, int(keep * len(before[name])))
+    assert call(**common, output=tmp_path) == 0
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "manifest.json"}
+
+
 @pytest.mark.parametrize("changed", ["weights", "length", "shards", "bed"])
 def test_shards_of_another_run_are_not_gone_on_with(given, tmp_path, computed, changed):
     common = {"bed": given.bed, "weights": given.weights, "genome": given.genome, "device": "cpu", "shards": 4}

@@ -150,6 +150,10 @@ def test_a_stopped_run_goes_on_and_writes_the_same_bytes(inputs, effects, tmp_pa
     capsys.readouterr()
     assert call(inputs, output=tmp_path) == 0
     assert "is complete" in capsys.readouterr().err and scored == [2]
+    # A manifest that the files beside it belie is not believed.
+    (tmp_path / "diff.npy").write_bytes((effects / "diff.npy").read_bytes()[:-1])
+    assert call(inputs, output=tmp_path) == 0
+    assert (tmp_path / "diff.npy").read_bytes() == (effects / "diff.npy").read_bytes()
 
 
 def test_without_classes_targets_alone_are_ranked(inputs, tmp_path):

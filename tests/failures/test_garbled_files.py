@@ -1,7 +1,7 @@
 """Files between stages, cut, garbled or of another kind: each reader ends in an InputError of one line or a result.
 
 Mutants are drawn from a seed. What is read of one must have the form that its reader promises; CISFLOW_MUTANTS=n tries
-n times as many.
+n times as many, and CISFLOW_SEED=n others.
 """
 
 import json
@@ -34,7 +34,7 @@ from cisflow.models import checkpoints
 from cisflow.motifs import exports, instances, modisco, naming, report, splicing
 from cisflow.motifs import runs as motif_runs
 
-TIMES = int(os.environ.get("CISFLOW_MUTANTS", 1))
+TIMES, SEED = int(os.environ.get("CISFLOW_MUTANTS", 1)), int(os.environ.get("CISFLOW_SEED", 0))
 N, LENGTH, TARGETS = 12, 30, ("ap1", "creb")
 BINARY = tasks.get("binary")
 SETTINGS = {"n_outputs": 2, "channels": 4, "width": 5, "hidden": 4}
@@ -418,7 +418,7 @@ def test_what_is_no_whole_file_of_its_kind_is_said_in_a_line(given, name):
     path, drawers, reader = given[name]
     content = path.read_bytes()
     reader(path)
-    rng, refused, count = np.random.default_rng(KINDS.index(name)), 0, 0
+    rng, refused, count = np.random.default_rng(KINDS.index(name) + 1000 * SEED), 0, 0
     try:
         for count, mutant in enumerate(mutants(content, drawers, rng), 1):
             # A new file: the old one may be mapped.

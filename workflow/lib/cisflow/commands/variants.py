@@ -16,7 +16,7 @@ from cisflow.errors import InputError
 from cisflow.features import arrays as features
 from cisflow.features import extractor as extractors
 from cisflow.features import sequence_classes, shards, variants
-from cisflow.io import work
+from cisflow.io import manifests
 from cisflow.io.genome import Genome
 from cisflow.io.manifests import manifest
 from cisflow.io.resumable import Rows
@@ -43,7 +43,7 @@ def run(args):
     inputs += [path for path in (args.names, args.classes, args.class_names, args.histone) if path]
     made_of = {"extractor": extractor, "strict": args.strict, "files": [shards.identity(path) for path in inputs]}
     finished = folder / "manifest.json"
-    if work.note(finished).get("made_of") == made_of:
+    if manifests.agrees(finished, made_of):
         print(f"variants: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
@@ -79,7 +79,9 @@ def run(args):
             rows.finish(folder, arrays)
         counts = frame["status"].value_counts(sort=False)
         record |= {"variants": {name: int(count) for name, count in counts.items()}, "targets": network.n_outputs}
-        record |= {"device": where.type, "made_of": made_of}
+        tables = ["variants.tsv", "targets.tsv", *(["class_scores.tsv"] if classes else [])]
+        made = [*tables, *(f"{name}.npy" for name in arrays)]
+        record |= {"device": where.type, **manifests.as_made(made_of, folder, made)}
 
 
 def read_classes(args, groups):

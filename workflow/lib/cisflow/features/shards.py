@@ -11,7 +11,7 @@ from tqdm import tqdm
 from cisflow.errors import InputError, listing
 from cisflow.features import arrays as features
 from cisflow.features.extractor import load, open_sequences, ready, target_names
-from cisflow.io import files, work
+from cisflow.io import files, manifests, work
 from cisflow.io.arrays import read_arrays, write_arrays
 from cisflow.io.manifests import manifest
 from cisflow.io.tables import write_table
@@ -50,7 +50,7 @@ def progress(total, done=0):
     return tqdm(total=total, initial=done, desc="features", unit="window", smoothing=0.1)
 
 
-def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), notes=None):
+def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), made_of=None):
     """Write features.npy, ids.tsv, targets.tsv and manifest.json, the last of all, from shards in order.
 
     Parameters
@@ -58,7 +58,7 @@ def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), note
     rows : the `inputs.Rows` that were cut into shards.
     names : list of target names, where the checkpoint has none.
     inputs : further files whose digest the manifest holds.
-    notes : further entries of the manifest.
+    made_of : what the manifest is to say that all was made of, for `manifests.agrees`.
     """
     folder = Path(folder)
     with manifest(folder / "manifest.json", extractor, [*rows.files, weights, *inputs]) as record:
@@ -67,7 +67,9 @@ def gather(folder, shards, rows, extractor, weights, names=None, inputs=(), note
         names, groups = target_names(extractor, weights, width, names)
         write_table(folder / "targets.tsv", features.target_table(names, groups))
         write_table(folder / "ids.tsv", rows.frame)
-        record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error, **(notes or {})}
+        record |= {"windows": len(ids), "targets": width, "largest_rounding_error": error}
+        if made_of is not None:
+            record |= manifests.as_made(made_of, folder, ["features.npy", "ids.tsv", "targets.tsv"])
         used = {str(read_arrays(path, ["device"])["device"]) for path in shards}
         record["device"] = listing(sorted(used))
 
@@ -93,7 +95,7 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
     }
     whole = {**made_of, "groups": extractor.get("groups"), "names": identity(names) if names else None}
     finished, record = folder / "manifest.json", folder / "shards" / "made_of.json"
-    if work.note(finished).get("made_of") == whole:
+    if manifests.agrees(finished, whole):
         print(f"features: {folder} is complete", file=sys.stderr)
         return
     # Without its manifest, an array of an earlier run does not look like that of this one.
@@ -117,7 +119,7 @@ def run(folder, rows, extractor, weights, genome, names, count, acquire):
             network = ready(network, extractor, device)
             for path, part in waiting:
                 compute(path, network, sequences.part(part), device, extractor, bar)
-    gather(folder, paths, rows, extractor, weights, names, extra, {"made_of": whole})
+    gather(folder, paths, rows, extractor, weights, names, extra, whole)
     work.remove(record.parent)
 
 

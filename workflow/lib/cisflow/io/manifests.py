@@ -5,8 +5,9 @@ import importlib.metadata
 import resource
 import sys
 import time
+from pathlib import Path
 
-from cisflow.io import files
+from cisflow.io import files, work
 
 
 @contextlib.contextmanager
@@ -34,6 +35,21 @@ def manifest(path, settings, inputs, seed=None):
             **record,
         },
     )
+
+
+def as_made(made_of, folder, names):
+    """Entries of a manifest by which `agrees` tells whether its outputs, files of a folder, are still what was made."""
+    return {"made_of": made_of, "bytes": {name: Path(folder, name).stat().st_size for name in names}}
+
+
+def agrees(path, made_of):
+    """Whether a manifest is of outputs made of `made_of`, and these lie beside it, none of them cut."""
+    record = work.note(path)
+    sizes = record.get("bytes")
+    if record.get("made_of") != made_of or not isinstance(sizes, dict):
+        return False
+    found = {name: Path(path).with_name(name) for name in sizes}
+    return all(found[name].is_file() and found[name].stat().st_size == size for name, size in sizes.items())
 
 
 def _versions():
