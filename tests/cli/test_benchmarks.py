@@ -94,3 +94,10 @@ def test_bench_scanning_prints_a_ratio_for_both_scans_and_finds_what_memelite_fi
     ).groups()
     assert int(both) > 0 == int(alone) and theirs == zero
     assert all(float(value) < 1e-5 for value in re.findall(r"score from convolve2d: (\S+)", text))
+
+
+def test_bench_design_prints_ratios_and_that_edits_are_the_same():
+    text = printed("bench_design.py")
+    assert_ratio(re.search(rf"brute force / fast: {RATIO}; at least 10 asked", text))
+    assert_ratio(re.search(rf"tangermeme / fast: {RATIO}", text))
+    assert "edits of all ways are the same" in text
