@@ -57,6 +57,7 @@ WRITTEN_BY = {
     **dict.fromkeys(("motifs_singly", "motif_positions", "motif_pairs"), {"motif_effects"}),
     **dict.fromkeys(("variant_effects", "variant_null", "haplotypes"), {"variant_effects"}),
     "saturation": {"saturate"},
+    **dict.fromkeys(("designs", "design_scores", "design_networks", "design_motifs", "design_logos"), {"design"}),
     "timing": {"time_attributions"},
     "job_costs": {"job_costs"},
     "split_table": {"split"},
@@ -84,6 +85,7 @@ ORDER = (
     "exports",
     "patterns",
     "effects",
+    "design",
     "figures",
     "study",
     "summary",
@@ -150,13 +152,14 @@ READS = {
     "merge_patterns": {"motif_runs", "call_hits", "name_motifs", "discover_motifs", "attribute", "fetch"},
     "motif_effects": {"windows", "split", "train", "fetch"},
     **dict.fromkeys(("variant_effects", "saturate"), {"windows", "train", "fetch", "index_genome"}),
+    "design": {"windows", "split", "train", "fetch"},
     "study_settings": set(),
     "study": {
         *("windows", "split", "leakage", "evaluate", "features", "study_settings", "fit"),
         *(
             f"figure_{name}"
             for name, figure in FIGURES.items()
-            if figure.of not in ("run", "variants", "comparison", "effects", "variant_effects", "saturation")
+            if figure.of not in ("run", "variants", "comparison", "effects", "variant_effects", "saturation", "design")
             and "binary" in (figure.tasks or ["binary"])
             # No study of these configs has negatives that were drawn.
             and "matching" not in figure.inputs.values()
@@ -184,7 +187,7 @@ READS = {
             "job_costs",
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs", "motif_effects"),
-        *("variant_effects", "saturate"),
+        *("variant_effects", "saturate", "design"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
@@ -238,6 +241,8 @@ def expected_counts(config):
         read |= {entry.get("motifs") for entry in dataset.get("effects", [])}
         own = [*dataset.get("variants", {}).values(), *dataset.get("saturation", {}).values()]
         counts["variant_effects"] += len(dataset.get("variants", {}))
+        counts["design"] += sum(len(entry.get("seeds", [1])) for entry in dataset.get("design", []))
+        read.add(dataset.get("motifs", database) if dataset.get("design") else None)
         counts["saturate"] += len(dataset.get("saturation", {}))
         genomes |= {entry["genome"] for entry in own if "genome" in entry}
         read |= {entry.get(key) for entry in own for key in ("vcf", "null_vcf")}

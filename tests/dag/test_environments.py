@@ -48,6 +48,7 @@ CHOSEN = {
         ("attribute", "compare-attributions", "time-attributions", "saturate"), ["models", "attribution.methods"]
     ),
     **dict.fromkeys(("fit", "tune"), ["classifiers"]),
+    "design": ["models", "design.methods"],
 }
 
 

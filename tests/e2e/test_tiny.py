@@ -99,6 +99,11 @@ TABLES = {
     "variants/*/null.tsv": "variant_null",
     "variants/*/haplotypes.tsv": "haplotypes",
     "saturation/*.tsv": "saturation",
+    "designs/*/*/designs.tsv": "designs",
+    **{
+        f"designs/*/*/{name}.tsv": f"design_{name}"
+        for name in ("steps", "scores", "networks", "motifs", "hits", "logos")
+    },
     "patterns/runs.tsv": "pattern_runs",
     "kernels/*/*/*/kernels.tsv": "kernels",
     "patterns/patterns.tsv": "merged_patterns",

@@ -32,6 +32,16 @@ REGRESSION = {
             "targets": [{"kind": "bigwig", "sheet": "signals.tsv", "bins": 20}],
             "splits": {"random": {"kind": "random"}},
             "models": ["profiles"],
+            "motifs": "known.meme",
+            "design": [
+                {
+                    "name": "raised",
+                    "model": "profiles",
+                    "split": "random",
+                    "objective": {"up": ["x"]},
+                    "method": {"method": "greedy"},
+                }
+            ],
             "variants": {"own": {"vcf": "own.vcf", "genome": "genome.fa", "model": "profiles", "split": "random"}},
             "saturation": {
                 "one": {"regions": ["chr1:5-9"], "genome": "genome.fa", "model": "profiles", "split": "random"}
@@ -145,6 +155,9 @@ def expected_figures(config):
             trained = any("architecture" in model for model in models)
             if figure.of == "effects":
                 counts[rule] += len(dataset.get("effects", []))
+                continue
+            if figure.of == "design":
+                counts[rule] += sum(len(entry.get("seeds", [1])) for entry in dataset.get("design", []))
                 continue
             if figure.of in ("variant_effects", "saturation"):
                 counts[rule] += len(dataset.get({"variant_effects": "variants"}.get(figure.of, figure.of), {}))
