@@ -131,7 +131,11 @@ def told(name, values, smallest=0):
     asked = np.abs(planted) > smallest
     signs = (np.sign(planted) == np.sign(found))[asked]
     rank = stats.spearmanr(planted, found).statistic
-    print(f"{name}: sign right in {signs.sum()} of {len(signs)} ({signs.mean():.1%}), Spearman {rank:.3f}", flush=True)
+    # Those of which nothing was planted have no order among them.
+    most = stats.spearmanr(planted, stats.rankdata(planted, "ordinal")).statistic
+    ties = f" of at most {most:.3f}" if most < 0.999 else ""
+    text = f"sign right in {signs.sum()} of {len(signs)} ({signs.mean():.1%}), Spearman {rank:.3f}{ties}"
+    print(f"{name}: {text}", flush=True)
 
 
 def main():

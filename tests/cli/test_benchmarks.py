@@ -101,3 +101,12 @@ def test_bench_design_prints_ratios_and_that_edits_are_the_same():
     assert_ratio(re.search(rf"brute force / fast: {RATIO}; at least 10 asked", text))
     assert_ratio(re.search(rf"tangermeme / fast: {RATIO}", text))
     assert "edits of all ways are the same" in text
+
+
+def test_bench_effects_counts_signs_and_ranks():
+    text = printed("bench_effects.py")
+    for name in ("motifs", "planted pairs, each layout", "pairs"):
+        row = re.search(
+            rf"^{name}: sign right in (\d+) of (\d+) \(.*%\), Spearman (-?\d\.\d+)(?: of at most .*)?$", text, re.M
+        )
+        assert int(row[1]) <= int(row[2]) and -1 <= float(row[3]) <= 1

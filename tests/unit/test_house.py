@@ -15,7 +15,7 @@ TIERS = (
     {"tasks", "published"},
     {"data", "models", "evaluation"},
     {"training", "features", "classifiers", "attribution"},
-    {"motifs", "variants", "effects", "design"},
+    {"motifs", "effects", "variants", "design"},
     {"figures", "report"},
     {"commands"},
 )

@@ -96,6 +96,8 @@ def check(study):
             refuse(where, "this model and split are in an entry above; expected one entry")
         seen.add((job.dataset, job.model, job.split))
         check_resources(study, MOTIFS, job.settings, where)
+        if study.datasets[job.dataset].has_inputs:
+            refuse(where, "a sample has several sequences; expected one, which motifs are put into")
         check_motifs(job.settings, study.datasets[job.dataset].window, where)
 
 
