@@ -7,6 +7,7 @@ rule train:
         split=paths.SPLIT,
         pretrained=study.start,
         motifs=study.kernel_motifs,
+        track_features=study.track_features,
         tokenizer=study.tokenizer,
     output:
         weights=paths.WEIGHTS,

@@ -23,6 +23,7 @@ class Settings(settings.Settings):
     cut: float = setting(None, meaning="A label above it counts as positive.")
     cut_quantile: float = setting(None, above=0, below=1, meaning="The same by a quantile of the training labels.")
     pools: dict = setting({}, meaning="Splits whose test folds are evaluated as one, by the name of the whole.")
+    held_tracks: dict = setting({}, meaning="Tracks that a split holds out, by its name: their names by fold.")
     k: int = setting(15, minimum=1, maximum=15, meaning="Length of the k-mers of the similarity of two sequences.")
 
 
@@ -44,7 +45,7 @@ def run(args):
         raise InputError(f"{args.folder}/targets.tsv: task {dataset.task.name}, expected numbers (task regression)")
     cut = track_folds.Cut(chosen.cut, chosen.cut_quantile)
     numbers = chosen.seed, chosen.resamples, chosen.permutations
-    found = tracks.evaluate(args.dataset, trained, dataset, *numbers, cut, chosen.pools, chosen.k)
+    found = tracks.evaluate(args.dataset, trained, dataset, *numbers, cut, chosen.pools, chosen.k, chosen.held_tracks)
     for sentence in track_results.verdicts(found["track_comparisons"]):
         print(sentence, file=sys.stderr)
     for name, table in found.items():

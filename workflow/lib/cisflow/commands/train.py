@@ -6,6 +6,7 @@ import pandas as pd
 
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
+from cisflow.data import track_features
 from cisflow.io import files, work
 from cisflow.io.manifests import manifest
 from cisflow.io.meme import read_meme
@@ -21,6 +22,8 @@ def arguments(parser):
     options.mapping(parser, "--model", "architecture, settings, training, freeze, finetune", required=True)
     parser.add_argument("--pretrained", help="checkpoint that the network's pretrained part starts from")
     parser.add_argument("--motifs", help="MEME file of motifs that first kernels start from")
+    parser.add_argument("--track-features", help="table of a vector for each track, for heads that read one")
+    options.mapping(parser, "--held-tracks", "names of tracks that are held out: valid, test", default={})
     parser.add_argument("--tokenizer", help="tokenizer.json, for a network that reads tokens")
     options.seed(parser)
     options.device(parser)
@@ -36,7 +39,7 @@ def run(args):
     folds = datasets.read_folds(args.split, dataset.ids)
     inputs = [Path(args.dataset, name) for name in ("windows.tsv", "sequences.npy", "targets.npy")] + [args.split]
     inputs += [path for name in datasets.OPTIONAL if (path := Path(args.dataset, name)).exists()]
-    inputs += [path for path in (args.pretrained, args.tokenizer, args.motifs) if path]
+    inputs += [path for path in (args.pretrained, args.tokenizer, args.motifs, args.track_features) if path]
     settings = dict(args.model.get("settings", {}))
     if args.tokenizer:
         # The text itself, so that the trained network can be read without the file.
@@ -45,6 +48,10 @@ def run(args):
     job |= {"pretrained": args.pretrained, "freeze": args.model.get("freeze", False)}
     job |= {"chosen": args.model.get("finetune")}
     job |= {"motifs": [motif.matrix for motif in read_meme(args.motifs)] if args.motifs else ()}
+    if args.track_features:
+        job["features"] = track_features.read(args.track_features, dataset.targets)
+    if args.held_tracks:
+        job["held"] = args.held_tracks
     # Checkpoints of other data or another recipe must not be resumed.
     job_inputs = [files.digest(path) for path in inputs]
     wanted = Training.complete(job["training"]).devices

@@ -1,6 +1,6 @@
 """Checks of what no schema can say: every name that one part of a config uses is defined by another, and fits there."""
 
-from cisflow.config import architectures, declared, entries, naming, ranges, settings
+from cisflow.config import architectures, declared, entries, naming, ranges, settings, vectors
 from cisflow.config.gathering import genomes
 from cisflow.config.refusals import expect, refuse
 
@@ -155,6 +155,7 @@ def check_dataset(study, dataset):
         elif dataset.task == "binary" and dataset.n_targets is not None and dataset.n_targets > 1:
             text = f"'{model}' is a classifier, which expects one target; the source has several"
             refuse(f"{where}.models", text)
+    vectors.check(study, dataset, where)
     check_explanations(study, dataset)
     if dataset.study is not None:
         check_study(dataset, f"{where}.study")

@@ -273,6 +273,7 @@ class Dataset:
     targets: tuple = ()
     genes: str | None = None
     motifs: str | None = None
+    track_features: str | None = None
     metrics: tuple | None = None
     study: PublishedStudy | None = None
     # The entry `study` as the config has it, for settings of figures and of the page.

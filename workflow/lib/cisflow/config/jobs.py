@@ -7,7 +7,7 @@ of the files of a job, so that paths stay right where Snakemake puts a prefix be
 import re
 from pathlib import PurePosixPath
 
-from cisflow.config import code, entries, paths
+from cisflow.config import code, entries, paths, vectors
 from cisflow.config.gathering import resource
 from cisflow.config.published import Published
 from cisflow.config.study import to_json
@@ -82,7 +82,9 @@ class Jobs(Published):
         return [paths.fill(paths.TRUTH, dataset=wildcards.dataset)] if self.dataset(wildcards).is_planted else []
 
     def split_settings(self, wildcards):
-        return self.dataset(wildcards).splits[wildcards.split]
+        """What divides the windows; tracks that are held out besides do not."""
+        split = self.dataset(wildcards).splits[wildcards.split]
+        return {key: value for key, value in split.items() if key != "tracks"}
 
     def near_duplicates(self, wildcards):
         """Near-duplicates of a dataset, which a split of kind cluster, or of folds by cluster, reads."""
@@ -216,8 +218,16 @@ class Jobs(Published):
         motifs = self.model(wildcards).motifs
         return [resource(motifs)] if motifs is not None else []
 
+    def track_features(self, wildcards):
+        """The vectors of a dataset's tracks, where a network reads them."""
+        dataset = self.dataset(wildcards)
+        return [resource(dataset.track_features)] if vectors.reads(self.model(wildcards)) else []
+
     def start_arguments(self, wildcards, input):
         found = option("pretrained", input.pretrained) + option("motifs", input.motifs)
+        found += option("track-features", input.track_features)
+        held = vectors.held(self.dataset(wildcards)).get(wildcards.split)
+        found += ["--held-tracks", to_json(held)] if held else []
         return found + option("tokenizer", input.tokenizer)
 
     def classifier_features(self, wildcards):
@@ -280,6 +290,7 @@ class Jobs(Published):
         pools = {name: names for name, names in pools.items() if name not in dataset.splits}
         keys = ("seed", "resamples", "permutations", "cut", "cut_quantile")
         given = {key: self.evaluation[key] for key in keys if key in self.evaluation}
+        given |= {"held_tracks": held} if (held := vectors.held(dataset)) else {}
         return to_json(given | {"pools": pools, "k": dataset.near_duplicates["k"]})
 
     # --- The page of a study -----------------------------------------------------------------------------------------

@@ -40,12 +40,17 @@ CLASSIFIER_WEIGHTS = f"{MODEL}/weights.tsv"
 TUNING = f"{MODEL}/tuning.tsv"
 # What the network loses with each of several sequences of a sample exchanged; and of all trainings of a dataset.
 INPUT_CONTRIBUTION = f"{MODEL}/inputs.tsv"
+# What a network reads of the vectors of tracks; and all trainings of a dataset.
+TRACK_WEIGHTS = f"{MODEL}/track_weights.tsv"
 # Checkpoints and trials live where Snakemake does not delete them when their job fails, so that it goes on from them.
 TRAINING_WORK = f"{MODEL}/work"
 TUNING_WORK = f"{MODEL}/trials"
 
 EVALUATION = f"{DATASET}/evaluation"
 EVALUATION_TABLE = f"{EVALUATION}/{{table}}.tsv"
+STACKED_WEIGHTS = f"{EVALUATION}/track_weights.tsv"
+UNSEEN_TRACKS = f"{EVALUATION}/unseen_tracks.tsv"
+UNSEEN_COMPARISONS = f"{EVALUATION}/unseen_track_comparisons.tsv"
 STACKED_INPUTS = f"{EVALUATION}/inputs.tsv"
 STACKED_METRICS = "results/metrics.tsv"
 

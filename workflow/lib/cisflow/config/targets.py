@@ -4,10 +4,11 @@ from cisflow.config import paths
 from cisflow.config.designs import Designs
 from cisflow.config.effects import Effects
 from cisflow.config.figures import TRACK_TABLES
+from cisflow.config.generalising import Generalising
 from cisflow.config.study import to_json
 
 
-class Targets(Designs, Effects):
+class Targets(Designs, Effects, Generalising):
     """A Study that knows which files its config asks for, as lists of paths."""
 
     def results(self):
@@ -16,6 +17,7 @@ class Targets(Designs, Effects):
             *self.stacked_metrics(),
             *self.track_tables(),
             *self.input_tables(),
+            *self.generalisation_tables(),
             *self.all_leakage(),
             *(path for path in self.figures() if path not in self.summary()),
             *self.study_pages(),

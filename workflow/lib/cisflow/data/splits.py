@@ -17,7 +17,26 @@ from cisflow.published import split as published
 from cisflow.sequence import intervals
 
 
-class Chromosome(settings.Settings):
+class Tracks(settings.Settings):
+    """Tracks that are held out beside windows."""
+
+    valid: list[str] = setting(
+        None, unique=True, meaning="Tracks to validate on; without any, training stops by those that it sees."
+    )
+    test: list[str] = setting(None, unique=True, meaning="Tracks whose labels no training sees.")
+
+
+class Split(settings.Settings):
+    """What every kind of split has."""
+
+    tracks: Tracks = setting(
+        None,
+        meaning="Tracks that are held out too: no model sees their labels in training, and those of `test` are judged "
+        "on the test fold as unseen. It needs networks whose heads read vectors (`vectors`).",
+    )
+
+
+class Chromosome(Split):
     """Whole chromosomes; those not named are for training."""
 
     valid: list[str] = setting(
@@ -46,7 +65,7 @@ class Chromosome(settings.Settings):
         return folds
 
 
-class Random(settings.Settings):
+class Random(Split):
     """A permutation of the windows."""
 
     valid: float = setting(0.1, above=0, below=1, meaning="Fraction of the windows to validate on.")
@@ -63,7 +82,7 @@ class Random(settings.Settings):
         return folds
 
 
-class Cluster(settings.Settings):
+class Cluster(Split):
     """Near-duplicates and windows that share a base of the genome stay in one fold."""
 
     valid: float = setting(0.1, above=0, below=1, meaning="Fraction of the windows to validate on.")
@@ -94,7 +113,7 @@ class Cluster(settings.Settings):
         return np.array(FOLDS, dtype=object)[fold][rows]
 
 
-class Block(settings.Settings):
+class Block(Split):
     """Whole blocks of the genome, for data of few chromosomes."""
 
     size: int = setting(
@@ -122,7 +141,7 @@ class Block(settings.Settings):
         return found[codes]
 
 
-class Given(settings.Settings):
+class Given(Split):
     """The folds that the file of the source gives, as its setting `fold` says."""
 
     def folds(self, dataset, name, near):
@@ -131,14 +150,14 @@ class Given(settings.Settings):
         return np.asarray(dataset.folds, dtype=object)
 
 
-class Published(settings.Settings):
+class Published(Split):
     """The permutation of Daoud and Ben-Hur: a tenth to validate on, a tenth to test on."""
 
     def folds(self, dataset, name, near):
         return published.folds(len(dataset.ids))
 
 
-class Folds(settings.Settings):
+class Folds(Split):
     """K folds: over all of them every window is tested once, and validated on once."""
 
     k: int = setting(5, minimum=3, meaning="Number of folds.")
@@ -196,7 +215,7 @@ class Parts(settings.Settings):
         return found
 
 
-class Genome(settings.Settings):
+class Genome(Split):
     """Whole genomes, such as species, of a dataset that has several; those not named are for training."""
 
     test: list[str] = setting(unique=True, meaning="Genomes of the test fold.")

@@ -65,7 +65,7 @@ def means(labels):
     return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
 
 
-def each(runs, dataset, cut, folds, pools):
+def each(runs, dataset, cut, folds, pools, held=None):
     """Yield the Folds of every split, then those of the pools; a fold without a region is left out.
 
     Predictions of one split are in memory at a time, and those of the test folds of a pool.
@@ -74,6 +74,7 @@ def each(runs, dataset, cut, folds, pools):
     ----------
     runs : list of runs.Run. dataset : dataset.Dataset. cut : Cut. folds : names of the folds to evaluate.
     pools : {name: splits whose test folds are pooled, if they share no region}.
+    held : {split: (t,) bool, tracks whose labels its training did not see}; their mean and cut are not known.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def each(runs, dataset, cut, folds, pools):
         )
     tests = {}
     for split in dict.fromkeys(run.split for run in runs):
-        found = _of_split([run for run in runs if run.split == split], dataset, cut, folds)
+        unseen = (held or {}).get(split)
+        found = _of_split([run for run in runs if run.split == split], dataset, cut, folds, unseen)
         for fold in found:
             if fold.name == "test":
                 tests[split] = fold
@@ -96,7 +98,7 @@ def each(runs, dataset, cut, folds, pools):
             yield fold
 
 
-def _of_split(runs, dataset, cut, names):
+def _of_split(runs, dataset, cut, names, unseen=None):
     values, folds = {}, None
     for run in tqdm(runs, desc=f"reading predictions of {runs[0].split}", unit="run"):
         found, predicted = matrix.read(run.predictions, dataset.ids, dataset.targets, dataset.task)
@@ -113,6 +115,8 @@ def _of_split(runs, dataset, cut, names):
             values[model, ENSEMBLE] = np.mean(seeds, axis=0, dtype=np.float64).astype(np.float32)
     train = np.flatnonzero(folds == "train")
     labels = np.asarray(dataset.labels)[train]
+    if unseen is not None:
+        labels = np.where(unseen, np.nan, labels)
     # A track without a training label has no mean, and is predicted as 0.
     mean, thresholds = np.nan_to_num(means(labels)).astype(np.float32), cut.thresholds(labels)
     distances = profile_distances.distances(dataset, runs, train, TRACK_MEAN)

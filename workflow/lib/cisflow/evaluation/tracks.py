@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cisflow.data.dataset import ONLY, TRACKS
+from cisflow.data.track_features import SEEN, STATES, states
 from cisflow.errors import InputError
 from cisflow.evaluation import axes, ceilings, similarity, statistics, track_comparisons, track_folds
 from cisflow.evaluation.predictions import ENSEMBLE, MEAN
@@ -60,8 +61,14 @@ class Scores(NamedTuple):
     variable: object
 
 
-def groups_of(dataset):
-    """The Groups of a dataset: each class of each modality, and all tracks of a modality of several classes."""
+def groups_of(dataset, state=None):
+    """The Groups of a dataset: each class of each modality, and all tracks of a modality of several classes.
+
+    Parameters
+    ----------
+    state : (t,) of track_features.STATES, what the tracks are to a training that holds some out; each group is then one
+        of the tracks that trained, and one of those that did not.
+    """
     tracks = tracks_of(dataset)
     found = []
     for modality, part in tracks.groupby("modality", sort=False):
@@ -70,7 +77,15 @@ def groups_of(dataset):
         found += [Group(modality, name or ALL, rows[places], True) for name, places in classes.items()]
         if len(classes) > 1 and "" not in classes:
             found.append(Group(modality, ALL, rows, False))
-    return found
+    return found if state is None else [part for group in found for part in _divided(group, state)]
+
+
+def _divided(group, state):
+    """A Group as one of the tracks of each state, where there are such."""
+    for word in STATES:
+        chosen = state[group.columns] == word
+        if chosen.any():
+            yield group._replace(name=f"{group.name}, tracks {word}", columns=group.columns[chosen])
 
 
 def tracks_of(dataset):
@@ -81,7 +96,7 @@ def tracks_of(dataset):
     return pd.DataFrame([empty | {"target": name, "modality": ONLY} for name in dataset.targets], columns=list(TRACKS))
 
 
-def evaluate(name, runs, dataset, seed, n_resamples, n_permutations, cut=None, pools=None, k=15):
+def evaluate(name, runs, dataset, seed, n_resamples, n_permutations, cut=None, pools=None, k=15, held=None):
     """The tables of all runs of a dataset of numbers.
 
     Intervals of a mean are percentiles (2.5, 97.5) of a bootstrap over its units; those of one unit's correlation are
@@ -100,6 +115,8 @@ def evaluate(name, runs, dataset, seed, n_resamples, n_permutations, cut=None, p
         without one.
     pools : {name: splits} whose test folds are evaluated as one where they share no region.
     k : length of the k-mers of the similarity of a test region to the training fold.
+    held : {split: {fold: names of tracks held out}}; the classes of such a split are two each, of the tracks that
+        training saw and of the others.
 
     Returns
     -------
@@ -118,12 +135,20 @@ def evaluate(name, runs, dataset, seed, n_resamples, n_permutations, cut=None, p
             raise InputError(f"{option}: found {value}, expected {least} or more")
     frames, comparisons = [], []
     trained = {}
-    for fold in track_folds.each(runs, dataset, cut or track_folds.Cut(), FOLDS, pools or {}):
+    state = {split: states(own, dataset.targets, f"split '{split}'") for split, own in (held or {}).items()}
+    for pool, splits in (pools or {}).items():
+        # Pooled splits hold the same tracks out.
+        if splits and splits[0] in state:
+            state[pool] = state[splits[0]]
+    unseen = {split: own != SEEN for split, own in state.items()}
+    for fold in track_folds.each(runs, dataset, cut or track_folds.Cut(), FOLDS, pools or {}, unseen):
         if fold.train is not None:
             trained[fold.split] = fold.train
         labels = np.asarray(dataset.labels)[fold.rows]
         names = {"dataset": name, "split": fold.split, "fold": fold.name}
-        for group in tqdm(groups_of(dataset), desc=f"evaluating {fold.split}, {fold.name}", unit="class"):
+        for group in tqdm(
+            groups_of(dataset, state.get(fold.split)), desc=f"evaluating {fold.split}, {fold.name}", unit="class"
+        ):
             for axis in ("track", "region"):
                 key = f"{fold.split}/{fold.name}/{group.modality}/{group.name}/{axis}"
                 rng = np.random.default_rng([seed, zlib.crc32(key.encode())])

@@ -34,6 +34,13 @@ class Settings(settings.Settings):
     join: dict = setting({}, meaning="How several inputs are joined.")
     joins: dict[str, dict] = setting(None, meaning="The same for modalities that are joined otherwise, by their name.")
     profile: dict = setting({}, meaning="The head for shapes, where the dataset has bins.")
+    vectors: int = setting(
+        None,
+        word="full",
+        minimum=1,
+        meaning="Heads read a vector of each track, the dataset's `track_features`, so that a track that no training "
+        "saw is predicted from its vector: `full`, or through so many numbers (the rank of the bilinear form).",
+    )
 
 
 class Modular(Architecture):
@@ -51,6 +58,8 @@ class Modular(Architecture):
     modalities : {name: number of outputs}, or pairs of them, in the order of the outputs; one named `signal` without.
     segments : lengths of the inputs in bp; None for one input.
     bins : of a profile; the network then has a head for shapes.
+    track_features : names of the numbers of a track's vector, where heads read one (`vectors`); `blocks.vectors.fill`
+        then gives the vectors.
     stem and others : see Settings, and the modules of models.blocks for what each of them takes.
 
     Raises
@@ -77,10 +86,12 @@ class Modular(Architecture):
         joins=None,
         profile=None,
         bins=None,
+        vectors=None,
+        track_features=None,
     ):
         super().__init__()
         given = {"stem": stem, "blocks": blocks, "summary": summary, "dense": dense, "heads": heads, "trunks": trunks}
-        given |= {"shared": shared, "join": join, "joins": joins, "profile": profile}
+        given |= {"shared": shared, "join": join, "joins": joins, "profile": profile, "vectors": vectors}
         # An empty list or mapping says no more than none.
         given = {name: value for name, value in given.items() if value is not None and value not in ([], {})}
         read = Settings.complete(given, type(self).__name__)
@@ -95,7 +106,9 @@ class Modular(Architecture):
         widths = [trunk.width for trunk in self.trunks]
         if self.joins is None:
             widths = [sum(widths) * (len(self.segments) if read.shared else 1)]
-        self.readouts = nn.ModuleList(self._readout(read.dense, read.heads or {}, width) for width in widths)
+        self.track_features = self._features_of_tracks(read.vectors, track_features, bins)
+        rank = None if read.vectors == "full" else read.vectors
+        self.readouts = nn.ModuleList(self._readout(read.dense, read.heads or {}, width, rank) for width in widths)
         self.bins = bins
         self.shape = None if bins is None else self._shape(read.profile, bins)
 
@@ -133,7 +146,20 @@ class Modular(Architecture):
                 raise InputError(f"{name}.{key}: dense beside formulas; expected a formula for every modality")
         return nn.ModuleList(join.Block(read[key], len(self.segments), f"{name}.{key}") for _, key in chosen)
 
-    def _readout(self, stack, own, width):
+    def _features_of_tracks(self, vectors, names, bins):
+        """Names of the features that heads read, with their scales as buffers; None of heads that read none."""
+        name = type(self).__name__
+        if vectors is None:
+            return None
+        if not names:
+            raise InputError(f"{name}.vectors: {vectors}, and tracks have no features; expected track_features")
+        if bins is not None:
+            raise InputError(f"{name}.vectors: {vectors} of a profile of {bins} bins; expected numbers without bins")
+        self.register_buffer("feature_centre", torch.zeros(len(names)))
+        self.register_buffer("feature_scale", torch.ones(len(names)))
+        return list(names)
+
+    def _readout(self, stack, own, width, rank):
         name = type(self).__name__
         if unknown := set(own) - set(self.modalities):
             raise InputError(
@@ -141,7 +167,8 @@ class Modular(Architecture):
             )
         stack = None if stack is None else dense.Settings.complete(stack, f"{name}.dense")
         own = {key: dense.Settings.complete(given, f"{name}.heads.{key}") for key, given in own.items()}
-        return heads.Readout(stack, own, self.modalities, width)
+        features = None if self.track_features is None else len(self.track_features)
+        return heads.Readout(stack, own, self.modalities, width, features, rank)
 
     def _shape(self, given, bins):
         """The head for shapes of profiles: convolution, crop, and the mean over each bin."""
@@ -161,10 +188,18 @@ class Modular(Architecture):
         return nn.Sequential(convolution, nn.ConstantPad1d(-crop, 0.0), nn.AvgPool1d(left // bins))
 
     def forward(self, x):
-        features = self._features(x)
         if self.joins is None:
-            return self.readouts[0](features[0] if len(features) == 1 else torch.cat(features, dim=1))
-        return self._joined(self._of_each(self.readouts, features))
+            return self.readouts[0](self.features(x))
+        return self._joined(self._of_each(self.readouts, self._features(x)))
+
+    def features(self, x):
+        """(n, 4, length) -> (n, width): the summaries of all inputs side by side, where no formula joins them."""
+        found = self._features(x)
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+
+    def heads_of(self, modality):
+        """The head of a modality, and those of each input where a formula joins them: list of nn.Sequential."""
+        return [readout.heads[heads.head(modality)] for readout in self.readouts]
 
     def profile(self, x):
         """(n, 4, length) -> raw totals (n, t), and logits of shapes (n, t, bins), of which softmax gives shares.

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 
 from cisflow import tasks
+from cisflow.data import track_features
 from cisflow.errors import InputError
 from cisflow.models import checkpoints, finetune, kernels, registry
+from cisflow.models.blocks import vectors
 from cisflow.models.device import deterministic
 from cisflow.training import batches, processes, resuming, sharing
 from cisflow.training.learner import WATCHED, Bar, Learner, Stopping
@@ -36,6 +38,8 @@ def train(
     chosen=None,
     motifs=(),
     others=(),
+    features=None,
+    held=None,
 ):
     """Train one network and return it with the weights of its best epoch.
 
@@ -61,6 +65,8 @@ def train(
     motifs : matrices (4, w) that first kernels start from, see `kernels.initialise`.
     others : more torch devices, each of a process of its own that works on the same batches as this one, and ends with
         it. Up to the order in which numbers are added, and to what dropout draws, the weights are those of one device.
+    features : track_features.TrackFeatures of the targets, for a network whose heads read vectors of tracks.
+    held : {fold: names} of tracks held out, whose labels training does not see, see `track_features.masked`.
 
     Returns
     -------
@@ -73,12 +79,22 @@ def train(
     """
     training = Training.complete(training)
     _refuse_unfit(dataset, training)
-    settings = complete_settings(architecture, settings, dataset)
+    seen = np.ones(len(dataset.targets), dtype=bool)
+    if held:
+        dataset, seen = track_features.masked(dataset, folds, held, "tracks held out")
+    settings = complete_settings(architecture, settings, dataset, features)
+    if held and settings.get("vectors") is None:
+        raise InputError(
+            f"architecture {architecture} predicts no track that it has not seen; expected its setting vectors, as "
+            f"{np.sum(~seen)} tracks are held out"
+        )
     work, devices = Path(work), [device, *others]
-    given = (dataset, folds, architecture, settings, training, seed, work, devices, pretrained, freeze, chosen, motifs)
+    start = (pretrained, freeze, chosen, motifs)
+    given = (work, devices, dataset, folds, architecture, settings, training, seed, start, features, seen)
     module, stopping, loaders = _made(*given)
     module.objective.check(dataset, folds)
     job = {"architecture": architecture, "settings": settings, "training": training.as_dict(), "seed": seed}
+    job |= {"held": held} if held else {}
     job |= {"freeze": freeze, "finetune": chosen, "task": dataset.task.name, "inputs": list(inputs)}
     resuming.prepare(work, job, module, stopping.state_key)
     last = work / "last.ckpt"
@@ -101,11 +117,13 @@ def train(
     return network.cpu().eval(), header, history
 
 
-def _made(dataset, folds, architecture, settings, training, seed, work, devices, pretrained, freeze, chosen, motifs):
+def _made(work, devices, dataset, folds, architecture, settings, training, seed, start, features, seen):
     """(Learner, Stopping, [loaders of the training and the validation fold]) of a training, alike in all processes."""
     L.seed_everything(seed, verbose=False)
     network = registry.build(architecture, **settings)
-    _start(network, pretrained, freeze, chosen, motifs)
+    _start(network, *start)
+    if settings.get("vectors") is not None:
+        vectors.fill(network, features.values, seen)
     module = Learner(network, dataset, training, seed, work / "best.ckpt")
     if module.objective.profile and not hasattr(network, "profile"):
         raise InputError(f"architecture {architecture} gives no profiles, which the loss expects")
@@ -117,11 +135,10 @@ def _made(dataset, folds, architecture, settings, training, seed, work, devices,
     return module, Stopping("valid_loss" if by_loss else WATCHED, training), loaders
 
 
-def _follow(share, *given):
+def _follow(share, work, devices, *given):
     """The part of a process but the first: the same training, told by the first alone."""
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-        made = _made(*given)
-    *_, work, devices, _, _, _, _ = given
+        made = _made(work, devices, *given)
     _run(*made, work, devices, share)
 
 
@@ -187,11 +204,12 @@ def _refuse_unfit(dataset, training):
         )
 
 
-def complete_settings(architecture, settings, dataset):
+def complete_settings(architecture, settings, dataset, features=None):
     """The settings of a network with what a dataset says of it, where its constructor takes it.
 
     That are the number of outputs and the length, and as far as they are there modalities {name: number of targets},
-    segments (lengths of the inputs that lie side by side) and bins (of profiles).
+    segments (lengths of the inputs that lie side by side) and bins (of profiles), and of a network whose heads read
+    vectors of tracks the names of their `features` (track_features.TrackFeatures).
 
     Raises
     ------
@@ -211,6 +229,8 @@ def complete_settings(architecture, settings, dataset):
     completed = {"length": dataset.codes.shape[1]} if "length" in taken else {}
     completed |= {"n_outputs": len(dataset.targets)}
     completed |= {name: value for name, value in offered.items() if name in taken} | settings
+    if settings.get("vectors") is not None:
+        completed["track_features"] = None if features is None else features.features
     with torch.device("meta"):
         layout = registry.build(architecture, **completed)
     if layout.output != "logit":

@@ -15,10 +15,11 @@ from cisflow.sequence import dna
 
 ATTEMPTS = 100
 TRUTH = True
+UNLABELLED = {"labels": ("none",)}
 
 
 class Settings(settings.Settings):
-    """Real windows into which motif instances are planted; one label a motif."""
+    """Real windows into which motif instances are planted; one label a motif, or numbers from `targets`."""
 
     genome: str = setting(resource=True, meaning="Resource with the genome.")
     motifs: str = setting(resource=True, meaning="Resource with the matrices: MEME, JASPAR, TRANSFAC or HOMER.")
@@ -26,6 +27,12 @@ class Settings(settings.Settings):
     min_information: float = setting(14, minimum=0, meaning="Least information of a matrix, in bits.")
     n: int = setting(8000, minimum=1, meaning="Number of windows.")
     probability: float = setting(0.15, above=0, below=1, meaning="Probability that a window holds a given motif.")
+    labels: str = setting(
+        "motifs",
+        choices=("motifs", "none"),
+        meaning="Label windows by the motifs that they were given, or leave labels to `targets`, such as numbers of "
+        "kind planted.",
+    )
 
 
 def collect(source, length, seed, task):
@@ -68,6 +75,8 @@ def collect(source, length, seed, task):
         ledger.counts(source.motifs, "read", len(motifs), unasked),
         ledger.drawn(source.genome, frame["id"], dropped),
     )
+    if source.labels == "none":
+        present, names = present[:, :0], []
     return Windows(frame, codes, present.astype(np.float32), names, dropped, truth, ledger=lines)
 
 

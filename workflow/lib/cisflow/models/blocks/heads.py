@@ -5,7 +5,7 @@ from torch import nn
 
 from cisflow.config import settings
 from cisflow.config.settings import setting
-from cisflow.models.blocks import dense
+from cisflow.models.blocks import dense, vectors
 
 
 class Profile(settings.Settings):
@@ -23,16 +23,19 @@ class Readout(nn.Module):
     stack : dense.Settings, or None.
     heads : {modality: dense.Settings of layers of its own}, of those that have some.
     modalities : {name: number of outputs}.
+    features : numbers of the vector of each track that heads read, see `vectors`, and rank their bottleneck; None of
+        heads that know their tracks alone.
     """
 
-    def __init__(self, stack, heads, modalities, width):
+    def __init__(self, stack, heads, modalities, width, features=None, rank=None):
         super().__init__()
         layers, width = ([], width) if stack is None else dense.stack(stack, width)
         self.dense = nn.Sequential(*layers)
         self.heads = nn.ModuleDict()
         for name, count in modalities.items():
             layers, wide = dense.stack(heads[name], width) if name in heads else ([], width)
-            self.heads[head(name)] = nn.Sequential(*layers, nn.Linear(wide, count))
+            last = [nn.Linear(wide, count)] if features is None else vectors.layers(wide, rank, features, count)
+            self.heads[head(name)] = nn.Sequential(*layers, *last)
 
     def forward(self, x):
         x = self.dense(x)
