@@ -38,6 +38,8 @@ CHOSEN = {
             "features",
             "variants",
             "kernels",
+            "track-weights",
+            "reach",
             "motif-effects",
             "variant-effects",
             "saturate",

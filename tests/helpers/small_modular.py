@@ -70,6 +70,18 @@ NETWORKS = {
             "joins": {"b": {"kind": "exp_difference", "log": "2", "offset": 1}},
         },
     ),
+    "vectors of tracks": (
+        "Modular",
+        {
+            "length": 40,
+            "n_outputs": 3,
+            "stem": STEM,
+            "blocks": [{"kind": "pool", "size": 4}],
+            "dense": {"widths": [7]},
+            "vectors": 2,
+            "track_features": ["a", "b", "c", "d"],
+        },
+    ),
     "DRGATAC": ("DRGATAC", {"length": 60, "n_outputs": 2, "kernels": 4, "hidden": 6}),
     "DRGExpression": (
         "DRGExpression",

@@ -33,6 +33,8 @@ CONTRACT = {
         "class_scores",
     ),
     *("tracks", "track_comparisons", "similarity", "input_contribution"),
+    *("unseen_tracks", "unseen_track_comparisons", "track_weights", "homology", "reach"),
+    *("species_effects", "species_agreement"),
     *("published", "published_classes"),
     *("sequence_classes", "leakage", "near_duplicates", "ledger", "explained_ledger", "matching"),
     *("predictions.transformed", "targets.tracks", "targets.stranded", "hits", "kernels"),

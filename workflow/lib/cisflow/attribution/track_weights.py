@@ -15,8 +15,8 @@ from tqdm import tqdm
 from cisflow.evaluation import statistics
 from cisflow.models.blocks import vectors
 from cisflow.models.network import Network, reverse_complement
+from cisflow.models.predict import batch_of
 
-BATCH = 256
 COLUMNS = (
     "dataset",
     "split",
@@ -44,8 +44,9 @@ def weights(network, modality, codes, device):
     network = Network.of(network).to(device)
     reader = vectors.Weights(network.module, modality)
     found = np.empty((len(codes), len(network.module.track_features)), dtype=np.float32)
-    for start in tqdm(range(0, len(codes), BATCH), desc="weights of track features", unit="batch"):
-        part = torch.from_numpy(np.ascontiguousarray(codes[start : start + BATCH])).to(device)
+    size = batch_of(codes.shape[1])
+    for start in tqdm(range(0, len(codes), size), desc="weights of track features", unit="batch"):
+        part = torch.from_numpy(np.ascontiguousarray(codes[start : start + size])).to(device)
         strands = [part] if network.strands == "forward" else [part, reverse_complement(part)]
         total = sum(reader(*network.inputs(own, device)) for own in strands) / len(strands)
         found[start : start + len(part)] = total.float().cpu().numpy()

@@ -27,6 +27,8 @@ def check(study):
         check_variants(study, job)
     for dataset in study.datasets.values():
         check_dataset(study, dataset)
+    if "species" in study.generalisation:
+        expect(study.generalisation["species"]["database"], study.resources, "generalisation.species.database")
     if "cut" in study.evaluation and "cut_quantile" in study.evaluation:
         refuse("evaluation", "found cut and cut_quantile; expected one of them at most")
     if study.timing:

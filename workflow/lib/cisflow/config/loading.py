@@ -22,6 +22,7 @@ def _entries(config, root, moved):
         "evaluation": config["evaluation"],
         "motifs": config["motifs"],
         "figure_counts": config["figures"],
+        "generalisation": config["generalisation"],
         "timing": entries.timing(config["timing"]) if "timing" in config else None,
         **effects.entries_of(config["datasets"]),
         "designs": designs.entries_of(config["datasets"]),

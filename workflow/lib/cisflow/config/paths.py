@@ -42,6 +42,8 @@ TUNING = f"{MODEL}/tuning.tsv"
 INPUT_CONTRIBUTION = f"{MODEL}/inputs.tsv"
 # What a network reads of the vectors of tracks; and all trainings of a dataset.
 TRACK_WEIGHTS = f"{MODEL}/track_weights.tsv"
+# How far a network looks; and all trainings of a dataset.
+REACH = f"{MODEL}/reach.tsv"
 # Checkpoints and trials live where Snakemake does not delete them when their job fails, so that it goes on from them.
 TRAINING_WORK = f"{MODEL}/work"
 TUNING_WORK = f"{MODEL}/trials"
@@ -51,6 +53,10 @@ EVALUATION_TABLE = f"{EVALUATION}/{{table}}.tsv"
 STACKED_WEIGHTS = f"{EVALUATION}/track_weights.tsv"
 UNSEEN_TRACKS = f"{EVALUATION}/unseen_tracks.tsv"
 UNSEEN_COMPARISONS = f"{EVALUATION}/unseen_track_comparisons.tsv"
+STACKED_REACH = f"{EVALUATION}/reach.tsv"
+HOMOLOGY = f"{EVALUATION}/homology.tsv"
+SPECIES_EFFECTS = f"{EVALUATION}/species_effects.tsv"
+SPECIES_AGREEMENT = f"{EVALUATION}/species_agreement.tsv"
 STACKED_INPUTS = f"{EVALUATION}/inputs.tsv"
 STACKED_METRICS = "results/metrics.tsv"
 

@@ -38,6 +38,7 @@ class Study:
     evaluation: dict
     motifs: dict
     figure_counts: dict
+    generalisation: dict
     timing: entries.Timing | None
     motif_effects: tuple
     designs: tuple

@@ -11,8 +11,14 @@ from cisflow.models import inference
 from cisflow.models.network import Network, reverse_complement
 from cisflow.sequence import dna
 
-# Windows in a forward pass of a network that was trained here.
+# Windows in a forward pass of a network that was trained here, and their bases, at most: activations grow with them.
 BATCH = 512
+BASES = 1 << 21
+
+
+def batch_of(length):
+    """Windows of `length` bp in a forward pass of a network that was trained here, 1 or more."""
+    return max(1, min(BATCH, BASES // max(length, 1)))
 
 
 @torch.inference_mode()
@@ -90,7 +96,7 @@ def predict(model, codes, device, description="predict"):
     with tqdm(total=len(given) * len(codes), desc=description, unit="window", unit_scale=True) as bar:
         for strand, sequences in enumerate(given):
             row = 0
-            for values in stream(network, sequences, device, "forward", BATCH):
+            for values in stream(network, sequences, device, "forward", batch_of(codes.shape[1])):
                 strands[strand, row : row + len(values)] = network.turned(values) if strand else values
                 row += len(values)
                 bar.update(len(values))
@@ -108,8 +114,9 @@ def profiles(model, codes, device, description="profiles"):
     model : Network in eval mode whose module has `profile`; left on `device`. codes : (n, length) uint8.
     """
     network = Network.of(model).to(device)
-    for start in tqdm(range(0, len(codes), BATCH), desc=description, unit="batch"):
-        part = inference.to_device(np.ascontiguousarray(codes[start : start + BATCH]), device)
+    size = batch_of(codes.shape[1])
+    for start in tqdm(range(0, len(codes), size), desc=description, unit="batch"):
+        part = inference.to_device(np.ascontiguousarray(codes[start : start + size]), device)
         strands = [part] if network.strands == "forward" else [part, reverse_complement(part)]
         shares = [network.module.profile(*network.inputs(own, device))[1].float().softmax(dim=2) for own in strands]
         shares[1:] = [network.turned(reverse.flip(2).mT).mT for reverse in shares[1:]]
