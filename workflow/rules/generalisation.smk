@@ -17,7 +17,7 @@ rule evaluate_unseen_tracks:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="1h",
     params:
         code=study.code("evaluate_unseen_tracks"),
@@ -47,11 +47,11 @@ rule track_weights:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("track_weights", study.architecture),
@@ -77,7 +77,7 @@ rule stack_track_weights:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=code.command("stack_tables"),
@@ -100,7 +100,7 @@ rule evaluate_homology:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("evaluate_homology"),
@@ -135,7 +135,7 @@ rule compare_species:
     conda:
         "../../envs/statistics.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("compare_species"),
@@ -164,11 +164,11 @@ rule reach:
     wildcard_constraints:
         model=study.models_of(entries.Network),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime="2h",
     params:
         code=study.code("reach", study.architecture),
@@ -194,7 +194,7 @@ rule stack_reach:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime="10m",
     params:
         code=code.command("stack_tables"),
