@@ -79,6 +79,7 @@ ORDER = (
     "variants",
     "models",
     "evaluation",
+    "generalisation",
     "attribution",
     "motifs",
     "scoring",

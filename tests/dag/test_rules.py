@@ -63,6 +63,8 @@ def test_a_gpu_is_asked_for_by_the_rules_that_run_a_network(rules):
         "kernels",
         "motif_effects",
         "design",
+        "reach",
+        "track_weights",
         "variant_effects",
         "saturate",
     }

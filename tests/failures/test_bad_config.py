@@ -71,7 +71,7 @@ MISTAKES = {
     "unknown key at the top": (
         change("dataset", to={}),
         "unknown key 'dataset'; expected keys: device, torch, container, shards, resources, datasets, models, "
-        "features, variants, evaluation, attribution, timing, motifs, figures",
+        "features, variants, evaluation, generalisation, attribution, timing, motifs, figures",
     ),
     "unknown key below": (
         change("models", "basset", "training", "epochs", to=3),
@@ -85,7 +85,7 @@ MISTAKES = {
     ),
     "key of another kind of split": (
         change(*CTCF, "splits", "random", "kind", to="chromosome"),
-        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind, valid, test",
+        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind, tracks, valid, test",
     ),
     "unknown model": (
         change(*CTCF, "models", to=["baset"]),
@@ -326,7 +326,7 @@ MISTAKES = {
     ),
     "published split with a key": (
         change(*CTCF, "splits", "random", to={"kind": "published", "seed": 1}),
-        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind",
+        "datasets.ctcf.splits.random: unknown key 'seed'; expected keys: kind, tracks",
     ),
     "features of no extractor": (
         change("models", "lightgbm", "features", to="sei"),

@@ -110,7 +110,7 @@ rule evaluate_homology:
         dataset=subpath(input.windows, parent=True),
     shell:
         "python -m cisflow evaluate-homology --dataset {wildcards.dataset} --folder {params.dataset:q}"
-        " --runs {input.runs:q} --settings {params.settings:q} --k {params.k} --seed {params.seed}"
+        " --runs {input.runs:q} --settings {params.settings:q} --k {params.k:q} --seed {params.seed}"
         " --output {output:q} > {log:q} 2>&1"
 
 
