@@ -489,7 +489,9 @@ def test_slurm_sends_network_jobs_to_the_gpu_partition(planned, rules):
         if rule in TARGETS:
             continue
         resources = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"resources: (.*)", text)[1]))
-        assert int(resources["mem_mb"]) > 0 and int(resources["runtime"]) > 0, f"{rule}: {resources}"
+        # By the size of an input that is not there yet.
+        assert resources["mem_mb"] == "<TBD>" or int(resources["mem_mb"]) > 0, f"{rule}: {resources}"
+        assert int(resources["runtime"]) > 0, f"{rule}: {resources}"
         assert int(resources["gpu"]) == rules[rule]["gpu"] and resources["tasks_per_gpu"] == "0", f"{rule}: {resources}"
         threads = re.search(r"threads: (\d+)", text)
         job = SimpleNamespace(name=rule, resources=resources, threads=int(threads[1]) if threads else 1)
@@ -507,7 +509,7 @@ def test_the_submit_line_holds_for_every_rule(planned, folder):
             continue
         resources = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"resources: (.*)", text)[1]))
         order = line.format(rule=rule, threads=1, resources=SimpleNamespace(**resources))
-        assert re.search(r"--time=\d+ --mem=\d+ --cpus-per-task=1 --ntasks=1 --gres=gpu:[01]$", order), order
+        assert re.search(r"--time=\d+ --mem=(\d+|<TBD>) --cpus-per-task=1 --ntasks=1 --gres=gpu:[01]$", order), order
         asked[order[-1]] += 1
     assert asked["0"] and asked["1"]
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -122,3 +123,5 @@ def test_a_note_that_cannot_be_read_refuses_nothing(folder, monkeypatch, capsys,
 def test_memory_grows_with_each_attempt():
     memory = growing(8000)
     assert [memory(None, attempt=attempt) for attempt in (1, 2, 3)] == [8000, 16000, 24000]
+    memory = growing(2000, each=45)
+    assert [memory(None, input=SimpleNamespace(size_mb=100.0), attempt=attempt) for attempt in (1, 2)] == [6500, 13000]

@@ -71,7 +71,8 @@ rule near_duplicates:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=growing(6000),
+        # 26 kB a window of 600 bp (docs/scaling.md).
+        mem_mb=growing(2000, each=45),
         runtime="2h",
     params:
         code=study.code("near_duplicates"),

@@ -24,8 +24,15 @@ def option(name, files):
     return [f"--{name}", files[0]] if files else []
 
 
-def growing(mem_mb):
-    """Resource function: the memory of a job's first attempt, in MB, and as much again for each attempt after it."""
+def growing(mem_mb, each=0):
+    """Resource function: the memory of a job's first attempt, in MB, and as much again for each attempt after it.
+
+    Parameters
+    ----------
+    each : MB more for each MB of input; how much that is is known once the input is there.
+    """
+    if each:
+        return lambda wildcards, input, attempt: int(mem_mb + each * input.size_mb) * attempt
     return lambda wildcards, attempt: mem_mb * attempt
 
 
