@@ -152,6 +152,9 @@ def work(connection, length, streams):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # As of a process that has just started: `random` sees to that itself.
     sys.modules["numpy"].random.seed()
+    if "numba" in sys.modules:
+        # It has read the variables of the process that this one is forked from.
+        sys.modules["numba"].core.config.reload_config()
     status = 0
     try:
         runpy.run_module("cisflow", run_name="__main__", alter_sys=True)
