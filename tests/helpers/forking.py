@@ -88,13 +88,13 @@ sys.exit(status[0] if status else 137)
 
 
 @contextlib.contextmanager
-def interpreter(home, packages=PACKAGES):
+def interpreter(home, packages=PACKAGES, python=sys.executable):
     """Put such a `python` into `home`/bin, a folder for PATH; the process that it forks from ends with the block."""
     (home / "bin").mkdir(parents=True)
-    paths = {"python": sys.executable, "server": str(Path(__file__)), "home": str(home)}
+    paths = {"python": str(python), "server": str(Path(__file__)), "home": str(home)}
     text = CLIENT.format(**paths, packages=packages, alone=[[name] for name in ALONE])
     (home / "client.py").write_text(text)
-    python, client = shlex.quote(sys.executable), shlex.quote(str(home / "client.py"))
+    python, client = shlex.quote(str(python)), shlex.quote(str(home / "client.py"))
     # Elsewhere a process with threads of the system's libraries does not survive a fork.
     call = f"{python} -IS {client}" if sys.platform == "linux" else python
     (home / "bin" / "python").write_text(f'#!/bin/sh\nexec {call} "$@"\n')
