@@ -66,6 +66,7 @@ def planned(folder, tmp_path_factory):
         "sharded": ["--configfile", "sharded.yaml", "--d3dag"],
         "scored": ["--configfile", "scored.yaml", "--d3dag"],
         "regression": ["--configfile", "regression.yaml", "--d3dag"],
+        "generalisation": ["--configfile", "config/generalisation.yaml", "--d3dag"],
         "default": ["-n", "--cores", "2", *pipeline.DEMO],
         "demo_profile": ["-n", "--cores", "2", "--workflow-profile", "workflow/profiles/demo", *pipeline.DEMO],
         "slurm": ["-n", "--workflow-profile", "workflow/profiles/slurm"],

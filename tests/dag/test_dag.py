@@ -12,7 +12,7 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 
 import pipeline
 from cisflow.config import figures
-from planning import FIGURES, TARGETS, examples, expected_figures, graph, jobs, read
+from planning import FIGURES, GENERALISATION, TARGETS, asked, examples, expected_figures, graph, jobs, read
 
 # What a profile needs beside Snakemake.
 PLUGINS = {
@@ -60,6 +60,11 @@ WRITTEN_BY = {
     **dict.fromkeys(("designs", "design_scores", "design_networks", "design_motifs", "design_logos"), {"design"}),
     "timing": {"time_attributions"},
     "job_costs": {"job_costs"},
+    "unseen_tracks": {"evaluate_unseen_tracks"},
+    "track_weights": {"stack_track_weights"},
+    "homology": {"evaluate_homology"},
+    "reach": {"stack_reach"},
+    "species_effects": {"compare_species"},
     "split_table": {"split"},
     "profile_predictions": {"predict"},
     "explained_predictions": {"predict"},
@@ -97,7 +102,7 @@ def shown(figure):
     """The rules whose files a figure reads."""
     artifacts = [artifact.rstrip("?") for artifact in [*figure.inputs.values(), *figure.reads]]
     found = set().union(*(WRITTEN_BY[artifact] for artifact in artifacts))
-    # No windows of these configs that are drawn or planted have numbers.
+    # No windows of these configs that are drawn or planted have numbers and are explained.
     return found if "binary" in (figure.tasks or ["binary"]) else found - (WINDOWS - {"windows"})
 
 
@@ -124,7 +129,14 @@ READS = {
     "fit": {"windows", "split", "features", "tune", "composition", "motif_features"},
     "runs": set(),
     "evaluate": {*WINDOWS, "predict", "fit", "runs"},
-    "evaluate_tracks": {"windows", "predict", "fit", "runs"},
+    "evaluate_tracks": {"windows", "planted_windows", "predict", "fit", "runs"},
+    "evaluate_unseen_tracks": {"windows", "planted_windows", "predict", "runs", "fetch"},
+    "evaluate_homology": {"windows", "planted_windows", "predict", "runs"},
+    "compare_species": {"windows", "predict", "runs", "fetch"},
+    "track_weights": {"windows", "planted_windows", "split", "train"},
+    "stack_track_weights": {"track_weights"},
+    "reach": {"windows", "planted_windows", "split", "train"},
+    "stack_reach": {"reach"},
     "input_contribution": {"windows", "split", "train"},
     "stack_inputs": {"input_contribution"},
     "stack_metrics": {"evaluate"},
@@ -164,6 +176,8 @@ READS = {
             and "binary" in (figure.tasks or ["binary"])
             # No study of these configs has negatives that were drawn.
             and "matching" not in figure.inputs.values()
+            # Nor is one asked about what its models have not seen.
+            and not set(figure.inputs.values()) & set(GENERALISATION)
         ),
     },
     "compare_attributions": {"attribute", "train", "planted_windows", "fetch"},
@@ -189,12 +203,17 @@ READS = {
         ),
         *("sequence_classes", "variants", "class_variants", "stack_inputs", "motif_effects"),
         *("variant_effects", "saturate", "design"),
+        *("evaluate_unseen_tracks", "evaluate_homology", "compare_species", "stack_track_weights", "stack_reach"),
         *(f"figure_{name}" for name in FIGURES),
     },
     **{f"figure_{name}": shown(figure) for name, figure in FIGURES.items()},
 }
 # Told when all that a run is made for is there.
 READS["job_costs"] = READS["all"] - {"job_costs", "figure_job_costs"}
+
+
+# Keys of `targets` that name a resource.
+NAMED = ("matrix", "sheet", "features")
 
 
 def expected_counts(config):
@@ -214,14 +233,17 @@ def expected_counts(config):
         read |= {dataset.get("genes")}
         background = source.get("background", {})
         genomes |= {entry["genome"] for entry in (source, background) if "genome" in entry}
-        parts = [part["source"] for part in source.get("inputs", ())] or [source]
+        parts = [part["source"] for part in source.get("inputs", source.get("genomes", ()))] or [source]
+        genomes |= {part["genome"] for part in parts if "genome" in part}
         files = {"positives", "negatives", "bed", "table", "annotation", "events", "motifs", "peaks"}
         read |= {part[key] for part in parts for key in files & set(part)}
-        read |= {entry[key] for entry in dataset.get("targets", []) for key in ("matrix", "sheet") if key in entry}
+        read |= {entry[key] for entry in dataset.get("targets", []) for key in NAMED if key in entry}
+        read |= {dataset.get("track_features")}
         for model in dataset.get("models", []):
             runs = splits * len(config["models"][model].get("seeds", [1]))
             counts["train" if model in networks else "fit"] += runs
             counts["predict"] += runs if model in networks else 0
+            counts["train", name] += runs if model in networks else 0
             counts["tune"] += runs if "tune" in config["models"][model] else 0
             read |= {config["models"][model].get(key) for key in ("pretrained", "tokenizer")}
             extracted |= {(name, config["models"][model]["features"])} if model not in networks else set()
@@ -229,6 +251,12 @@ def expected_counts(config):
         for rule in ("evaluate", "runs"):
             counts[rule] += name in evaluated
         counts["evaluate_tracks"] += name in evaluated and dataset.get("task") == "regression"
+        for artifact, rule in GENERALISATION.items():
+            if name in evaluated and asked(artifact, config, name):
+                each = {"stack_track_weights": "track_weights", "stack_reach": "reach"}.get(rule)
+                counts[rule] += 1
+                counts[each or rule] += 0 if each is None else counts["train", name]
+                read |= {config["generalisation"]["species"]["database"]} if rule == "compare_species" else set()
         if source["kind"] == "inputs":
             counts["stack_inputs"] += 1
             counts["input_contribution"] += sum(
@@ -292,7 +320,7 @@ def expected_counts(config):
     sources = {config["resources"][name]["url"].removeprefix("resources/") for name in fetched}
     counts["fetch"] = len(fetched | (sources & set(config["resources"])))
     counts["index_genome"] = len(genomes)
-    return +counts
+    return Counter({rule: count for rule, count in counts.items() if isinstance(rule, str) and count})
 
 
 @pytest.mark.parametrize(
@@ -306,6 +334,7 @@ def expected_counts(config):
         ("seeded", "seeded.yaml"),
         ("scored", "scored.yaml"),
         ("regression", "regression.yaml"),
+        ("generalisation", "config/generalisation.yaml"),
     ],
 )
 def test_jobs_are_the_product_of_what_the_config_names(planned, folder, name, config):
@@ -333,7 +362,7 @@ def test_shards_of_an_explanation_are_jobs_that_one_more_puts_together(planned, 
     assert readers and all("attribute" in READS[rule] for rule in readers)
 
 
-@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions", "beluga", "regression"])
+@pytest.mark.parametrize("name", ["demo", "study", "small", "attributions", "beluga", "regression", "generalisation"])
 def test_rules_read_from_the_rules_that_they_should(planned, name):
     present, edges = graph(planned[name])
     for rule, source in edges:
@@ -350,6 +379,7 @@ def test_every_edge_occurs_in_one_config_or_the_other(planned):
         "beluga",
         "scored",
         "regression",
+        "generalisation",
         f"example{len(examples()) - 1}",
         *(f"example{number}" for number, text in examples().items() if "kind: peaks" in text),
     )

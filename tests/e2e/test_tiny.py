@@ -74,6 +74,13 @@ TABLES = {
     "evaluation/tracks.tsv": "tracks",
     "evaluation/track_comparisons.tsv": "track_comparisons",
     "evaluation/similarity.tsv": "similarity",
+    "evaluation/unseen_tracks.tsv": "unseen_tracks",
+    "evaluation/unseen_track_comparisons.tsv": "unseen_track_comparisons",
+    "evaluation/homology.tsv": "homology",
+    "evaluation/species_effects.tsv": "species_effects",
+    "evaluation/species_agreement.tsv": "species_agreement",
+    **{f"{place}/track_weights.tsv": "track_weights" for place in ("evaluation", "models/*/*/*")},
+    **{f"{place}/reach.tsv": "reach" for place in ("evaluation", "models/*/*/*")},
     "evaluation/inputs.tsv": "input_contribution",
     "models/*/*/*/inputs.tsv": "input_contribution",
     "comparisons/*/*/agreement.tsv": "agreement",
@@ -121,7 +128,7 @@ MOTIFS = "JASPAR2024_CORE_vertebrates_non-redundant.meme.gz"
 OF_NUMBERS = {name: f"{name}.regression" for name in ("windows", "targets", "predictions", "history")}
 OF_MATRIX = OF_NUMBERS | {"targets": "targets.tracks", "predictions": "predictions.transformed"}
 OF_SIGNAL = OF_NUMBERS | {"targets": "targets.tracks"}
-OF_DATASET = {"strengths": OF_NUMBERS, "alleles": OF_MATRIX, "signals": OF_SIGNAL}
+OF_DATASET = {"strengths": OF_NUMBERS, "alleles": OF_MATRIX, "signals": OF_SIGNAL, "unseen": OF_NUMBERS}
 
 
 @pytest.fixture(scope="session")
@@ -218,6 +225,7 @@ def test_every_row_is_a_window_or_has_a_reason(finished):
         "reporters": {"reporters.csv": 150},
         "strengths": {"strengths.tsv": 150},
         "alleles": {"pairs.tsv": 150},
+        "unseen": {"one: first.tsv": 80, "two: second.tsv": 80},
         "signals": {"sites.bed": len((finished / "data" / "sites.bed").read_text().splitlines())},
         "accessible": {"sites.bed": len((finished / "data" / "sites.bed").read_text().splitlines())},
         "summits": {"summits.narrowPeak": 163},
@@ -408,8 +416,8 @@ def test_figures_are_whole_images(finished):
 
 def test_manifests_say_how_outputs_were_made(finished):
     paths = list((finished / "results").rglob("manifest.json"))
-    # Of ten datasets, five feature arrays, nine networks, seven classifiers and two jobs of variants.
-    assert len(paths) == 10 + 5 + 9 + 7 + 2
+    # Of eleven datasets, five feature arrays, ten networks, seven classifiers and two jobs of variants.
+    assert len(paths) == 11 + 5 + 10 + 7 + 2
     for path in paths:
         manifest = json.loads(path.read_text())
         assert set(manifest) >= {"settings", "inputs", "versions", "seed", "seconds", "peak_memory_mb"}

@@ -21,13 +21,12 @@ def call(command, *flags, **options):
     return main(words)
 
 
-def train(dataset, folder, model=MODEL, seed=3):
-    """Train on the split `random`; the exit status."""
+def train(dataset, folder, model=MODEL, seed=3, **more):
+    """Train on the split `random`, with more options; the exit status."""
     paths = {"output": folder / "model.safetensors", "history": folder / "history.tsv"}
     options = {"dataset": dataset, "split": dataset / "splits" / "random.tsv", "device": "cpu"}
-    return call(
-        "train", **options, **paths, model=model, seed=seed, work=folder / "work", manifest=folder / "manifest.json"
-    )
+    options |= more | {"work": folder / "work", "manifest": folder / "manifest.json"}
+    return call("train", **options, **paths, model=model, seed=seed)
 
 
 def predict(dataset, folder):

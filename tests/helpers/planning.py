@@ -84,6 +84,26 @@ TARGETS = {"all", "features_only", "variants_only", "evaluation_only", "attribut
 
 
 FIGURES = figures.registry()
+# Tables of what models have not seen -> the rule that writes each.
+GENERALISATION = {
+    "unseen_tracks": "evaluate_unseen_tracks",
+    "track_weights": "stack_track_weights",
+    "homology": "evaluate_homology",
+    "reach": "stack_reach",
+    "species_effects": "compare_species",
+}
+
+
+def asked(artifact, config, name):
+    """Whether a config asks for one of GENERALISATION of a dataset that networks alone are trained on."""
+    dataset, section = config["datasets"][name], config.get("generalisation", {})
+    if artifact == "unseen_tracks":
+        return any("tracks" in split for split in dataset["splits"].values())
+    if artifact == "track_weights":
+        return any("vectors" in config["models"][model].get("settings", {}) for model in dataset["models"])
+    if artifact == "species_effects":
+        return "species" in section and dataset["source"]["kind"] == "genomes"
+    return artifact in section
 
 
 def examples():
@@ -145,10 +165,13 @@ def expected_figures(config):
         elif figure.of == "variants":
             jobs = config.get("variants", {}).values()
             counts[rule] += sum("classes" in config["features"][job["features"]] for job in jobs)
-        for dataset in config["datasets"].values():
+        for called, dataset in config["datasets"].items():
             if dataset.get("task", "binary") not in (figure.tasks or [dataset.get("task", "binary")]):
                 continue
             models = [config["models"][name] for name in dataset.get("models", [])]
+            unasked = [artifact for artifact in artifacts if artifact in GENERALISATION]
+            if unasked and not (models and asked(unasked[0], config, called)):
+                continue
             if figure.of == "motifs":
                 counts[rule] += bool(database and dataset.get("explain"))
                 continue

@@ -1,6 +1,6 @@
 """Which jobs of the tiny run an edit of a module makes due, told by what the module feeds."""
 
-NUMBERS = ("strengths", "alleles", "signals")
+NUMBERS = ("strengths", "alleles", "signals", "unseen")
 # Rules that write down which jobs there are.
 LISTS = ("runs", "motif_runs")
 
@@ -23,7 +23,8 @@ def fed_by_motif_cnn(rule, output):
     """All of the datasets that the small network is trained on, or whose features it makes, from the network on."""
     made_before = {"windows", "planted_windows", "near_duplicates", "split", "leakage", "figure_leakage", "fetch"}
     made_before |= {"index_genome", *LISTS, "study_settings", "matched_windows", "figure_negative_matching"}
-    apart = any(f"results/{name}/" in output for name in ("reporters", "accessible", "summits", "alleles", "signals"))
+    others = ("reporters", "accessible", "summits", "alleles", "signals", "unseen")
+    apart = any(f"results/{name}/" in output for name in others)
     # Of the rows of these two, the network explains none.
     apart |= rule == "figure_funnel" and any(f"results/{name}/" in output for name in ("peaks", "introns"))
     return rule not in made_before and not apart

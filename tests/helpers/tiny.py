@@ -16,6 +16,8 @@ PIECES = [("chr22", 20070000), ("chr3", 42640000), ("chr4", 104040000), ("chr5",
 PIECE = 50000
 # Places of variants on the piece of chr22.
 SITES = (500, 20000, 49000)
+# What each of four tracks has of two features, by which its numbers follow from a sequence.
+VECTORS = [(0.1, 1.0), (0.2, 0.5), (0.3, 1.5), (0.15, 0.8)]
 MODULE = """
 configfile: "tiny.yaml"
 
@@ -99,6 +101,15 @@ def write_data(folder):
         # The last is of no pair, and one number in nine is missing.
         liver = "" if number % 9 == 0 else f"{ref.count('G') - alt.count('G')}"
         measured.append(f"p{number + (number == 149)}\t{liver}\t{ref.count('CA') + 0.1 * number:.2f}")
+    for species, chrom in (("first", "chr3"), ("second", "chr4")):
+        rows = ["header\tsequence\tt1\tt2\tt3\tt4"]
+        for number in range(80):
+            piece = pieces[chrom][1][300 * number :][:60]
+            numbers = (piece.count("G") * a + piece.count("CA") * b for a, b in VECTORS)
+            rows.append("\t".join([f"{species}{number}", piece, *(f"{value:.2f}" for value in numbers)]))
+        (folder / f"{species}.tsv").write_text("\n".join(rows) + "\n")
+    rows = [f"t{number}\t{a}\t{b}" for number, (a, b) in enumerate(VECTORS, 1)]
+    (folder / "vectors.tsv").write_text("\n".join(["track\tg\tca", *rows]) + "\n")
     write_signal(folder / "signal.bw", pieces)
     (folder / "signals.tsv").write_text("track\tfile\ncoverage\tsignal.bw\n")
     (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n")

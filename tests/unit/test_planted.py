@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cisflow.data.sources import planted
+from cisflow.data.targets import planted as numbers_planted
 from cisflow.errors import InputError
 from cisflow.io.genome import Genome
 from cisflow.io.meme import column_information, read_meme
@@ -154,3 +155,27 @@ def test_settings_that_cannot_be_planted_are_refused(demo, changes, words):
 def test_a_motif_wider_than_the_window_is_refused(demo):
     with pytest.raises(InputError, match=r"motif 'MA0139.2' \(CTCF\) is 15 bp wide, windows are 12 bp"):
         collect("planted", PLANTED, 12, demo, 1)
+
+
+def test_numbers_are_the_regulators_of_the_planted_motifs_and_noise(demo, tmp_path):
+    """Labelled by `targets`, the same windows have the sum over their instances of each track's regulator."""
+    bare = collect("planted", PLANTED | {"labels": "none", "n": 400}, 300, demo, 1)
+    assert bare.targets == [] and bare.labels.shape == (400, 0)
+    table = tmp_path / "tracks.tsv"
+    table.write_text("track\tdecoy\tctcf\trest\na\t9\t1\t0.5\nb\t9\t2\t-1\n")
+    given = {"features": table, "regulators": {"MA0139.2": "ctcf", "MA0138.3": "rest"}}
+    settings = numbers_planted.Settings(**given | {"noise": 0})
+    found = numbers_planted.collect(settings, bare)
+    known = [
+        [(bare.truth["id"] == name) & (bare.truth["matrix_id"] == m) for m in MATRICES] for name in bare.frame["id"]
+    ]
+    counts = np.array([[rows.sum() for rows in of_window] for of_window in known])
+    np.testing.assert_allclose(found.values, counts[:, :2] @ np.array([[1, 2], [0.5, -1]]), atol=1e-6)
+    assert found.tracks["target"].tolist() == ["a", "b"]
+    noisy = numbers_planted.collect(numbers_planted.Settings(**given | {"noise": 2.0}), bare)
+    assert abs((noisy.values - found.values).std() - 2) < 0.2
+    for regulators, line in (({"MA0001.1": "ctcf"}, "no matrix 'MA0001.1'"), ({"MA0139.2": "x"}, "no feature 'x'")):
+        with pytest.raises(InputError, match=line):
+            numbers_planted.collect(numbers_planted.Settings(features=table, regulators=regulators), bare)
+    with pytest.raises(InputError, match="windows have no planted motifs"):
+        numbers_planted.collect(settings, bare._replace(truth=None))

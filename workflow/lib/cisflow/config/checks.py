@@ -27,8 +27,11 @@ def check(study):
         check_variants(study, job)
     for dataset in study.datasets.values():
         check_dataset(study, dataset)
-    if "species" in study.generalisation:
-        expect(study.generalisation["species"]["database"], study.resources, "generalisation.species.database")
+    for what, asked in study.generalisation.items():
+        for name in asked.get("datasets", ()):
+            expect(name, study.datasets, f"generalisation.{what}.datasets")
+        if "database" in asked:
+            expect(asked["database"], study.resources, f"generalisation.{what}.database")
     if "cut" in study.evaluation and "cut_quantile" in study.evaluation:
         refuse("evaluation", "found cut and cut_quantile; expected one of them at most")
     if study.timing:

@@ -19,7 +19,12 @@ class Generalising(Explaining):
     def asked(self, what):
         """What the config says of a kind of generalisation, as an option; of one that it lacks no rule asks."""
         given = self.generalisation.get(what, {})
-        return to_json({key: value for key, value in given.items() if key != "database"})
+        return to_json({key: value for key, value in given.items() if key not in ("database", "datasets")})
+
+    def _asks(self, what, known):
+        """Whether the config asks a kind of generalisation of a dataset."""
+        given = self.generalisation.get(what)
+        return given is not None and known["dataset"] in given.get("datasets", self.datasets)
 
     def species_motifs(self, _):
         """The motifs whose effects are compared between genomes; where none are, no rule asks for them."""
@@ -68,11 +73,11 @@ class Generalising(Explaining):
         return self._one(paths.STACKED_WEIGHTS, known, any(vectors.reads(self.models[model]) for model in models))
 
     def _artifact_reach(self, known):
-        asked = "reach" in self.generalisation and self._readers_of_sequence(known["dataset"])
+        asked = self._asks("reach", known) and self._readers_of_sequence(known["dataset"])
         return self._one(paths.STACKED_REACH, known, asked)
 
     def _artifact_homology(self, known):
-        return self._one(paths.HOMOLOGY, known, "homology" in self.generalisation)
+        return self._one(paths.HOMOLOGY, known, self._asks("homology", known))
 
     def _artifact_species_effects(self, known):
         return self._of_species(paths.SPECIES_EFFECTS, known)
@@ -82,7 +87,7 @@ class Generalising(Explaining):
 
     def _of_species(self, pattern, known):
         several = self.datasets[known["dataset"]].kind == "genomes"
-        return self._one(pattern, known, several and "species" in self.generalisation)
+        return self._one(pattern, known, several and self._asks("species", known))
 
     @staticmethod
     def _one(pattern, known, asked):

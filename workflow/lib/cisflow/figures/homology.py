@@ -11,7 +11,7 @@ FIGURE = {
     "order": 56.5,
     "inputs": {"homology": "homology"},
 }
-NAME_WIDTH, PLOTS, MODELS, HEIGHT = 30, 6, 12, 55
+NAME_WIDTH, LEGEND_WIDTH, PLOTS, MODELS, HEIGHT = 30, 36, 6, 12, 55
 NUMBERS = ("low", "high", "similarity", "value", "lower", "upper", "n")
 TEXTS = ("split", "model", "metric")
 WORDS = {"auroc": "AUROC", "pearson": "Pearson's r"}
@@ -36,7 +36,9 @@ def draw(inputs, settings):
         )
     models = sorted(set(frame["model"]))[:MODELS]
     looks = style.looks(models)
-    figure, grid = panels.grid(len(plots), HEIGHT, 8 + 4 * -(-len(models) // 2))
+    names = [style.wrap(model, LEGEND_WIDTH) for model in models]
+    lines = -(-len(models) // 2) * max(name.count("\n") + 1 for name in names)
+    figure, grid = panels.grid(len(plots), HEIGHT, 8 + 4 * lines)
     for axes, letter, (split, part) in zip(grid, style.letters(), plots, strict=False):
         for model in models:
             rows = part[part["model"] == model].sort_values("similarity")
@@ -63,9 +65,9 @@ def draw(inputs, settings):
             linestyle=looks[model].dashes,
             marker=looks[model].marker,
             markersize=3,
-            label=style.wrap(model, 36),
+            label=name,
         )
-        for model in models
+        for model, name in zip(models, names, strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=1 if len(plots) == 1 else 2)
     panels.label(

@@ -16,7 +16,7 @@ def grid(count, height, legend=8):
     return figure, list(axes[:count])
 
 
-def label(axes, x, y, width=44):
+def label(axes, x, y, width=34):
     """Name the axes of a grid: x below the panels that have none below them, y left of the first of each row."""
     columns = min(COLUMNS, len(axes))
     for place, one in enumerate(axes):
