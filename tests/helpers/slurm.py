@@ -1,7 +1,7 @@
 """A SLURM cluster of one node: its own daemons, on this machine, in a folder of their own.
 
 Debian's packages are installed where root may; nothing of /etc is read or written: munge has a key and a socket in the
-folder, and SLURM_CONF names the configuration to every command. More processors are declared than
+folder, and SLURM_CONF names the configuration to every command. More processors and memory are declared than
 the machine has, so that jobs wait for GPUs alone: one of one model and two of another, files that any machine has.
 """
 
@@ -50,7 +50,7 @@ KillWait=5
 MinJobAge={min_job_age}
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
-NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=20000 Gres={gres}
+NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=200000 Gres={gres}
 PartitionName=cpu Nodes={host} Default=YES MaxTime=7-0 OverSubscribe=NO
 PartitionName=gpu Nodes={host} MaxTime=2-0
 """
