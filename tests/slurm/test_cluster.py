@@ -50,20 +50,18 @@ def environment(cluster, tmp_path_factory):
 
 
 def table_config():
-    """The tiny config, of which one data set is left, with a network that trains for long, and one that is no table."""
-    config = yaml.safe_load(CONFIG)
-    reporters = config["datasets"]["reporters"] | {"models": ["small", "long"]}
+    """Of the tiny config one data set, with a network that trains for long beside its own, and one that is no table."""
+    tiny = yaml.safe_load(CONFIG)
+    reporters = tiny["datasets"]["reporters"] | {"models": ["small", "long"]}
     broken = reporters | {"source": reporters["source"] | {"table": "broken.csv"}}
-    config["datasets"] = {"reporters": reporters, "broken": broken}
-    config["resources"] = {"broken.csv": {"url": "data/broken.csv"}} | {
-        name: config["resources"][name] for name in ("reporters.csv", "jaspar.meme")
-    }
-    for key in ("features", "variants", "timing"):
-        del config[key]
-    small = config["models"]["small"]
+    small = tiny["models"]["small"]
     long = small | {"training": small["training"] | {"max_epochs": 200, "patience": 200}}
-    config["models"] = {"small": small | {"seeds": [1, 2, 3]}, "long": long}
-    return config
+    return {
+        "device": "cpu",
+        "resources": {name: {"url": f"data/{name}"} for name in ("reporters.csv", "broken.csv")},
+        "datasets": {"reporters": reporters, "broken": broken},
+        "models": {"small": small | {"seeds": [1, 2, 3]}, "long": long},
+    }
 
 
 @pytest.fixture(scope="module")
