@@ -21,6 +21,8 @@ MODEL = "model"
 NEAREST, ALIKE, MEAN_TRACK = "nearest_vector", "nearest_correlation", "mean_track"
 OTHERS = (NEAREST, ALIKE, MEAN_TRACK)
 PREDICTED, MEASURED = "predicted", "measured"
+# Two tracks of the same vector have the same prediction, but for the rounding of float32.
+TIE = 1e-5
 _PLACE = ("dataset", "split", "model", "seed", "fold", "modality", "tracks")
 COLUMNS = (*_PLACE, *("track", "predictor", "of", "nearest", "distance", "metric", "value", "lower", "upper", "n"))
 COMPARED = (
@@ -175,7 +177,8 @@ def _compared(place, state, scores, n_resamples, rng):
             for metric in METRICS if predictor != MODEL else ():
                 a, b = own[metric][tracks], found[metric][tracks]
                 both = np.isfinite(a) & np.isfinite(b)
-                better = a < b if metric in axes.LOWER else a > b
+                gain = b - a if metric in axes.LOWER else a - b
+                better = gain > TIE
                 drawn = statistics.ratio(counts @ np.where(both, a - b, 0), counts @ both.astype(float))
                 lower, upper = statistics.interval(drawn)
                 means = [np.mean(part[both]) if both.any() else np.nan for part in (a, b, a - b)]

@@ -78,5 +78,5 @@ def draw_panel(axes, wide):
     axes.set_ylim(low - room, high + room)
     if own is not None and unseen_tracks.NEAREST in wide:
         both = wide[[unseen_tracks.MODEL, unseen_tracks.NEAREST]].dropna()
-        wins = int((both[unseen_tracks.MODEL] > both[unseen_tracks.NEAREST]).sum())
+        wins = int((both[unseen_tracks.MODEL] > both[unseen_tracks.NEAREST] + unseen_tracks.TIE).sum())
         axes.text(0.98, 0.02, f"above on {wins} of {len(both)}", transform=axes.transAxes, ha="right", va="bottom")
