@@ -82,6 +82,9 @@ def main():
     options = parser.parse_args()
     length, steps = (60, 2) if options.tiny else (options.length, options.steps)
     torch.set_num_threads(options.threads)
+    for function in WAYS.values():
+        # What is compiled, and first calls of torch.
+        function("MotifCNN", 60, 1)
     for architecture in ["MotifCNN"] if options.tiny else options.networks:
         given, times, found = (architecture, length, steps), {way: [] for way in WAYS}, {}
         for _ in range(options.repeats):
