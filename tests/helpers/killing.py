@@ -24,7 +24,7 @@ from tiny import NARROW
 
 COMMANDS = set(command_names())
 # Seconds between looks at who is at work, and after which a run is taken to hang.
-EVERY_S, HANGS_S = 0.005, 1800
+EVERY_S, HANGS_S = 0.01, 3600
 # Who is killed, in turn: a job, Snakemake, or that and all of its jobs at once, as by a power cut.
 WHOM = ("job", "snakemake", "job", "job", "job", "both", "job", "job", "job", "job")
 
