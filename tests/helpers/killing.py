@@ -92,17 +92,18 @@ def undisturbed(folder, *arguments, **variables):
     return {output: last[output] - first[output] + EVERY_S for output in first}
 
 
-def killed(folder, durations, seed, *arguments, each=1, most=10**6, **variables):
+def killed(folder, durations, seed, *arguments, each=1, share=1, most=10**6, **variables):
     """Run to the end, though each job is killed, or Snakemake in the middle of it; the Kills.
 
     A moment is drawn from four fifths of the time that the job took; one that is done earlier has escaped.
 
     Parameters
     ----------
-    durations : what `undisturbed` gave. each, most : number of kills of a job, and in all, after which there are none.
+    durations : what `undisturbed` gave. share : of the jobs that are killed, drawn as well.
+    each, most : number of kills of a job, and in all, after which there are none.
     """
     draw, kills = random.Random(seed), []
-    left = dict.fromkeys(durations, each)
+    left = {output: each for output in sorted(durations) if draw.random() < share}
     while True:
         started, due, over = {}, {}, None
         with running(folder, *NARROW, "--keep-going", *arguments, **variables) as process:
