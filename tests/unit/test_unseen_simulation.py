@@ -23,7 +23,7 @@ from predictions import write
 FULL_SIZE = pytest.mark.skipif("CISFLOW_FULL_SIZE" not in os.environ, reason="takes minutes: set CISFLOW_FULL_SIZE=1")
 MOTIFS = ("TGACTCA", "CCACGTGA", "GGGCGGAG", "TTATGCAA", "CAGGTAAC", "ACTTCCTC", "GATTGGCT", "TGTTTACA")
 TASK, CPU = get("regression"), torch.device("cpu")
-# Without the normalised layer before the head, the same training left the weights of features at what they began with.
+# Without the normalised layer before the head the same training is far from done, see docs/generalisation.md.
 NETWORK = {
     "stem": {"kernels": 32, "width": 11, "activation": "exp"},
     "blocks": [{"kind": "pool", "size": 10}],
