@@ -18,6 +18,30 @@ def tree(path):
     return ast.parse(Path(path).read_text(encoding="utf-8"))
 
 
+@functools.cache
+def _outline(path):
+    """As `tree`, without functions and methods."""
+    return ast.parse(declarations(Path(path).read_text(encoding="utf-8")))
+
+
+def declarations(text):
+    """Source text with `pass` in place of functions, methods and decorators, which take most of the time of parsing."""
+    kept, inside = [], None
+    for line in text.splitlines():
+        stripped = line.lstrip()
+        indent = len(line) - len(stripped)
+        if inside is not None:
+            # The end of a signature of several lines stands below its beginning.
+            if not stripped or indent > inside or (indent == inside and stripped[0] == ")"):
+                continue
+            inside = None
+        if indent in (0, 4) and stripped.startswith(("def ", "async def ", "@")):
+            inside = indent
+            line = " " * indent + "pass"
+        kept.append(line)
+    return "\n".join(kept)
+
+
 def module_path(name):
     """File of a module or package of cisflow, `cisflow.data.splits`; None where it has none."""
     base = PACKAGE.parent / name.replace(".", "/")
@@ -31,7 +55,7 @@ def names(room):
 
 def literal(module, name, default=None):
     """A literal that a module (`data/sources/planted`) assigns at its top level; `default` where it does not."""
-    for node in tree(PACKAGE / f"{module}.py").body:
+    for node in _outline(PACKAGE / f"{module}.py").body:
         if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
             return ast.literal_eval(node.value)
     return default
@@ -40,7 +64,7 @@ def literal(module, name, default=None):
 def class_literals(module):
     """{name: literal} of what the classes at the top level of a module (`tasks/binary`) assign in their bodies."""
     found = {}
-    for node in tree(PACKAGE / f"{module}.py").body:
+    for node in _outline(PACKAGE / f"{module}.py").body:
         for part in node.body if isinstance(node, ast.ClassDef) else ():
             if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
                 with contextlib.suppress(ValueError):
@@ -57,7 +81,7 @@ def tasks():
 
 def docstring(module):
     """Docstring of a module (`commands/train`)."""
-    return ast.get_docstring(tree(PACKAGE / f"{module}.py")) or ""
+    return ast.get_docstring(_outline(PACKAGE / f"{module}.py")) or ""
 
 
 class Declaration:
@@ -134,14 +158,14 @@ class Declaration:
 def classes(module):
     """{name: Declaration} of the classes of Settings in a module (`training/train`), in their order."""
     path = PACKAGE / f"{module}.py"
-    found = {node.name: _class(ast.Name(node.name), path) for node in tree(path).body if isinstance(node, ast.ClassDef)}
+    found = {node.name: _class(ast.Name(node.name), path) for node in _outline(path).body if isinstance(node, ast.ClassDef)}
     return {name: declaration for name, declaration in found.items() if declaration is not None}
 
 
 def _class(node, path):
     """Declaration of the class that an expression names in a file; None where that is no class of Settings."""
     name = ast.unparse(node)
-    for statement in tree(path).body:
+    for statement in _outline(path).body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             if any(_is_root(base, path) or _class(base, path) is not None for base in statement.bases):
                 return Declaration(statement, path)
@@ -159,7 +183,7 @@ def _is_root(base, path):
             isinstance(node, ast.ImportFrom)
             and node.module == _ROOT
             and any((alias.asname or alias.name) == "Settings" for alias in node.names)
-            for node in tree(path).body
+            for node in _outline(path).body
         )
         or ast.unparse(base) == "settings.Settings"
     )
