@@ -103,7 +103,7 @@ def asked(artifact, config, name):
         return any("vectors" in config["models"][model].get("settings", {}) for model in dataset["models"])
     if artifact == "species_effects":
         return "species" in section and dataset["source"]["kind"] == "genomes"
-    return artifact in section
+    return artifact in section and name in section[artifact].get("datasets", [name])
 
 
 def examples():
