@@ -41,7 +41,7 @@ class Targets(Designs, Effects, Generalising):
         resources = {name: [one.url, one.sha256] for name, one in self.resources.items()}
         models = {name: sorted(getattr(model, "seeds", ())) for name, model in self.models.items()}
         return to_json(
-            {"datasets": list(self.datasets), "models": models, "resources": resources, "device": self.device}
+            {"datasets": sorted(self.datasets), "models": models, "resources": resources, "device": self.device}
         )
 
     def stacked_metrics(self):
