@@ -45,6 +45,7 @@ def followed(folder, clock, stream):
 
 
 def start(tell, number, rule, **wildcards):
+    tell("job_started", jobs=[number])
     tell("job_info", jobid=number, rule_name=rule, log=[f"logs/{number}.log"], wildcards=wildcards)
 
 
@@ -115,6 +116,9 @@ def test_single_jobs_are_hidden_only_while_the_lines_stand_for_them(tmp_path, cl
     error = logging.makeLogRecord({"event": "job_error", "msg": "", "levelno": logging.ERROR})
     assert handler.passes(single)
     handler.handle(logging.makeLogRecord({"levelno": 20, "event": "run_info", "stats": {"train": 1}, "msg": ""}))
+    handler.handle(single)
+    assert handler.passes(single) and not list(tmp_path.iterdir()), "a dry run starts nothing"
+    handler.handle(logging.makeLogRecord({"levelno": 20, "event": "job_started", "jobs": [0], "msg": ""}))
     assert not handler.passes(single) and handler.passes(error)
 
 
@@ -124,7 +128,7 @@ def test_state_lives_as_long_as_its_process(tmp_path, clock):
         "import io, logging, sys\n"
         "from cisflow.config import stages\n"
         "handler = stages.Stages({'train': 'models'}, {}, io.StringIO(), sys.argv[1])\n"
-        "for fields in ({'event': 'run_info', 'stats': {'train': 1}},\n"
+        "for fields in ({'event': 'run_info', 'stats': {'train': 1}}, {'event': 'job_started', 'jobs': [3]},\n"
         "               {'event': 'job_info', 'jobid': 3, 'rule_name': 'train', 'log': ['a.log'],\n"
         "                'wildcards': {'seed': 1}}):\n"
         "    handler.handle(logging.makeLogRecord({'msg': '', 'levelno': 20, **fields}))\n"

@@ -40,7 +40,7 @@ class Stages(logging.Handler):
         self.stages, self.run, self.stream, self.folder, self.clock = stages, run, stream, Path(folder), clock
         self.live = stream is not None and stream.isatty()
         self.totals, self.done, self.failed = Counter(), Counter(), Counter()
-        self.started = {}
+        self.chosen, self.started = set(), {}
         self.seconds = {}
         self.shown = {}
         self.drawn = 0
@@ -63,20 +63,22 @@ class Stages(logging.Handler):
     def passes(self, record):
         """Whether Snakemake's own line is to be printed: not where the line of a stage stands for it."""
         single = str(getattr(record, "event", None) or "") in _SINGLE or record.getMessage().startswith(_SELECTION)
-        return not (single and self.totals)
+        return not (single and self.chosen)
 
     def _run_info(self, message):
         self.totals = Counter()
         for rule, count in message["stats"].items():
             if rule in self.stages:
                 self.totals[self.stages[rule]] += count
+
+    def _job_started(self, message):
         self._hold()
-        self._save()
+        self.chosen.update(message["jobs"])
 
     def _job_info(self, message):
         rule = message["rule_name"]
-        # A target rule is no work.
-        if rule in self.stages:
+        # A target rule is no work, and a dry run tells of jobs that it does not start.
+        if rule in self.stages and message["jobid"] in self.chosen:
             job = {"rule": rule, "stage": self.stages[rule], "since": round(time.time())}
             job |= {"log": list(message.get("log") or []), "wildcards": _plain(message.get("wildcards"))}
             self.started[message["jobid"]] = (self.clock(), job)
