@@ -8,6 +8,7 @@ import tokens
 from cisflow import tasks
 from cisflow.attribution import methods
 from cisflow.data import dataset as datasets
+from cisflow.data.track_features import TrackFeatures
 from cisflow.models.device import arithmetic
 from cisflow.models.network import Network
 from cisflow.models.predict import predict
@@ -43,11 +44,16 @@ def test_training_prediction_and_attribution(name, tmp_path):
     architecture, settings, length = CASES[name]
     dataset, folds = learnable(settings, length)
     settings = {key: value for key, value in settings.items() if key != "bins"}
+    vectors = None
+    if names := settings.pop("track_features", None):
+        values = np.random.default_rng(2).standard_normal((len(dataset.targets), len(names)))
+        vectors = TrackFeatures(names, dataset.targets, values)
     recipe = {"max_epochs": 1, "batch_size": 16, "reverse_complement": "none", "watch": "last"}
     trained = {}
     for precision in ("32-true", "bf16-mixed"):
         how = recipe | {"precision": precision}
-        network, _, history = fit.train(dataset, folds, architecture, settings, how, 1, CPU, tmp_path / precision)
+        where = CPU, tmp_path / precision
+        network, _, history = fit.train(dataset, folds, architecture, settings, how, 1, *where, features=vectors)
         trained[precision] = network, history
     (exact, one), (rounded, other) = trained.values()
     assert {parameter.dtype for parameter in rounded.parameters()} == {torch.float32}

@@ -34,7 +34,7 @@ def test_a_config_may_have_the_groups_that_targets_are_filed_under():
 
 
 def test_functions_are_left_out_and_nothing_else():
-    """Of every module of the package: what a class or the module itself assigns and imports is that of the whole text."""
+    """Of every module: what a class or the module itself assigns and imports is that of the whole text."""
 
     class Bare(ast.NodeTransformer):
         def visit_FunctionDef(self, node):

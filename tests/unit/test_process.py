@@ -17,8 +17,11 @@ from holding import start, within
 TABLE = "a\tb\n1\t2\n"
 # A command that writes half of its output and goes on for two minutes.
 HALF = """
-import sys, time
+import signal, sys, time
 from cisflow.io import files, process
+# Who started the tests may have had these ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with process.of_command("stack-tables", sys.argv[1:]), files.atomic(sys.argv[2]) as temporary:
     temporary.write_text("half")
     print("at work", flush=True)

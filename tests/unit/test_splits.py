@@ -98,7 +98,8 @@ def test_a_random_split_does_not_lean_on_the_order_of_rows():
         ({"test": ["chr1", "chr3", "chr4", "chr22"]}, "fold 'train' is empty"),
         (
             {"kind": "gene"},
-            "kind is 'gene', expected one of chromosome, random, cluster, block, folds, genome, given, published",
+            "kind is 'gene', expected one of chromosome, random, cluster, block, folds, parts, genome, given, "
+            "published",
         ),
         ({"kind": "random", "valid": 0.5, "test": 0.5}, "valid is 0.5 and test is 0.5, expected fractions above 0"),
         ({"kind": "random", "valid": 0, "test": 0.5}, "valid: 0 is less than or equal to the minimum of 0"),

@@ -158,7 +158,8 @@ class Declaration:
 def classes(module):
     """{name: Declaration} of the classes of Settings in a module (`training/train`), in their order."""
     path = PACKAGE / f"{module}.py"
-    found = {node.name: _class(ast.Name(node.name), path) for node in _outline(path).body if isinstance(node, ast.ClassDef)}
+    own = [node.name for node in _outline(path).body if isinstance(node, ast.ClassDef)]
+    found = {name: _class(ast.Name(name), path) for name in own}
     return {name: declaration for name, declaration in found.items() if declaration is not None}
 
 
