@@ -127,8 +127,8 @@ def train(data, folds, row, settings, epochs, options, *callbacks):
     """What `fit.train` gives after some epochs, with other callbacks before its own."""
     trainer = fit._trainer
 
-    def with_callbacks(training, device, work, own):
-        return trainer(training, device, work, [*callbacks, *own])
+    def with_callbacks(training, devices, share, work, own, idle):
+        return trainer(training, devices, share, work, [*callbacks, *own], idle)
 
     recipe = {"max_epochs": epochs, "patience": epochs, "batch_size": BATCH, "reverse_complement": "none"}
     recipe["precision"] = options.precision
