@@ -110,3 +110,9 @@ def test_bench_effects_counts_signs_and_ranks():
             rf"^{name}: sign right in (\d+) of (\d+) \(.*%\), Spearman (-?\d\.\d+)(?: of at most .*)?$", text, re.M
         )
         assert int(row[1]) <= int(row[2]) and -1 <= float(row[3]) <= 1
+
+
+def test_bench_training_trains_the_same_network_both_ways():
+    text = printed("bench_training.py", "--only=MotifCNN")
+    assert_ratio(re.search(rf"bare / ours: {RATIO}; at least 0.95 asked", text))
+    assert float(re.search(r"validation loss of the last epoch: .*, (\S+) apart", text)[1]) < 1e-4

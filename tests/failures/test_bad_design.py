@@ -17,7 +17,7 @@ RANDOM = {"kind": "random"}
 MISTAKES = {
     "a model that is not trained": (("model",), "promoter", "design[0].model: 'promoter' is not defined"),
     "a split that is not there": (("split",), "fourth", "design[0].split: 'fourth' is not defined; expected one of"),
-    "a seed that is not trained": (("seeds",), [7], "design[0].seed: '7' is not defined; expected one of 1"),
+    "a seed that is not trained": (("seeds",), [7], "design[0].seeds: '7' is not defined; expected one of 1"),
     "a name twice": (("name",), "few_edits", "design[1].name: 'few_edits' is of an entry above"),
     "nothing wanted": (
         ("objective",),

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from cisflow.attribution import weighted
 from cisflow.errors import InputError, listing
 
 
@@ -110,21 +111,12 @@ def from_members(groups, outputs, chosen):
     ------
     InputError : a target that the network does not predict, or a row whose target is none of the groups.
     """
-    position = {output: number for number, output in enumerate(outputs)}
-    for target, weights in groups.items():
-        unknown = [output for output in weights if output not in position]
-        if unknown:
-            raise InputError(
-                f"outputs: '{target}': '{unknown[0]}' is not predicted; expected one of {listing(outputs, 12)}"
-            )
+    values = weighted.matrix(groups, outputs)
     row_of = {target: row for row, target in enumerate(groups)}
     if other := [target for target in chosen if target not in row_of]:
         raise InputError(f"outputs: rows of '{other[0]}'; expected those of {listing(groups, 12)} alone")
     which = np.array([row_of[target] for target in chosen], dtype=np.int64)[:, None]
     if all(list(weights.values()) == [1.0] for weights in groups.values()):
-        return Targets([position[next(iter(weights))] for weights in groups.values()], len(outputs), which)
-    values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
-    for row, weights in enumerate(groups.values()):
-        for output, weight in weights.items():
-            values[row, position[output]] = weight
+        # Outputs by their index are cheaper than weights of them.
+        return Targets(values.argmax(axis=1), len(outputs), which)
     return Targets(values, len(outputs), which)

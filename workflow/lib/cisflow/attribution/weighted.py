@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cisflow.errors import InputError
+from cisflow.errors import InputError, listing
 
 
 def members(entries):
@@ -50,16 +50,35 @@ def _side(side, found):
     return found.get(side, {side: 1.0})
 
 
+def matrix(groups, outputs):
+    """Weights (g, n_outputs) float64 of groups.
+
+    Parameters
+    ----------
+    groups : {name: {output: weight}}, from `members`. outputs : names of the network's outputs, in order.
+
+    Raises
+    ------
+    InputError : a group of an output that is not predicted.
+    """
+    position = {output: number for number, output in enumerate(outputs)}
+    values = np.zeros((len(groups), len(outputs)))
+    for row, (name, weights) in enumerate(groups.items()):
+        for output, weight in weights.items():
+            if output not in position:
+                raise InputError(
+                    f"outputs: '{name}': '{output}' is not predicted; expected one of {listing(outputs, 12)}"
+                )
+            values[row, position[output]] = weight
+    return values
+
+
 def shares(groups, outputs):
     """Weights (g, n_outputs) float32 of the mean over each group's outputs, without those of negative weight.
 
     Parameters
     ----------
-    groups : {name: {output: weight}}, from `members`; every output is one of `outputs`.
+    groups, outputs : as of `matrix`, which also says what is refused.
     """
-    position = {output: number for number, output in enumerate(outputs)}
-    values = np.zeros((len(groups), len(outputs)), dtype=np.float32)
-    for row, weights in enumerate(groups.values()):
-        for output, weight in weights.items():
-            values[row, position[output]] = max(weight, 0)
+    values = np.maximum(matrix(groups, outputs), 0).astype(np.float32)
     return values / values.sum(axis=1, keepdims=True)

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import subprocess
-import urllib.parse
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from cisflow import __version__
 from cisflow.commands import options
 from cisflow.errors import InputError
-from cisflow.io import files, tables
+from cisflow.io import addresses, files, tables
 
 COLUMNS = ["dataset", "rule", "job", "seconds", "cpu_seconds", "memory_mb", "device", "gpu_memory_mb"]
 # Of each package, what a result may depend on.
@@ -144,11 +143,7 @@ def _literal(text):
 
 def _sources(resources):
     for name, (url, sha256) in resources.items():
-        parts = urllib.parse.urlsplit(url)
-        # Who may read it is nobody's business: no user, no password, no token.
-        place = parts.netloc.rpartition("@")[2]
-        shown = urllib.parse.urlunsplit((parts.scheme, place, parts.path, "", "")) if parts.scheme else url
-        yield name, f"{_literal(shown)}, sha256 {sha256 or 'not given'}"
+        yield name, f"{_literal(addresses.shown(url))}, sha256 {sha256 or 'not given'}"
 
 
 def _commit():

@@ -7,8 +7,7 @@ import numpy as np
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
 from cisflow.effects import elements, motif_effects
-from cisflow.effects.scales import Measure
-from cisflow.errors import InputError, listing
+from cisflow.effects.scales import Measure, same_names
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
 
@@ -33,15 +32,11 @@ def run(args):
     codes = np.asarray(dataset.codes[np.isin(folds, settings.folds)])
     planned = motif_effects.plan(found, dataset.codes.shape[1], settings)
     of_kinds = {kind: [] for kind in settings.backgrounds}
-    targets = None
+    networks = [checkpoints.load(path) for path in args.weights]
+    measures = [Measure(network, args.outputs, settings.scale) for network in networks]
+    targets = same_names([measured.names for measured in measures], args.weights)
     with device.acquire(args.device, args.gpus, args.threads) as where:
-        for number, path in enumerate(args.weights):
-            measured = Measure(checkpoints.load(path), args.outputs, settings.scale)
-            if targets not in (None, measured.names):
-                raise InputError(
-                    f"{path}: outputs {listing(measured.names, 6)}; expected {listing(targets, 6)} as above"
-                )
-            targets = measured.names
+        for number, measured in enumerate(measures):
             for kind in settings.backgrounds:
                 # Of its own for each network and kind, whatever else is asked for.
                 rng = np.random.default_rng([args.seed, number, *kind.encode()])

@@ -4,7 +4,7 @@ import numpy as np
 
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
-from cisflow.errors import InputError, listing
+from cisflow.effects import scales
 from cisflow.io.genome import Genome
 from cisflow.io.tables import write_table
 from cisflow.models import checkpoints, device
@@ -25,13 +25,8 @@ def run(args):
     asked = saturation.Settings.complete(args.settings, "--settings")
     dataset = datasets.read(args.dataset, mmap=True, coordinates=True)
     codes, regions = saturation.read(asked.regions, dataset, Genome(args.genome) if args.genome else None)
-    targets, effects = None, []
     with device.acquire(args.device, args.gpus, args.threads) as where:
-        for path in args.weights:
-            names, found = saturation.mutated(checkpoints.load(path), codes, args.outputs, where)
-            if targets not in (None, names):
-                expected = f"expected {listing(targets, 6)}, as of {args.weights[0]}"
-                raise InputError(f"{path}: outputs {listing(names, 6)}; {expected}")
-            targets = names
-            effects.append(found)
+        found = [saturation.mutated(checkpoints.load(path), codes, args.outputs, where) for path in args.weights]
+    names, effects = zip(*found, strict=True)
+    targets = scales.same_names(names, args.weights)
     write_table(args.output, saturation.table(regions, codes, np.stack(effects), targets))

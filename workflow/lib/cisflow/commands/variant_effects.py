@@ -7,8 +7,8 @@ import pandas as pd
 
 from cisflow.commands import options
 from cisflow.data import dataset as datasets
-from cisflow.effects.scales import Measure
-from cisflow.errors import InputError, listing
+from cisflow.effects.scales import Measure, same_names
+from cisflow.errors import InputError
 from cisflow.features import variants as vcfs
 from cisflow.io import vcf
 from cisflow.io.genome import Genome
@@ -52,11 +52,7 @@ def run(args):
     null = compared(args, asked, found, kinds, windows, dataset, genome, frame)
     networks = [checkpoints.load(weights) for weights in args.weights]
     measures = [Measure(network, args.outputs, asked.scale, asked.strands) for network in networks]
-    targets = measures[0].names
-    for weights, measured in zip(args.weights, measures, strict=True):
-        if measured.names != targets:
-            expected = f"expected {listing(targets, 6)}, as of {args.weights[0]}"
-            raise InputError(f"{weights}: outputs {listing(measured.names, 6)}; {expected}")
+    targets = same_names([measured.names for measured in measures], args.weights)
     with device.acquire(args.device, args.gpus, args.threads) as where:
 
         def measure_all(edits, what):

@@ -70,19 +70,23 @@ def check(study, warn):
         if dataset.has_inputs:
             refuse(where, "a sample has several sequences; expected a dataset of one")
         for seed in job.seeds:
-            check_trained(study, dataset, job.model, job.split, seed, where)
+            check_trained(study, job.dataset, job.model, job.split, seed, where, "seeds")
         check_objective(job.parts["objective"], f"{where}.objective")
         check_constraints(study, job, dataset, f"{where}.constraints")
         check_judges(study, dataset, job, where, warn)
 
 
-def check_trained(study, dataset, model, split, seed, where):
-    """A network that the dataset trains, on that split, with that seed."""
+def check_trained(study, dataset, model, split, seed, where, key="seed"):
+    """Refuse what is not a network on one-hot sequence that a dataset, by its name, trains on a split with a seed.
+
+    key : what the entry at `where` calls the seed, or the list that it is of.
+    """
+    dataset = study.datasets[dataset]
     expect(model, [name for name in dataset.models if name in study.networks], f"{where}.model")
     if study.networks[model].reads_tokens:
         refuse(f"{where}.model", f"'{model}' reads tokens; expected a network on one-hot sequence")
     expect(split, dataset.splits, f"{where}.split")
-    expect(seed, study.networks[model].seeds, f"{where}.seed")
+    expect(seed, study.networks[model].seeds, f"{where}.{key}")
 
 
 def check_objective(wanted, where):
@@ -124,7 +128,7 @@ def check_judges(study, dataset, job, where, warn):
         refuse(f"{where}.judges", "found one; expected two or more, or none")
     for number, judge in enumerate(job.judges):
         place = f"{where}.judges[{number}]"
-        check_trained(study, dataset, judge.model, judge.split, judge.seed, place)
+        check_trained(study, job.dataset, judge.model, judge.split, judge.seed, place)
         if judge in job.judges[:number]:
             refuse(place, f"{judge.name} is in an entry above; expected another network")
         if judge.model == job.model and judge.seed in job.seeds:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cisflow.config import declared, paths
+from cisflow.config.designs import check_trained
 from cisflow.config.explaining import Explaining
 from cisflow.config.gathering import genomes, resource
 from cisflow.config.jobs import genome, option
@@ -14,22 +15,38 @@ VARIANTS, SATURATION = "variants/scoring", "variants/saturation"
 OWN = ("model", "split", "seeds", "seed", "outputs")
 
 
-@dataclass(frozen=True)
-class MotifEffects:
-    """An entry of a dataset's `effects`: which motifs are put in, for which seeds of a network."""
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What seeds of a network of a dataset are asked; `settings` are those of the module that answers."""
 
     dataset: str
     model: str
     split: str
     seeds: tuple
     settings: dict
-    seed: int
     outputs: list | None = None
 
 
-def motif_effects(dataset, entry):
-    """MotifEffects of an entry of a dataset's `effects`."""
-    return MotifEffects(**_parts(dataset, entry))
+@dataclass(frozen=True, kw_only=True)
+class MotifEffects(Entry):
+    """An entry of a dataset's `effects`: which motifs are put in."""
+
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantEffects(Entry):
+    """An entry of a dataset's `variants`: a VCF that is scored."""
+
+    name: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saturation(Entry):
+    """An entry of a dataset's `saturation`: regions, of which every single base is scored."""
+
+    name: str
 
 
 def _parts(dataset, entry):
@@ -39,38 +56,11 @@ def _parts(dataset, entry):
     return known | {"dataset": dataset, "seeds": tuple(entry["seeds"]), "settings": settings}
 
 
-@dataclass(frozen=True)
-class VariantEffects:
-    """An entry of a dataset's `variants`: a VCF that seeds of a network score."""
-
-    dataset: str
-    name: str
-    model: str
-    split: str
-    seeds: tuple
-    settings: dict
-    seed: int
-    outputs: list | None = None
-
-
-@dataclass(frozen=True)
-class Saturation:
-    """An entry of a dataset's `saturation`: regions of which seeds of a network score every single base."""
-
-    dataset: str
-    name: str
-    model: str
-    split: str
-    seeds: tuple
-    settings: dict
-    outputs: list | None = None
-
-
 def entries_of(datasets):
     """{field of a Study: every entry of the datasets of a config}."""
     found = {"motif_effects": [], "variant_effects": [], "saturations": []}
     for dataset, entry in datasets.items():
-        found["motif_effects"] += [motif_effects(dataset, job) for job in entry["effects"]]
+        found["motif_effects"] += [MotifEffects(**_parts(dataset, job)) for job in entry["effects"]]
         for field, key, kind in (
             ("variant_effects", "variants", VariantEffects),
             ("saturations", "saturation", Saturation),
@@ -85,13 +75,13 @@ def check(study):
         check_variants(study, job, f"datasets.{job.dataset}.variants.{job.name}")
     for job in study.saturations:
         where = f"datasets.{job.dataset}.saturation.{job.name}"
-        check_trained(study, job, where)
+        check_seeds(study, job, where)
         check_resources(study, SATURATION, job.settings, where)
     seen, counts = set(), {}
     for job in study.motif_effects:
         number = counts[job.dataset] = counts.get(job.dataset, -1) + 1
         where = f"datasets.{job.dataset}.effects[{number}]"
-        check_trained(study, job, where)
+        check_seeds(study, job, where)
         if (job.dataset, job.model, job.split) in seen:
             refuse(where, "this model and split are in an entry above; expected one entry")
         seen.add((job.dataset, job.model, job.split))
@@ -103,7 +93,7 @@ def check(study):
 
 def check_variants(study, job, where):
     """What a VCF is compared with, and how its haplotypes lie, fits together."""
-    check_trained(study, job, where)
+    check_seeds(study, job, where)
     check_resources(study, VARIANTS, job.settings, where)
     null, other = job.settings["null"], job.settings.get("null_vcf")
     if (null == "variants") != (other is not None):
@@ -131,15 +121,10 @@ def check_resources(study, module, given, where):
             expect(given[key], study.resources, f"{where}.{key}")
 
 
-def check_trained(study, job, where):
+def check_seeds(study, job, where):
     """The seeds of a network that are measured are trained on the dataset."""
-    dataset = study.datasets[job.dataset]
-    expect(job.model, [name for name in dataset.models if name in study.networks], f"{where}.model")
-    if study.networks[job.model].reads_tokens:
-        refuse(f"{where}.model", f"'{job.model}' reads tokens; expected a network on one-hot sequence")
-    expect(job.split, dataset.splits, f"{where}.split")
     for seed in job.seeds:
-        expect(seed, study.networks[job.model].seeds, f"{where}.seeds")
+        check_trained(study, job.dataset, job.model, job.split, seed, where, "seeds")
 
 
 def check_motifs(settings, window, where):

@@ -186,7 +186,7 @@ class Folds(Split):
         return found
 
 
-class Parts(settings.Settings):
+class Parts(Split):
     """K parts, of which a network learns from one alone, so that networks of other parts can judge what it makes."""
 
     k: int = setting(3, minimum=2, meaning="Number of parts.")

@@ -9,6 +9,41 @@ from cisflow.models import predict
 SCALES = ("output", "prediction", "log", "logit")
 
 
+def measured(network, entries=None):
+    """(names (g,), weights (g, n_outputs) float64) of what is measured of a network.
+
+    Parameters
+    ----------
+    network : models.Network; outputs without a name are `target_0`, … entries : as of `explain.outputs`; None is every
+        output.
+
+    Raises
+    ------
+    InputError : an output that the network lacks.
+    """
+    outputs = network.outputs or [f"target_{number}" for number in range(network.n_outputs)]
+    groups = weighted.members(outputs if entries is None else entries)
+    return list(groups), weighted.matrix(groups, outputs)
+
+
+def same_names(names, paths):
+    """The names that all networks measure.
+
+    Parameters
+    ----------
+    names : a list of names for each network. paths : of their weights, for messages.
+
+    Raises
+    ------
+    InputError : a network measures others than the first.
+    """
+    first, *_ = names
+    for found, path in zip(names, paths, strict=True):
+        if found != first:
+            raise InputError(f"{path}: outputs {listing(found, 6)}; expected {listing(first, 6)}, as of {paths[0]}")
+    return first
+
+
 class Measure:
     """What a network makes of sequences: named outputs, means and contrasts of them, on a scale.
 
@@ -32,15 +67,7 @@ class Measure:
     def __init__(self, network, entries=None, scale="output", strands=None):
         self.network, self.scale = network, scale
         self.strands = strands or network.strands
-        outputs = network.outputs or [f"target_{number}" for number in range(network.n_outputs)]
-        groups = weighted.members(outputs if entries is None else entries)
-        self.names = list(groups)
-        self._weights = np.zeros((len(groups), len(outputs)))
-        for row, weights in enumerate(groups.values()):
-            for output, weight in weights.items():
-                if output not in outputs:
-                    raise InputError(f"outputs: '{output}' is not predicted; expected one of {listing(outputs, 12)}")
-                self._weights[row, outputs.index(output)] = weight
+        self.names, self._weights = measured(network, entries)
 
     def stream(self, sequences, device):
         """Yield values (k, g) float64 of sequences, base codes (n, length), batch after batch.

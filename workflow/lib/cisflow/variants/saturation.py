@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 
-from cisflow.attribution import blocks, weighted
+from cisflow.attribution import blocks
 from cisflow.attribution.targets import Targets
 from cisflow.config import settings
 from cisflow.config.settings import setting
-from cisflow.effects import intervals
+from cisflow.effects import intervals, scales
 from cisflow.errors import InputError, listing
 from cisflow.sequence import dna
 
@@ -77,15 +77,8 @@ def mutated(network, codes, entries, device):
     ----------
     entries : as of `explain.outputs`; None is every output.
     """
-    outputs = network.outputs or [f"target_{number}" for number in range(network.n_outputs)]
-    groups = weighted.members(outputs if entries is None else entries)
-    weights = np.zeros((len(groups), len(outputs)), dtype=np.float32)
-    for row, members in enumerate(groups.values()):
-        for output, weight in members.items():
-            if output not in outputs:
-                raise InputError(f"outputs: '{output}' is not predicted; expected one of {listing(outputs, 12)}")
-            weights[row, outputs.index(output)] = weight
-    return list(groups), blocks.multipliers(network, codes, Targets(weights, len(outputs)), "ism", device)
+    names, weights = scales.measured(network, entries)
+    return names, blocks.multipliers(network, codes, Targets(weights, network.n_outputs), "ism", device)
 
 
 def table(regions, codes, effects, targets):
